@@ -1,0 +1,26 @@
+# Warnings, hardening and sanitizers: one interface target that everything of ours links.
+include(CheckPIESupported)
+check_pie_supported()
+
+add_library(pm_flags INTERFACE)
+target_compile_options(pm_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+                                          -Wvla -fno-strict-aliasing -fno-common)
+target_compile_definitions(pm_flags INTERFACE _GNU_SOURCE)
+if(PIXMILL_WERROR)
+  target_compile_options(pm_flags INTERFACE -Werror)
+endif()
+if(PIXMILL_SANITIZE)
+  target_compile_options(pm_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+                                            -fno-omit-frame-pointer)
+  target_link_options(pm_flags INTERFACE -fsanitize=address,undefined)
+elseif(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_options(pm_flags INTERFACE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE
+                                            -D_FORTIFY_SOURCE=2)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    target_compile_options(pm_flags INTERFACE -fcf-protection)
+  endif()
+  target_link_options(pm_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+endif()
+if(PIXMILL_FUZZ)
+  target_compile_options(pm_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,1 @@
+install(FILES core/include/pixmill/plugin.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pixmill)

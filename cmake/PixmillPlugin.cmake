@@ -1,0 +1,23 @@
+# pixmill_add_plugin(NAME SOURCES...): one shared object NAME.so written against pixmill/plugin.h. It links neither
+# libvips nor GLib: the worker provides their symbols, so that one binary runs on either libvips.
+function(pixmill_add_plugin name)
+  set(target plugin_${name})
+  add_library(${target} MODULE ${ARGN})
+  set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${name} C_VISIBILITY_PRESET hidden)
+  if(TARGET PkgConfig::VIPS)
+    get_target_property(vips_includes PkgConfig::VIPS INTERFACE_INCLUDE_DIRECTORIES)
+  else()
+    find_package(PkgConfig REQUIRED)
+    pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips)
+    get_target_property(vips_includes PkgConfig::VIPS INTERFACE_INCLUDE_DIRECTORIES)
+  endif()
+  target_include_directories(${target} SYSTEM PRIVATE ${vips_includes})
+  if(TARGET pixmill::plugin)
+    target_link_libraries(${target} PRIVATE pixmill::plugin)
+  endif()
+  if(TARGET pm_flags) # in pixmill's own tree
+    target_link_libraries(${target} PRIVATE pm_flags)
+  endif()
+  target_link_options(${target} PRIVATE -Wl,-z,lazy -Wl,--as-needed)
+  install(TARGETS ${target} LIBRARY DESTINATION ${PIXMILL_INSTALL_PLUGINSDIR})
+endfunction()

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What broker and worker say to each other: one SOCK_SEQPACKET message is a fixed header, a JSON body and
+ * descriptors (sealed memfds, sockets). Hides framing: a body too large for a packet travels in a memfd.
+ * The reader treats the writer as an attacker: every size, count and seal is checked here.
+ *
+ * Control channel, broker <-> zygote
+ *   LOAD      -> {file, text_fd: 0, env: {NAME: value}, plugin_dirs: [..], check: bool}  fds: [pipeline text]
+ *   READY     <- {plugins: [{name, version, file}], facts: ["nsfw-hook.score", ..], digest, vips,
+ *                 formats: {"jpeg": {load: true, save: true}, ..}, sandbox: {tier, missing: [..]},
+ *                 warnings: [error..]}
+ *   ERRORS    <- {errors: [error..]}                     after LOAD; the zygote then ends
+ *   DESCRIBE  -> {plugin_dirs: [..], names: [..] or null}
+ *   DESCRIBED <- {plugins: [description..], errors: [error..]}
+ *   CHECK     -> {path}                                  plugin check
+ *   CHECKED   <- {checks: [{name, ok, message}..]}
+ *   SPAWN     -> {slot}                                  fds: [child's socket, progress memfd]
+ *   SPAWNED   <- {slot, pid}                             fds: [pidfd]
+ *   EXITED    <- {slot, pid, code, signal, cpu_ms, max_rss_kb}
+ *
+ * Job channel, broker <-> child
+ *   JOB       -> {facts: {..}, outputs: [..] or null, wall_ms, attempt}   fds: [sealed source]
+ *   OUTPUT    <- {output, format, mime, extension, width, height, pages, size, source: bool, facts: {..}}
+ *                                                        fds: [sealed bytes], none when `source`
+ *   SKIPPED   <- {output, reason}                        its `when` did not match
+ *   FETCH     <- {endpoint, method, content_type, timeout_ms}             fds: [body] or none
+ *   FETCHED   -> {status, content_type} or {error}                        fds: [body] or none
+ *   DONE      <- {error or absent, decision, facts: {..}, verdicts: [{step, decision, score, label}],
+ *                 timings: {plan_ms, run_ms, cpu_ms}, warnings: [error..]}
+ *   PLAN      -> {facts, shape or absent}                fds: [sealed source] or none
+ *   PLANNED   <- {plan: {..}} or {error}
+ */
+#ifndef PM_BASE_IPC_H
+#define PM_BASE_IPC_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef enum PmMessageType {
+    PM_MSG_LOAD = 1,
+    PM_MSG_READY,
+    PM_MSG_ERRORS,
+    PM_MSG_DESCRIBE,
+    PM_MSG_DESCRIBED,
+    PM_MSG_CHECK,
+    PM_MSG_CHECKED,
+    PM_MSG_SPAWN,
+    PM_MSG_SPAWNED,
+    PM_MSG_EXITED,
+    PM_MSG_JOB,
+    PM_MSG_OUTPUT,
+    PM_MSG_SKIPPED,
+    PM_MSG_FETCH,
+    PM_MSG_FETCHED,
+    PM_MSG_DONE,
+    PM_MSG_PLAN,
+    PM_MSG_PLANNED,
+    PM_MSG_TYPES
+} PmMessageType;
+
+enum {
+    PM_IPC_FDS_MAX = 4,
+    PM_IPC_PACKET_MAX = 32 * 1024,    /* bytes of a body that travels in the packet */
+    PM_IPC_BODY_MAX = 4 * 1024 * 1024 /* bytes of any body */
+};
+
+typedef struct PmMessage {
+    PmMessageType type;
+    json_t *body;            /* owned; an object, never NULL after a receive */
+    int fds[PM_IPC_FDS_MAX]; /* owned, CLOEXEC; taken out by setting -1 */
+    size_t fd_count;
+} PmMessage;
+
+/* Sends; body is borrowed (NULL: {}), fds stay the caller's. PM_TRANSIENT when the other end is gone. */
+PmStatus pm_ipc_send(int sock, PmMessageType type, const json_t *body, const int *fds, size_t fd_count, PmError *err);
+
+/* Receives one message, blocking unless the socket or `flags` (MSG_DONTWAIT) says otherwise.
+ * *got is false when nothing was there (EAGAIN). PM_TRANSIENT: the other end is gone (err->message says
+ * how). PM_BUG: it broke the protocol. */
+PmStatus pm_ipc_receive(int sock, int flags, PmMessage *message, bool *got, PmError *err);
+
+void pm_message_finish(PmMessage *message);
+
+/* A pair of connected SOCK_SEQPACKET sockets, CLOEXEC. */
+PmStatus pm_ipc_pair(int pair[2], PmError *err);
+
+/* --- bytes in sealed memfds --- */
+
+/* New memfd holding a copy of bytes, sealed against change and growth; -1 and err set on failure. */
+int pm_memfd_new(const char *name, const void *bytes, size_t size, PmError *err);
+
+/* New empty memfd to write to; seal it with pm_memfd_seal when complete. */
+int pm_memfd_open(const char *name, PmError *err);
+PmStatus pm_memfd_seal(int fd, PmError *err);
+
+typedef struct PmMapping {
+    const void *bytes; /* NULL when size is 0 */
+    size_t size;
+} PmMapping;
+
+/* Maps a memfd received from the other side: it must be sealed against writing and shrinking, else a
+ * change under our feet could fault us (PM_BUG), and not larger than max bytes (PM_LIMIT). */
+PmStatus pm_memfd_map(int fd, size_t max, PmMapping *out, PmError *err);
+void pm_memfd_unmap(PmMapping *mapping);
+
+/* --- progress: a page shared by a child and the broker that says where the child is --- */
+
+typedef struct PmProgress {
+    char plugin[48];       /* the plugin whose code is at work, "" between steps */
+    char step[96];         /* "steps[0]", "outputs.thumb.steps[1]", "load", "encode" */
+    char fault_plugin[48]; /* the plugin in whose code a fatal signal struck, or "" */
+    int32_t line;          /* of the step in the pipeline file */
+} PmProgress;
+
+/* New memfd of sizeof(PmProgress), zeroed, sealed against resizing; mapped into *out. */
+int pm_progress_new(PmProgress **out, PmError *err);
+/* Maps the one received; NULL when it is not one. */
+PmProgress *pm_progress_map(int fd);
+void pm_progress_unmap(PmProgress *progress);
+/* Copies the page out, every string NUL-terminated whatever the child wrote. */
+PmProgress pm_progress_read(const PmProgress *progress);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+enum { LINE_MAX_BYTES = 16 * 1024, VALUE_MAX_BYTES = 2048 };
+
+static const char *const levels[] = {"error", "warn", "info", "debug"};
+static int threshold = PM_LOG_INFO;
+static bool as_json;
+
+void pm_log_setup(PmLogFormat format, int level)
+{
+    threshold = level;
+    as_json = format == PM_LOG_JSON || (format == PM_LOG_AUTO && isatty(STDERR_FILENO) == 0);
+}
+
+bool pm_log_enabled(int level)
+{
+    return level <= threshold;
+}
+
+static void add_json(PmBuffer *line, const char *event, const char *level, va_list ap)
+{
+    char when[25];
+    pm_clock_iso8601(pm_clock_wall_ms(), when);
+    json_t *object = json_pack("{ssssss}", "time", when, "level", level, "event", event);
+    const char *key;
+    while ((key = va_arg(ap, const char *)) != NULL) {
+        const char *value = va_arg(ap, const char *);
+        if (value == NULL) continue;
+        char clean[VALUE_MAX_BYTES];
+        pm_text_utf8(clean, sizeof clean, value);
+        json_object_set_new(object, key, json_string(clean));
+    }
+    char *text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+    if (text != NULL) pm_buffer_adds(line, text);
+    free(text);
+    json_decref(object);
+}
+
+static void add_text(PmBuffer *line, const char *event, const char *level, va_list ap)
+{
+    pm_buffer_addf(line, "%-5s %s", level, event);
+    const char *key;
+    while ((key = va_arg(ap, const char *)) != NULL) {
+        const char *value = va_arg(ap, const char *);
+        if (value == NULL) continue;
+        char safe[VALUE_MAX_BYTES];
+        pm_text_escape(safe, sizeof safe, value);
+        if (strcmp(key, "msg") == 0)
+            pm_buffer_addf(line, ": %s", safe);
+        else
+            pm_buffer_addf(line, strchr(safe, ' ') != NULL ? " %s=\"%s\"" : " %s=%s", key, safe);
+    }
+}
+
+void pm_log(int level, const char *event, ...)
+{
+    if (!pm_log_enabled(level)) return;
+    const char *name = levels[level < 0 ? 0 : level > PM_LOG_DEBUG ? PM_LOG_DEBUG : level];
+    PmBuffer line;
+    pm_buffer_init(&line, LINE_MAX_BYTES);
+    va_list ap;
+    va_start(ap, event);
+    if (as_json)
+        add_json(&line, event, name, ap);
+    else
+        add_text(&line, event, name, ap);
+    va_end(ap);
+    pm_buffer_adds(&line, "\n");
+    /* One write, so that lines of several processes do not mix. */
+    if (line.size > 0 && write(STDERR_FILENO, line.data, line.size) < 0) { /* nowhere left to say it */
+    }
+    pm_buffer_finish(&line);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Log lines on stderr: text for people on a terminal, one JSON object a line otherwise. Hides the
+ * layout; control characters are escaped in both. Never pass a secret.
+ */
+#ifndef PM_BASE_LOG_H
+#define PM_BASE_LOG_H
+
+#include <pixmill/plugin.h>
+
+typedef enum PmLogFormat { PM_LOG_AUTO, PM_LOG_TEXT, PM_LOG_JSON } PmLogFormat;
+
+/* `level` is PM_LOG_ERROR .. PM_LOG_DEBUG; lines beyond it are not written. PM_LOG_AUTO: text when stderr
+ * is a terminal. */
+void pm_log_setup(PmLogFormat format, int level);
+bool pm_log_enabled(int level);
+
+/* Writes one line. `event` is a short constant word for machines ("job.done"); then pairs of const char *
+ * key and const char * value, ended by NULL: pm_log(PM_LOG_INFO, "job.done", "key", key, "ms", ms, NULL).
+ * A pair whose value is NULL is left out. "msg" is the sentence for people. */
+void pm_log(int level, const char *event, ...) __attribute__((sentinel));
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Length of the UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), 0 when invalid. */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+    if (left == 0) return 0;
+    if (p[0] < 0x80) return 1;
+    size_t n = p[0] >= 0xC2 && p[0] <= 0xDF   ? 2
+               : p[0] >= 0xE0 && p[0] <= 0xEF ? 3
+               : p[0] >= 0xF0 && p[0] <= 0xF4 ? 4
+                                              : 0;
+    if (n == 0 || n > left) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80) return 0;
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) ||
+        (p[0] == 0xF4 && p[1] > 0x8F))
+        return 0;
+    return n;
+}
+
+bool pm_text_is_utf8(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        size_t n = utf8_length((const unsigned char *)text + i, size - i);
+        if (n == 0) return false;
+        i += n;
+    }
+    return true;
+}
+
+bool pm_text_copy(char *out, size_t size, const char *text)
+{
+    if (size == 0) return false;
+    size_t n = strlen(text);
+    bool fits = n < size;
+    if (!fits) {
+        n = size - 1;
+        while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) n--;
+    }
+    memmove(out, text, n);
+    out[n] = '\0';
+    return fits;
+}
+
+/* How rewrite() writes a byte that may not stand as it is. */
+typedef enum { REPLACE, ESCAPE } Style;
+
+static void rewrite(char *out, size_t size, const char *text, Style style)
+{
+    if (size == 0) return;
+    size_t used = 0, left = strlen(text);
+    const unsigned char *p = (const unsigned char *)text;
+    while (left > 0) {
+        size_t n = utf8_length(p, left);
+        bool control = n == 1 && (p[0] < 0x20 || p[0] == 0x7F);
+        /* C1 controls (U+0080..U+009F) steer terminals too. */
+        control = control || (n == 2 && p[0] == 0xC2 && p[1] < 0xA0);
+        bool plain = n > 0 && !(control && style == ESCAPE);
+        char piece[16];
+        size_t length;
+        if (plain) {
+            memcpy(piece, p, n);
+            length = n;
+        } else if (style == ESCAPE) {
+            length = (size_t)snprintf(piece, sizeof piece, "\\x%02x", p[0]);
+            n = 1;
+        } else {
+            piece[0] = '?';
+            length = n = 1;
+        }
+        if (used + length >= size) break;
+        memcpy(out + used, piece, length);
+        used += length;
+        p += n;
+        left -= n;
+    }
+    out[used] = '\0';
+}
+
+void pm_text_escape(char *out, size_t size, const char *text)
+{
+    rewrite(out, size, text, ESCAPE);
+}
+
+void pm_text_utf8(char *out, size_t size, const char *text)
+{
+    rewrite(out, size, text, REPLACE);
+}
+
+enum { NEAREST_MAX = 48 };
+
+/* Optimal string alignment distance of two short words. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    if (n > NEAREST_MAX || m > NEAREST_MAX) return SIZE_MAX;
+    size_t rows[3][NEAREST_MAX + 1];
+    size_t *before = rows[0], *last = rows[1], *row = rows[2];
+    for (size_t j = 0; j <= m; j++) last[j] = before[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+            if (last[j] + 1 < best) best = last[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            row[j] = best;
+        }
+        size_t *swap = before;
+        before = last;
+        last = row;
+        row = swap;
+    }
+    return last[m];
+}
+
+const char *pm_text_nearest(const char *word, const char *const *words)
+{
+    const char *best = NULL;
+    size_t best_distance = SIZE_MAX, length = strlen(word);
+    for (; words != NULL && *words != NULL; words++) {
+        size_t d = distance(word, *words);
+        size_t longest = strlen(*words) > length ? strlen(*words) : length;
+        size_t allowed = longest <= 3 ? 1 : longest <= 7 ? 2 : 3;
+        if (d <= allowed && d < longest && d < best_distance) {
+            best = *words;
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+static const char *match_set(const char *pattern, char c, bool *hit)
+{
+    const char *p = pattern + 1;
+    bool negate = *p == '!' || *p == '^';
+    if (negate) p++;
+    bool found = false;
+    for (bool first = true; *p != '\0' && (first || *p != ']'); first = false) {
+        if (p[1] == '-' && p[2] != '\0' && p[2] != ']') {
+            if ((unsigned char)p[0] <= (unsigned char)c && (unsigned char)c <= (unsigned char)p[2]) found = true;
+            p += 3;
+        } else {
+            if (*p == c) found = true;
+            p++;
+        }
+    }
+    if (*p != ']') return NULL; /* no closing bracket: '[' is an ordinary character */
+    *hit = found != negate;
+    return p + 1;
+}
+
+/* Matches one element of the pattern against c; returns what follows it, or NULL. Not for '*'. */
+static const char *match_one(const char *pattern, char c)
+{
+    if (*pattern == '\0') return NULL;
+    if (*pattern == '?') return c != '/' ? pattern + 1 : NULL;
+    if (*pattern == '[') {
+        bool hit = false;
+        const char *next = match_set(pattern, c, &hit);
+        if (next != NULL) return hit && c != '/' ? next : NULL;
+    }
+    return *pattern == c ? pattern + 1 : NULL;
+}
+
+/* Two fallback points, one for the last '*' and one for the last '**', keep this O(n*m) with no recursion:
+ * a later star can always take over from an earlier one of the same kind. */
+bool pm_text_glob(const char *pattern, const char *text)
+{
+    const char *star = NULL, *star_text = NULL, *deep = NULL, *deep_text = NULL;
+    for (;;) {
+        if (pattern[0] == '*') {
+            bool crosses = pattern[1] == '*';
+            while (*pattern == '*') pattern++;
+            if (crosses) {
+                if (pattern[0] == '/' && pm_text_glob(pattern + 1, text)) return true; /* a/ **'/' b also matches a/b */
+                deep = pattern;
+                deep_text = text;
+                star = NULL;
+            } else {
+                star = pattern;
+                star_text = text;
+            }
+            continue;
+        }
+        if (*text == '\0' && *pattern == '\0') return true;
+        const char *next = *text != '\0' ? match_one(pattern, *text) : NULL;
+        if (next != NULL) {
+            pattern = next;
+            text++;
+        } else if (star != NULL && *star_text != '\0' && *star_text != '/') {
+            pattern = star;
+            text = ++star_text;
+        } else if (deep != NULL && *deep_text != '\0') {
+            pattern = deep;
+            text = ++deep_text;
+            star = NULL;
+        } else {
+            return false;
+        }
+    }
+}
+
+void pm_text_bytes(char *out, size_t size, long long bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t u = 0;
+    while (value >= 1024 && u + 1 < sizeof units / sizeof units[0]) {
+        value /= 1024;
+        u++;
+    }
+    bool whole = u == 0 || value == (double)(long long)value;
+    snprintf(out, size, whole ? "%.0f %s" : "%.1f %s", value, units[u]);
+}
+
+void pm_text_duration(char *out, size_t size, long long ms)
+{
+    if (ms >= 60000 && ms % 60000 == 0)
+        snprintf(out, size, "%lldm", ms / 60000);
+    else if (ms >= 1000 && ms % 1000 == 0)
+        snprintf(out, size, "%llds", ms / 1000);
+    else
+        snprintf(out, size, "%lldms", ms);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Text in fixed buffers: copying, escaping, nearest words. Nothing here allocates.
+ */
+#ifndef PM_BASE_TEXT_H
+#define PM_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Copies what fits, cut at a UTF-8 boundary; always NUL-terminated when size > 0. Returns false when cut. */
+bool pm_text_copy(char *out, size_t size, const char *text);
+
+/* Copies `text` with control characters and bytes that are no UTF-8 written as \xNN: safe for a
+ * terminal and a log line. */
+void pm_text_escape(char *out, size_t size, const char *text);
+
+/* Copies `text` with every byte that is no valid UTF-8 replaced by '?' (jansson refuses such strings). */
+void pm_text_utf8(char *out, size_t size, const char *text);
+
+bool pm_text_is_utf8(const char *text, size_t size);
+
+/* The nearest of `words` (NULL-terminated) within a Damerau-Levenshtein distance that a typing error
+ * explains; NULL when none is near. For "did you mean". */
+const char *pm_text_nearest(const char *word, const char *const *words);
+
+/* Shell-style match of `*`, `?` and `[...]`; `*` does not cross '/', `**` does. */
+bool pm_text_glob(const char *pattern, const char *text);
+
+/* "1.5 MiB", "300 B". */
+void pm_text_bytes(char *out, size_t size, long long bytes);
+
+/* "15s", "1500ms", "2m". */
+void pm_text_duration(char *out, size_t size, long long ms);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Facts: what is known of a job, as short strings by name. Templates and `when` read them.
+ */
+#ifndef PM_PIPELINE_FACTS_H
+#define PM_PIPELINE_FACTS_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+
+typedef struct PmFacts PmFacts;
+
+enum { PM_FACT_VALUE_MAX = 1024, PM_FACTS_MAX = 200 };
+
+PmFacts *pm_facts_new(void);
+PmFacts *pm_facts_copy(const PmFacts *facts);
+void pm_facts_free(PmFacts *facts);
+/* Copies both; NULL value removes. false: too long, too many, or not UTF-8. */
+bool pm_facts_set(PmFacts *facts, const char *name, const char *value);
+bool pm_facts_setf(PmFacts *facts, const char *name, const char *fmt, ...) PM_PRINTF(3, 4);
+const char *pm_facts_get(const PmFacts *facts, const char *name); /* borrowed; NULL when unknown */
+json_t *pm_facts_to_json(const PmFacts *facts);                   /* new */
+bool pm_facts_add_json(PmFacts *facts, const json_t *object);     /* false: something in it was refused */
+
+/* Sets key, dir, name, stem and source_ext from an object key such as "a/b/cat.final.JPG":
+ * dir "a/b", name "cat.final.JPG", stem "cat.final", source_ext "jpg". */
+bool pm_facts_set_key(PmFacts *facts, const char *key);
+
+/* Sets date ("2026-11-23"), year, month, day, hour from wall-clock milliseconds, UTC. */
+bool pm_facts_set_date(PmFacts *facts, long long wall_ms);
+
+/* What pixmill itself knows, each with the moments at which it is known. */
+enum {
+    PM_FACT_KEY = 1,    /* in an output's key template */
+    PM_FACT_WHEN = 2,   /* in `when` of a step or output: known from the source and its header */
+    PM_FACT_PLUGIN = 4, /* in a plugin's PM_TEMPLATE parameters */
+    PM_FACT_NUMBER = 8  /* compares as a number */
+};
+typedef struct PmFactInfo {
+    const char *name;
+    unsigned flags;
+    const char *doc;
+} PmFactInfo;
+extern const PmFactInfo pm_fact_table[]; /* ended by a NULL name */
+const PmFactInfo *pm_fact_info(const char *name);
+
+#endif
