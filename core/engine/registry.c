@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/registry.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vips/vips.h>
+
+#include "base/text.h"
+#include "engine/handshake.h"
+
+enum { PLUGINS_MAX = 256, DIRS_MAX = 32, FILE_MAX_BYTES = 256 * 1024 * 1024 };
+
+struct PmRegistry {
+    char *dirs[DIRS_MAX + 1];
+    PmLoaded *loaded[PLUGINS_MAX]; /* entries never move: pm_registry_at reads them in a signal handler */
+    size_t count;
+};
+
+PmRegistry *pm_registry_new(const char *const *dirs)
+{
+    PmRegistry *registry = calloc(1, sizeof *registry);
+    if (registry == NULL) return NULL;
+    for (size_t i = 0; dirs != NULL && dirs[i] != NULL && i < DIRS_MAX; i++) {
+        registry->dirs[i] = strdup(dirs[i]);
+        if (registry->dirs[i] == NULL) {
+            pm_registry_free(registry);
+            return NULL;
+        }
+    }
+    return registry;
+}
+
+static void loaded_free(PmLoaded *loaded)
+{
+    if (loaded == NULL) return;
+    pm_handshake_finish(loaded);
+    free((char *)loaded->file);
+    free(loaded);
+}
+
+void pm_registry_free(PmRegistry *registry)
+{
+    if (registry == NULL) return;
+    for (size_t i = 0; i < registry->count; i++) loaded_free(registry->loaded[i]);
+    for (size_t i = 0; registry->dirs[i] != NULL; i++) free(registry->dirs[i]);
+    free(registry);
+}
+
+/* Whoever may write to a plugin, or to the folder it lies in, is the worker: so that must be root or the user. */
+static PmStatus check_owner(const char *path, const struct stat *st, const char *what, PmError *err)
+{
+    if (st->st_uid != 0 && st->st_uid != geteuid()) {
+        pm_error_set(err, PM_BAD_CONFIG, "%s: expected a plugin %s owned by root or user %u, found user %u", path, what,
+                     (unsigned)geteuid(), (unsigned)st->st_uid);
+        pm_error_hint(err, "chown it, or install the plugin where only you or root can write");
+        return PM_BAD_CONFIG;
+    }
+    if (st->st_mode & S_IWOTH) {
+        pm_error_set(err, PM_BAD_CONFIG, "%s: expected a plugin %s that others cannot write to, found mode %04o", path,
+                     what, (unsigned)st->st_mode & 07777);
+        pm_error_hint(err, "chmod o-w it");
+        return PM_BAD_CONFIG;
+    }
+    return PM_OK;
+}
+
+static PmStatus check_dir(const char *dir, PmError *err)
+{
+    struct stat st;
+    if (stat(dir, &st) != 0) return pm_error_set(err, PM_BAD_CONFIG, "%s: %s", dir, strerror(errno));
+    return check_owner(dir, &st, "folder", err);
+}
+
+/* SHA-256 of the file as hex, and the checks that go with having it open. */
+static PmStatus digest_file(const char *file, bool check, char digest[65], PmError *err)
+{
+    PmStatus status = PM_OK;
+    EVP_MD_CTX *md = NULL;
+    struct stat st;
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* non-blocking: it might be a FIFO */
+    if (fd < 0) return pm_error_set(err, PM_BAD_CONFIG, "%s: cannot open: %s", file, strerror(errno));
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
+        status = pm_error_set(err, PM_BAD_CONFIG, "%s: expected a regular file of at most %d MiB", file,
+                              FILE_MAX_BYTES / 1024 / 1024);
+        goto out;
+    }
+    if (check) status = check_owner(file, &st, "file", err);
+    if (status != PM_OK) goto out;
+
+    md = EVP_MD_CTX_new();
+    unsigned char bytes[64 * 1024], sum[EVP_MAX_MD_SIZE];
+    bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+    ssize_t got = 0;
+    while (ok && (got = read(fd, bytes, sizeof bytes)) > 0) ok = EVP_DigestUpdate(md, bytes, (size_t)got) == 1;
+    unsigned length = 0;
+    if (!ok || got < 0 || EVP_DigestFinal_ex(md, sum, &length) != 1 || length != 32) {
+        status =
+            pm_error_set(err, PM_BAD_CONFIG, "%s: cannot read: %s", file, got < 0 ? strerror(errno) : "no SHA-256");
+        goto out;
+    }
+    for (unsigned i = 0; i < length; i++) snprintf(digest + 2 * i, 3, "%02x", sum[i]);
+out:
+    EVP_MD_CTX_free(md);
+    close(fd);
+    return status;
+}
+
+/* The dynamic linker's message, told as a refusal: a missing symbol is the commonest one and needs its own fix. */
+static PmStatus refuse_open(const char *file, const char *reason, PmError *err)
+{
+    static const char undefined[] = "undefined symbol: ";
+    const char *symbol = reason != NULL ? strstr(reason, undefined) : NULL;
+    if (symbol != NULL) {
+        symbol += sizeof undefined - 1;
+        int length = (int)strcspn(symbol, " ,(");
+        pm_error_set(err, PM_BAD_CONFIG,
+                     "%s: expected only symbols of libvips %s, GLib and the libraries it names, found %.*s", file,
+                     vips_version_string(), length, symbol);
+        if (strncmp(symbol, "vips_", 5) == 0)
+            pm_error_hint(err, "update libvips, or rebuild the plugin with the libvips that runs here");
+        else
+            pm_error_hint(err, "link what defines %.*s into the plugin", length, symbol);
+        return PM_BAD_CONFIG;
+    }
+    pm_error_set(err, PM_BAD_CONFIG, "%s: cannot be opened: %s", file, reason != NULL ? reason : "no reason given");
+    pm_error_hint(err, "expected a shared object for this machine, with every library it names installed");
+    return PM_BAD_CONFIG;
+}
+
+typedef struct CodeSearch {
+    ElfW(Addr) base;
+    uintptr_t begin, end;
+} CodeSearch;
+
+static int find_code(struct dl_phdr_info *info, size_t size, void *data)
+{
+    (void)size;
+    CodeSearch *search = data;
+    if (info->dlpi_addr != search->base) return 0;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X)) continue;
+        uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
+        uintptr_t end = begin + segment->p_memsz;
+        if (search->end == 0 || begin < search->begin) search->begin = begin;
+        if (end > search->end) search->end = end;
+    }
+    return 1;
+}
+
+static void locate_code(void *handle, PmLoaded *loaded)
+{
+    struct link_map *map = NULL;
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || map == NULL) return;
+    CodeSearch search = {.base = map->l_addr};
+    dl_iterate_phdr(find_code, &search);
+    loaded->begin = search.begin;
+    loaded->end = search.end;
+}
+
+/* `file` is absolute. The handle is never closed: a plugin may have left threads, atexit handlers or GObject types that
+ * point into its code. */
+static PmStatus open_plugin(PmRegistry *registry, const char *file, bool check, PmError *err)
+{
+    PmLoaded *loaded = NULL;
+    PmStatus status;
+    if (registry->count == PLUGINS_MAX)
+        return pm_error_set(err, PM_LIMIT, "%s: expected at most %d plugins", file, PLUGINS_MAX);
+    loaded = calloc(1, sizeof *loaded);
+    if (loaded == NULL || (loaded->file = strdup(file)) == NULL) {
+        status = pm_error_set(err, PM_LIMIT, "%s: out of memory", file);
+        goto fail;
+    }
+    status = digest_file(file, check, loaded->digest, err);
+    if (status != PM_OK) goto fail;
+
+    void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL) {
+        status = refuse_open(file, dlerror(), err);
+        goto fail;
+    }
+    PmPluginEntry entry;
+    void *symbol = dlsym(handle, "pixmill_plugin");
+    if (symbol == NULL) {
+        status =
+            pm_error_set(err, PM_BAD_CONFIG, "%s: expected the exported function pixmill_plugin, found none", file);
+        pm_error_hint(err, "it is not a pixmill plugin; define pixmill_plugin() with PM_PLUGIN()");
+        goto fail;
+    }
+    memcpy(&entry, &symbol, sizeof entry); /* ISO C knows no cast from object to function pointer */
+    status = pm_handshake(file, entry(), loaded, err);
+    if (status != PM_OK) goto fail;
+    locate_code(handle, loaded);
+    registry->loaded[registry->count] = loaded;
+    registry->count++;
+    return PM_OK;
+fail:
+    loaded_free(loaded);
+    return status;
+}
+
+static const PmLoaded *find_loaded(const PmRegistry *registry, const char *name)
+{
+    for (size_t i = 0; i < registry->count; i++)
+        if (strcmp(registry->loaded[i]->transform.name, name) == 0) return registry->loaded[i];
+    return NULL;
+}
+
+/* "there is no plugin x", with the nearest name and where was looked. */
+static void refuse_unknown(const PmRegistry *registry, const char *name, PmError *err)
+{
+    pm_error_set(err, PM_BAD_CONFIG, "there is no plugin %.60s", name);
+    json_t *names = pm_registry_names(registry);
+    size_t count = json_array_size(names);
+    const char **words = calloc(count + 1, sizeof *words);
+    const char *near = NULL;
+    if (words != NULL) {
+        for (size_t i = 0; i < count; i++) words[i] = json_string_value(json_array_get(names, i));
+        near = pm_text_nearest(name, words);
+    }
+    char dirs[200] = "";
+    size_t used = 0;
+    for (size_t i = 0; registry->dirs[i] != NULL && used < sizeof dirs; i++) {
+        int n = snprintf(dirs + used, sizeof dirs - used, "%s%s", i > 0 ? ", " : "", registry->dirs[i]);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (near != NULL)
+        pm_error_hint(err, "did you mean %s? looked in %s", near, dirs);
+    else
+        pm_error_hint(err, "looked for %.60s.so in %s", name, dirs[0] != '\0' ? dirs : "no folder: none is set");
+    free(words);
+    json_decref(names);
+}
+
+const PmLoaded *pm_registry_load(PmRegistry *registry, const char *name, PmError *err)
+{
+    /* The name becomes part of a path, so this comes first. */
+    if (!pm_plugin_name_ok(name)) {
+        pm_error_set(err, PM_BAD_CONFIG, "expected a plugin's name in lower-case-with-dashes, found \"%.60s\"", name);
+        pm_error_hint(err, "a to z, 0 to 9 and -, a letter first, at most %d characters", PM_PLUGIN_NAME_MAX);
+        return NULL;
+    }
+    const PmLoaded *loaded = find_loaded(registry, name);
+    if (loaded != NULL) return loaded;
+    for (size_t i = 0; registry->dirs[i] != NULL; i++) {
+        const char *dir = registry->dirs[i];
+        if (dir[0] != '/') {
+            pm_error_set(err, PM_BAD_CONFIG, "%s: expected a plugin folder as an absolute path", dir);
+            pm_error_hint(err, "a relative one would depend on where pixmill is started");
+            return NULL;
+        }
+        char file[PATH_MAX];
+        int length = snprintf(file, sizeof file, "%s/%s.so", dir, name);
+        if (length < 0 || (size_t)length >= sizeof file || access(file, F_OK) != 0) continue;
+        if (check_dir(dir, err) != PM_OK || open_plugin(registry, file, true, err) != PM_OK) return NULL;
+        return registry->loaded[registry->count - 1];
+    }
+    refuse_unknown(registry, name, err);
+    return NULL;
+}
+
+const PmLoaded *pm_registry_load_file(PmRegistry *registry, const char *file, PmError *err)
+{
+    char *path = realpath(file, NULL);
+    if (path == NULL) {
+        pm_error_set(err, PM_BAD_CONFIG, "%s: %s", file, strerror(errno));
+        return NULL;
+    }
+    const PmLoaded *loaded = NULL;
+    for (size_t i = 0; i < registry->count && loaded == NULL; i++)
+        if (strcmp(registry->loaded[i]->file, path) == 0) loaded = registry->loaded[i];
+    if (loaded == NULL && open_plugin(registry, path, false, err) == PM_OK)
+        loaded = registry->loaded[registry->count - 1];
+    free(path);
+    return loaded;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+json_t *pm_registry_names(const PmRegistry *registry)
+{
+    char names[PLUGINS_MAX][PM_PLUGIN_NAME_MAX + 1];
+    const char *sorted[PLUGINS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; registry->dirs[i] != NULL; i++) {
+        DIR *dir = opendir(registry->dirs[i]);
+        if (dir == NULL) continue;
+        for (struct dirent *entry; (entry = readdir(dir)) != NULL && count < PLUGINS_MAX;) {
+            size_t length = strlen(entry->d_name);
+            if (length < 4 || length > PM_PLUGIN_NAME_MAX + 3 || strcmp(entry->d_name + length - 3, ".so") != 0)
+                continue;
+            memcpy(names[count], entry->d_name, length - 3);
+            names[count][length - 3] = '\0';
+            if (pm_plugin_name_ok(names[count])) count++;
+        }
+        closedir(dir);
+    }
+    for (size_t i = 0; i < count; i++) sorted[i] = names[i];
+    qsort(sorted, count, sizeof *sorted, compare_names);
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || strcmp(sorted[i], sorted[i - 1]) != 0) json_array_append_new(array, json_string(sorted[i]));
+    return array;
+}
+
+const PmLoaded *pm_registry_at(const PmRegistry *registry, uintptr_t address)
+{
+    for (size_t i = 0; i < registry->count; i++)
+        if (address >= registry->loaded[i]->begin && address < registry->loaded[i]->end) return registry->loaded[i];
+    return NULL;
+}
