@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Plugins that misbehave, one per build of this file: -DFAULT=segv makes fault-segv. Each copies its input and strikes
+ * on the way. Parameters choose where (`at: create | plan | apply | pixels`) and for which images (`key`: a text that
+ * must occur in the job's key; empty: all).
+ */
+#include <fcntl.h>
+#include <pixmill/plugin.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <vips/vips.h>
+
+typedef struct Config {
+    int32_t at;
+    const char *key;
+    int64_t amount;
+} Config;
+
+enum { AT_CREATE, AT_PLAN, AT_APPLY, AT_PIXELS };
+static const char *const places[] = {"create", "plan", "apply", "pixels", NULL};
+
+static const PmParam params[] = {
+    PM_PARAM_ENUM(Config, at, "at", .def = "apply", .choices = places, .doc = "The call that strikes."),
+    PM_PARAM_STRING(Config, key, "key", .doc = "Strike only when the job's key contains this."),
+    PM_PARAM_BYTES(Config, amount, "amount", .def = "16MiB", .doc = "How much fault-leak leaks on each strike."),
+};
+
+typedef struct Self {
+    const PmHost *host;
+    const Config *config;
+} Self;
+
+/* --- the strikes; each build uses one --- */
+
+__attribute__((unused)) static void strike_segv(const Config *config)
+{
+    (void)config;
+    *(volatile int *)8 = 1;
+}
+
+__attribute__((unused)) static void strike_abort(const Config *config)
+{
+    (void)config;
+    abort();
+}
+
+/* Waits for ever without using CPU: only a wall clock ends it. */
+__attribute__((unused)) static void strike_hang(const Config *config)
+{
+    (void)config;
+    for (;;) pause();
+}
+
+/* Works for ever: a CPU limit or a wall clock ends it. */
+__attribute__((unused)) static void strike_spin(const Config *config)
+{
+    for (volatile int64_t i = 0; i >= 0; i = (i + 1) & 0xffff) (void)config;
+}
+
+__attribute__((unused)) static void strike_leak(const Config *config)
+{
+    /* Touched, so that it counts; volatile, so that it is not left out. */
+    char *volatile bytes = malloc((size_t)config->amount);
+    if (bytes != NULL) memset(bytes, 0x5a, (size_t)config->amount);
+}
+
+__attribute__((unused)) static void strike_exit(const Config *config)
+{
+    (void)config;
+    exit(7);
+}
+
+__attribute__((unused, noinline)) static int descend(volatile char *above)
+{
+    volatile char frame[4096];
+    frame[0] = above[0];
+    return descend(frame) + frame[0];
+}
+
+__attribute__((unused)) static void strike_stack(const Config *config)
+{
+    (void)config;
+    volatile char first[1] = {1};
+    descend(first);
+}
+
+__attribute__((unused)) static void strike_fd(const Config *config)
+{
+    (void)config;
+    for (int i = 0; i < 32; i++) (void)!dup(STDERR_FILENO);
+}
+
+__attribute__((unused)) static void strike_kill(const Config *config)
+{
+    (void)config;
+    raise(SIGKILL);
+}
+
+__attribute__((unused)) static void strike_none(const Config *config)
+{
+    (void)config;
+}
+
+/* These misbehave in what they return instead. */
+#define strike_promise strike_none
+#define strike_null    strike_none
+#define strike_status  strike_none
+#define strike_order   strike_none
+#define strike_whim    strike_none
+#define strike_image   strike_none
+
+#define GLUE_(a, b) a##b
+#define GLUE(a, b)  GLUE_(a, b)
+#define TEXT_(a)    #a
+#define TEXT(a)     TEXT_(a)
+#define STRIKE      GLUE(strike_, FAULT)
+#define IS_(a, b)   (__builtin_strcmp(a, b) == 0)
+#define IS(name)    IS_(TEXT(FAULT), name)
+
+static void maybe_strike(const Self *self, PmJob *job, int at)
+{
+    if (self->config->at != at) return;
+    if (self->config->key != NULL && self->config->key[0] != '\0') {
+        const char *key = self->host->fact(job, "key");
+        if (key == NULL || strstr(key, self->config->key) == NULL) return;
+    }
+    STRIKE(self->config);
+}
+
+/* --- the plugin --- */
+
+static PmStatus create(const PmHost *host, PmJob *job, const void *config, void **out)
+{
+    Self *self = calloc(1, sizeof *self);
+    if (self == NULL) return host->fail(job, PM_LIMIT, "out of memory");
+    self->host = host;
+    self->config = config;
+    maybe_strike(self, job, AT_CREATE);
+    *out = self;
+    return PM_OK;
+}
+
+static void destroy(void *self)
+{
+    free(self);
+}
+
+static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
+{
+    static int calls;
+    (void)in;
+    maybe_strike(data, job, AT_PLAN);
+    if (IS("whim")) out->out.width += ++calls; /* another answer each time */
+    return PM_OK;
+}
+
+static int copy_region(VipsRegion *out, void *sequence, void *a, void *b, gboolean *stop)
+{
+    (void)a, (void)stop;
+    VipsRegion *in = sequence;
+    STRIKE(b);
+    if (vips_region_prepare(in, &out->valid) != 0) return -1;
+    return vips_region_region(out, in, &out->valid, out->valid.left, out->valid.top);
+}
+
+static PmStatus failed(const Self *self, PmJob *job, int status)
+{
+    return status == 0 ? PM_OK : self->host->fail(job, PM_BAD_INPUT, "cannot copy");
+}
+
+static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
+{
+    const Self *self = data;
+    maybe_strike(self, job, AT_APPLY);
+    if (IS("null")) return PM_OK;
+    if (IS("status")) return (PmStatus)42;
+    if (IS("promise")) return failed(self, job, vips_extract_area(in, out, 0, 0, (in->Xsize + 1) / 2, in->Ysize, NULL));
+    if (IS("order")) return failed(self, job, vips_flip(in, out, VIPS_DIRECTION_VERTICAL, NULL));
+    if (IS("image")) g_object_ref(in);
+    if (self->config->at != AT_PIXELS) return failed(self, job, vips_copy(in, out, NULL));
+
+    VipsImage *image = vips_image_new();
+    if (vips_image_pipelinev(image, VIPS_DEMAND_STYLE_THINSTRIP, in, NULL) != 0 ||
+        vips_image_generate(image, vips_start_one, copy_region, vips_stop_one, in, (void *)self->config) != 0) {
+        g_object_unref(image);
+        return failed(self, job, -1);
+    }
+    *out = image;
+    return PM_OK;
+}
+
+static const PmTransform transform = {
+    .name = "fault-" TEXT(FAULT),
+    .summary = "Misbehaves, for tests.",
+    PM_PARAMS(Config, params),
+    .create = create,
+    .destroy = destroy,
+    .plan = plan,
+    .apply = apply,
+};
+
+PM_PLUGIN(transform, "1.0.0")
