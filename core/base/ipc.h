@@ -4,30 +4,33 @@
  * descriptors (sealed memfds, sockets). Hides framing: a body too large for a packet travels in a memfd.
  * The reader treats the writer as an attacker: every size, count and seal is checked here.
  *
- * Control channel, broker <-> zygote
- *   LOAD      -> {file, text_fd: 0, env: {NAME: value}, plugin_dirs: [..], check: bool}  fds: [pipeline text]
+ * Control channel, broker <-> zygote. The zygote answers each request in turn; EXITED comes at any time.
+ *   LOAD      -> {file, dir, env: {NAME: value}, plugin_dirs: [..], check: bool}   fds: [pipeline text]
+ *                                                        `check`: only validated, never to SPAWN
  *   READY     <- {plugins: [{name, version, file}], facts: ["nsfw-hook.score", ..], digest, vips,
- *                 formats: {"jpeg": {load: true, save: true}, ..}, sandbox: {tier, missing: [..]},
+ *                 formats: {"jpeg": {load: true, save: true}, ..}, sandbox: {tier, missing: [text..]},
  *                 warnings: [error..]}
- *   ERRORS    <- {errors: [error..]}                     after LOAD; the zygote then ends
- *   DESCRIBE  -> {plugin_dirs: [..], names: [..] or null}
+ *   ERRORS    <- {errors: [error..]}                     after any request; the zygote then ends
+ *   DESCRIBE  -> {plugin_dirs: [..], names: [..] or absent}
  *   DESCRIBED <- {plugins: [description..], errors: [error..]}
  *   CHECK     -> {path}                                  plugin check
  *   CHECKED   <- {checks: [{name, ok, message}..]}
  *   SPAWN     -> {slot}                                  fds: [child's socket, progress memfd]
- *   SPAWNED   <- {slot, pid}                             fds: [pidfd]
- *   EXITED    <- {slot, pid, code, signal, cpu_ms, max_rss_kb}
+ *   SPAWNED   <- {slot, pid} or {slot, error}            fds: [pidfd], none with `error`
+ *   EXITED    <- {slot, pid, code, signal, cpu_ms, max_rss_kb}           signal 0: it exited with code
  *
- * Job channel, broker <-> child
- *   JOB       -> {facts: {..}, outputs: [..] or null, wall_ms, attempt}   fds: [sealed source]
+ * Job channel, broker <-> child. One job at a time; a child whose channel is closed ends with code 0.
+ *   JOB       -> {facts: {..}, outputs: [..] or absent, wall_ms, attempt}   fds: [sealed source]
  *   OUTPUT    <- {output, format, mime, extension, width, height, pages, size, source: bool, facts: {..}}
  *                                                        fds: [sealed bytes], none when `source`
  *   SKIPPED   <- {output, reason}                        its `when` did not match
- *   FETCH     <- {endpoint, method, content_type, timeout_ms}             fds: [body] or none
- *   FETCHED   -> {status, content_type} or {error}                        fds: [body] or none
- *   DONE      <- {error or absent, decision, facts: {..}, verdicts: [{step, decision, score, label}],
- *                 timings: {plan_ms, run_ms, cpu_ms}, warnings: [error..]}
- *   PLAN      -> {facts, shape or absent}                fds: [sealed source] or none
+ *   LOG       <- {level: 0..3, plugin or absent, text}
+ *   FETCH     <- {url, method, content_type or absent, timeout_ms}        fds: [body] or none
+ *   FETCHED   -> {status, content_type or absent} or {error}              fds: [body] or none
+ *   DONE      <- {error or absent, rejected_as: "quarantine" | "drop" (with status rejected), facts: {..},
+ *                 verdicts: [{step, decision, score, label, consequence}..], warnings: [error..],
+ *                 timings: {plan_ms, decode_ms, run_ms, cpu_ms}}
+ *   PLAN      -> {facts or absent, outputs or absent, format, width, height}  fds: [sealed source] or none
  *   PLANNED   <- {plan: {..}} or {error}
  */
 #ifndef PM_BASE_IPC_H
@@ -57,6 +60,7 @@ typedef enum PmMessageType {
     PM_MSG_DONE,
     PM_MSG_PLAN,
     PM_MSG_PLANNED,
+    PM_MSG_LOG,
     PM_MSG_TYPES
 } PmMessageType;
 
@@ -68,30 +72,38 @@ enum {
 
 typedef struct PmMessage {
     PmMessageType type;
-    json_t *body;            /* owned; an object, never NULL after a receive */
-    int fds[PM_IPC_FDS_MAX]; /* owned, CLOEXEC; taken out by setting -1 */
+    json_t *body;                /* owned; an object, never NULL after a receive */
+    int fds[PM_IPC_FDS_MAX + 1]; /* owned, CLOEXEC; -1: taken out. (One more: the body's, while receiving.) */
     size_t fd_count;
 } PmMessage;
 
-/* Sends; body is borrowed (NULL: {}), fds stay the caller's. PM_TRANSIENT when the other end is gone. */
+/* Sends; body is borrowed (NULL: {}), fds stay the caller's. PM_TRANSIENT: the other end is gone, or on a
+ * non-blocking socket does not read. PM_LIMIT: the body is too large. Never raises SIGPIPE. */
 PmStatus pm_ipc_send(int sock, PmMessageType type, const json_t *body, const int *fds, size_t fd_count, PmError *err);
 
 /* Receives one message, blocking unless the socket or `flags` (MSG_DONTWAIT) says otherwise.
  * *got is false when nothing was there (EAGAIN). PM_TRANSIENT: the other end is gone (err->message says
- * how). PM_BUG: it broke the protocol. */
+ * how). PM_BUG: it broke the protocol. On failure nothing is left open and *message is empty. */
 PmStatus pm_ipc_receive(int sock, int flags, PmMessage *message, bool *got, PmError *err);
 
+/* Closes the descriptors that were not taken, frees the body. An empty message (zeroed) is fine. */
 void pm_message_finish(PmMessage *message);
+
+/* Takes the i-th descriptor out of the message: the caller closes it. -1 when there is none. */
+int pm_message_take_fd(PmMessage *message, size_t i);
+
+/* "JOB": for error messages. */
+const char *pm_message_name(PmMessageType type);
 
 /* A pair of connected SOCK_SEQPACKET sockets, CLOEXEC. */
 PmStatus pm_ipc_pair(int pair[2], PmError *err);
 
 /* --- bytes in sealed memfds --- */
 
-/* New memfd holding a copy of bytes, sealed against change and growth; -1 and err set on failure. */
+/* New memfd holding a copy of bytes, sealed, CLOEXEC, its offset at 0; -1 and err set on failure. */
 int pm_memfd_new(const char *name, const void *bytes, size_t size, PmError *err);
 
-/* New empty memfd to write to; seal it with pm_memfd_seal when complete. */
+/* New empty memfd to write to; seal it with pm_memfd_seal when complete (against any change, for good). */
 int pm_memfd_open(const char *name, PmError *err);
 PmStatus pm_memfd_seal(int fd, PmError *err);
 
