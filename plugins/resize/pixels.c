@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "resize.h"
+
+static const VipsKernel kernels[] = {VIPS_KERNEL_NEAREST,  VIPS_KERNEL_LINEAR,   VIPS_KERNEL_CUBIC,
+                                     VIPS_KERNEL_MITCHELL, VIPS_KERNEL_LANCZOS2, VIPS_KERNEL_LANCZOS3};
+
+/* vips_resize() drops whole rows for `nearest` before it measures, and can end a pixel short; vips_reduce() picks the
+ * pixels at the exact places. */
+static int reduce_nearest(VipsImage *in, VipsImage **out, double hscale, double vscale)
+{
+    return vips_reduce(in, out, hscale < 1 ? 1 / hscale : 1, vscale < 1 ? 1 / vscale : 1, "kernel", VIPS_KERNEL_NEAREST,
+                       NULL);
+}
+
+static int resample(VipsImage *in, VipsImage **out, int width, int height, const Config *config)
+{
+    VipsKernel kernel = kernels[config->kernel];
+    double hscale = (double)width / in->Xsize, vscale = (double)height / in->Ysize;
+    VipsImage *reduced = NULL;
+
+    if (kernel == VIPS_KERNEL_NEAREST) {
+        if (reduce_nearest(in, &reduced, hscale, vscale)) return -1;
+        in = reduced;
+        hscale = (double)width / in->Xsize;
+        vscale = (double)height / in->Ysize;
+    }
+    /* The gap is how much is left to the kernel after a cheap box shrink: 2 is libvips' own default, from 3 on the
+     * result can't be told from the kernel alone. */
+    int result = vips_resize(in, out, hscale, "vscale", vscale, "kernel", kernel, "gap",
+                             config->quality == QUALITY_BEST ? 3.0 : 2.0, NULL);
+    g_clear_object(&reduced);
+    return result;
+}
+
+/* Colours of transparent pixels must not bleed into their neighbours, so colours are weighed with alpha while pixels
+ * are mixed. Back in the image's own format in between: resampling floats costs three times as much. */
+static VipsImage *resample_alpha(VipsImage *in, int width, int height, const Config *config)
+{
+    VipsImage *t[6] = {NULL};
+    VipsImage *out = NULL;
+    VipsBandFormat format = in->BandFmt;
+    bool whole = vips_band_format_isint(format);
+
+    if (!vips_premultiply(in, &t[0], NULL) && !(whole ? vips_rint(t[0], &t[1], NULL) : vips_copy(t[0], &t[1], NULL)) &&
+        !vips_cast(t[1], &t[2], format, NULL) && !resample(t[2], &t[3], width, height, config) &&
+        !vips_unpremultiply(t[3], &t[4], NULL) &&
+        !(whole ? vips_rint(t[4], &t[5], NULL) : vips_copy(t[4], &t[5], NULL)) && vips_cast(t[5], &out, format, NULL))
+        out = NULL;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) g_clear_object(&t[i]);
+    return out;
+}
+
+VipsImage *pixels_scale(VipsImage *in, int width, int height, const Config *config)
+{
+    VipsImage *out = NULL;
+    if (in->Xsize == width && in->Ysize == height) return vips_copy(in, &out, NULL) ? NULL : out;
+    if (vips_image_hasalpha(in) && kernels[config->kernel] != VIPS_KERNEL_NEAREST)
+        return resample_alpha(in, width, height, config);
+    return resample(in, &out, width, height, config) ? NULL : out;
+}
+
+/* ------------------------------------------------------------------ bars */
+
+Padding padding_of(const PmColor *background, bool has_alpha, int bands)
+{
+    bool grey = background->r == background->g && background->g == background->b;
+    return (Padding){
+        .add_alpha = !has_alpha && background->a < 1,
+        .to_colour = !grey && background->a > 0 && bands - has_alpha < 3,
+    };
+}
+
+/* Grey to sRGB, by its profile when it has one: the profile must go on describing the pixels. */
+static int to_colour(VipsImage *in, VipsImage **out)
+{
+    bool deep = in->BandFmt == VIPS_FORMAT_USHORT;
+    if (vips_image_get_typeof(in, VIPS_META_ICC_NAME))
+        return vips_icc_transform(in, out, "srgb", "embedded", TRUE, "depth", deep ? 16 : 8, NULL);
+    return vips_colourspace(in, out, deep ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB, NULL);
+}
+
+VipsImage *pixels_pad(VipsImage *in, const Geometry *geometry, const Gravity *gravity, const PmColor *background)
+{
+    Padding padding = padding_of(background, vips_image_hasalpha(in), in->Bands);
+    VipsImage *colour = NULL, *alpha = NULL, *out = NULL;
+    VipsArrayDouble *ink = NULL;
+
+    if (padding.to_colour ? to_colour(in, &colour) : vips_copy(in, &colour, NULL)) goto out;
+    if (padding.add_alpha ? vips_addalpha(colour, &alpha, NULL) : vips_copy(colour, &alpha, NULL)) goto out;
+    double unit = alpha->BandFmt == VIPS_FORMAT_USHORT ? 257 : 1;
+    double values[4] = {background->r * unit, background->g * unit, background->b * unit, background->a * 255 * unit};
+    if (alpha->Bands < 3) values[1] = values[3];
+    ink = vips_array_double_new(values, alpha->Bands);
+    int x = -gravity_offset(gravity, gravity->x, in->Xsize, geometry->width);
+    int y = -gravity_offset(gravity, gravity->y, in->Ysize, geometry->height);
+    if (vips_embed(alpha, &out, x, y, geometry->width, geometry->height, "extend", VIPS_EXTEND_BACKGROUND, "background",
+                   ink, NULL))
+        out = NULL;
+out:
+    if (ink) vips_area_unref(VIPS_AREA(ink));
+    g_clear_object(&alpha);
+    g_clear_object(&colour);
+    return out;
+}
+
+/* ------------------------------------------------------------------ smart cropping */
+
+/* Where libvips would cut `page` to width x height. */
+static int smart_place(VipsImage *page, int width, int height, VipsInteresting interesting, int *x, int *y)
+{
+    VipsImage *cut = NULL;
+    if (vips_smartcrop(page, &cut, width, height, "interesting", interesting, NULL)) return -1;
+    *x = -cut->Xoffset;
+    *y = -cut->Yoffset;
+    g_object_unref(cut);
+    return 0;
+}
+
+static VipsImage *scale_page(VipsImage *in, int page, int page_height, const Geometry *geometry, const Config *config)
+{
+    VipsImage *one = NULL;
+    if (vips_crop(in, &one, 0, page * page_height, in->Xsize, page_height, NULL)) return NULL;
+    VipsImage *scaled = pixels_scale(one, geometry->scaled_width, geometry->scaled_height, config);
+    g_object_unref(one);
+    return scaled;
+}
+
+/* Cutting looks at the picture first and reads it again afterwards. Each scaled page is held in memory, so the input
+ * is still read once, top to bottom. */
+VipsImage *pixels_smart(VipsImage *in, const Geometry *geometry, const Gravity *gravity, const Config *config)
+{
+    int page_height = vips_image_get_page_height(in);
+    int count = in->Ysize / page_height;
+    int x = 0, y = 0;
+    VipsImage **pages = g_new0(VipsImage *, (size_t)count);
+    VipsImage *joined = NULL, *out = NULL;
+
+    for (int i = 0; i < count; i++) {
+        VipsImage *scaled = scale_page(in, i, page_height, geometry, config);
+        VipsImage *memory = scaled ? vips_image_copy_memory(scaled) : NULL;
+        g_clear_object(&scaled);
+        bool good = memory &&
+                    (i > 0 || !smart_place(memory, geometry->width, geometry->height, gravity->interesting, &x, &y)) &&
+                    !vips_crop(memory, &pages[i], x, y, geometry->width, geometry->height, NULL);
+        g_clear_object(&memory);
+        if (!good) goto out;
+    }
+    if (vips_arrayjoin(pages, &joined, count, "across", 1, NULL) || vips_copy(joined, &out, NULL)) {
+        out = NULL;
+        goto out;
+    }
+    if (count > 1) vips_image_set_int(out, VIPS_META_PAGE_HEIGHT, geometry->height);
+out:
+    g_clear_object(&joined);
+    for (int i = 0; i < count; i++) g_clear_object(&pages[i]);
+    g_free(pages);
+    return out;
+}
