@@ -1,1 +1,46 @@
+# What `cmake --install` puts in place besides the programs and plugins, which install themselves: the one public header,
+# a CMake package and a pkg-config file for authors of plugins, and the template they start from. Nothing holds
+# an absolute path, so that --prefix and moving the tree afterwards both work.
+include(CMakePackageConfigHelpers)
+
+set(PIXMILL_INSTALL_CMAKEDIR ${CMAKE_INSTALL_LIBDIR}/cmake/Pixmill)
+set(PIXMILL_INSTALL_PKGCONFIGDIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
 install(FILES core/include/pixmill/plugin.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pixmill)
+
+install(TARGETS pixmill_plugin_api EXPORT PixmillTargets)
+install(EXPORT PixmillTargets NAMESPACE pixmill:: DESTINATION ${PIXMILL_INSTALL_CMAKEDIR})
+configure_package_config_file(
+  cmake/PixmillConfig.cmake.in ${CMAKE_BINARY_DIR}/cmake/PixmillConfig.cmake
+  INSTALL_DESTINATION ${PIXMILL_INSTALL_CMAKEDIR}
+  PATH_VARS PIXMILL_INSTALL_PLUGINSDIR)
+# Same major version: the plugin ABI's minor versions are opt-in, and the handshake has the last word.
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/cmake/PixmillConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/cmake/PixmillConfig.cmake ${CMAKE_BINARY_DIR}/cmake/PixmillConfigVersion.cmake
+              cmake/PixmillPlugin.cmake
+        DESTINATION ${PIXMILL_INSTALL_CMAKEDIR})
+
+# pkg-config finds its prefix from where the file lies.
+if(IS_ABSOLUTE ${PIXMILL_INSTALL_PKGCONFIGDIR})
+  set(PIXMILL_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+else()
+  file(RELATIVE_PATH up /${PIXMILL_INSTALL_PKGCONFIGDIR} /)
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(PIXMILL_PC_PREFIX "\${pcfiledir}/${up}")
+endif()
+foreach(dir PLUGINSDIR INCLUDEDIR)
+  if(dir STREQUAL "PLUGINSDIR")
+    set(value ${PIXMILL_INSTALL_PLUGINSDIR})
+  else()
+    set(value ${CMAKE_INSTALL_INCLUDEDIR})
+  endif()
+  if(IS_ABSOLUTE ${value})
+    set(PIXMILL_PC_${dir} ${value})
+  else()
+    set(PIXMILL_PC_${dir} "\${prefix}/${value}")
+  endif()
+endforeach()
+configure_file(cmake/pixmill.pc.in ${CMAKE_BINARY_DIR}/cmake/pixmill.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/cmake/pixmill.pc DESTINATION ${PIXMILL_INSTALL_PKGCONFIGDIR})
+
+install(DIRECTORY plugins/template DESTINATION ${CMAKE_INSTALL_DATADIR}/pixmill)

@@ -100,9 +100,10 @@ static PmStatus check_callbacks(const char *file, const PmTransform *t, PmError 
     }
     int kinds = (t->apply != NULL) + (t->inspect != NULL) + (t->encode != NULL);
     if (kinds == 1) return PM_OK;
-    pm_error_set(err, PM_BAD_CONFIG, "%s: expected exactly one of apply, inspect and encode, found %s%s%s%s", file,
-                 kinds == 0 ? "none" : "", t->apply != NULL ? "apply " : "", t->inspect != NULL ? "inspect " : "",
-                 t->encode != NULL ? "encode" : "");
+    const char *first = t->apply != NULL ? "apply" : t->inspect != NULL ? "inspect" : "none";
+    const char *last = t->encode != NULL ? "encode" : "inspect";
+    pm_error_set(err, PM_BAD_CONFIG, "%s: expected exactly one of apply, inspect and encode, found %s%s%s", file,
+                 kinds == 3 ? "apply, inspect" : first, kinds > 0 ? " and " : "", kinds > 0 ? last : "");
     pm_error_hint(err, "a plugin is one step: split it, or set the callback it is about");
     return PM_BAD_CONFIG;
 }
