@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "pixels.h"
+
+enum {
+    LINE_PX_MAX = 30000, /* cairo's surfaces end at 32,767 px */
+    FIXED_SIZE = 256,    /* em of masks when the final size is not known at start */
+    FACTS_SIZE = 96,     /* the same for text with facts, which may be TEXT_CHARACTERS_MAX wide ems long */
+    SIZE_MIN = 8
+};
+
+/* Every script that text with facts may hold, each beside a rare symbol that no text font has, so that Pango sorts the
+ * fallback fonts of that script now; last a character that no font has at all, for the font of the box it gets. */
+#define RARE "\U0001D360"
+static const char warm_up[] =
+    "漢" RARE "あ" RARE "ア" RARE "한" RARE "ش" RARE "ש" RARE "Ж" RARE "Ω" RARE "Ag" RARE "\xEF\xBF\xBD \U0010FFFD 0";
+
+static bool drawable(gunichar c)
+{
+    switch (g_unichar_get_script(c)) {
+    case G_UNICODE_SCRIPT_LATIN:
+    case G_UNICODE_SCRIPT_GREEK:
+    case G_UNICODE_SCRIPT_CYRILLIC:
+    case G_UNICODE_SCRIPT_HEBREW:
+    case G_UNICODE_SCRIPT_ARABIC:
+    case G_UNICODE_SCRIPT_HAN:
+    case G_UNICODE_SCRIPT_HIRAGANA:
+    case G_UNICODE_SCRIPT_KATAKANA:
+    case G_UNICODE_SCRIPT_HANGUL:
+        return true;
+    case G_UNICODE_SCRIPT_COMMON:
+    case G_UNICODE_SCRIPT_INHERITED:
+        /* Letters' companions, but none of the symbols that Pango draws as emoji, with another font. */
+        return c < 0x2300 || (c >= 0x3000 && c <= 0x30ff && c != 0x3030 && c != 0x303d) || (c >= 0xff00 && c <= 0xffef);
+    default:
+        return false;
+    }
+}
+
+/* New text without control characters; for text with facts, also without what its fonts can't draw. */
+static char *cleaned(const char *text, bool facts)
+{
+    char *valid = g_utf8_make_valid(text, -1);
+    GString *result = g_string_new(NULL);
+    int count = 0;
+    for (const char *p = valid; *p != '\0'; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        if (++count > TEXT_CHARACTERS_MAX) {
+            g_string_append_unichar(result, 0x2026); /* ... */
+            break;
+        }
+        if (c != '\n' && g_unichar_iscntrl(c)) c = ' ';
+        if (facts && g_unichar_type(c) == G_UNICODE_FORMAT) continue; /* marks that turn the reading order around */
+        if (facts && c != '\n' && !drawable(c)) c = 0xfffd;
+        g_string_append_unichar(result, c);
+    }
+    g_free(valid);
+    return g_string_free(result, FALSE);
+}
+
+int text_draw(const Face *face, const char *text, VipsImage **out)
+{
+    *out = NULL;
+    bool visible = false;
+    for (const char *p = text; *p != '\0'; p = g_utf8_next_char(p))
+        visible = visible || !g_unichar_isspace(g_utf8_get_char(p));
+    if (!visible) return 0;
+
+    char *markup = g_markup_escape_text(text, -1);
+    VipsImage *mask;
+    int result = vips_text(&mask, markup, "font", face->spec, "align", face->align, "dpi", 72, NULL);
+    g_free(markup);
+    if (result) return -1;
+    result = pixels_pull(mask, out);
+    g_object_unref(mask);
+    return result;
+}
+
+/* The longest line, in characters. */
+static int longest_line(const char *text)
+{
+    int longest = 1, current = 0;
+    for (const char *p = text; *p != '\0'; p = g_utf8_next_char(p)) {
+        current = *p == '\n' ? 0 : current + 1;
+        longest = VIPS_MAX(longest, current);
+    }
+    return longest;
+}
+
+static bool has_facts(const char *text)
+{
+    return strpbrk(text, "{}") != NULL;
+}
+
+/* The em at which masks are drawn: the final size when that is known, so that nothing is resampled. */
+static int master_size(const Config *config, bool facts)
+{
+    int most = VIPS_MAX(LINE_PX_MAX / (facts ? TEXT_CHARACTERS_MAX : longest_line(config->text)), SIZE_MIN);
+    bool known = !config->size.percent && config->scale == 0;
+    double wanted = known ? config->size.value : facts ? FACTS_SIZE : FIXED_SIZE;
+    return (int)lround(VIPS_CLIP(SIZE_MIN, wanted, most));
+}
+
+/* A trailing number would be read as the size by Pango. */
+static bool ends_with_size(const char *font)
+{
+    const char *last = strrchr(font, ' ');
+    last = last == NULL ? font : last + 1;
+    return g_ascii_isdigit(*last);
+}
+
+static PmStatus draw_first(const PmHost *host, PmJob *job, const Config *config, Face *face, bool facts)
+{
+    VipsImage *mask = NULL;
+    char *text = facts ? g_strdup(warm_up) : cleaned(config->text, false);
+    int result = text_draw(face, text, &mask);
+    g_free(text);
+    if (result) {
+        PmStatus status =
+            host->fail_param(job, "text", "no font could draw it (is any font installed? fonts-dejavu-core is one)");
+        vips_error_clear();
+        return status;
+    }
+    if (facts) {
+        g_object_unref(mask);
+        return PM_OK;
+    }
+    if (mask == NULL) return host->fail_param(job, "text", "there is nothing to see in it");
+    face->fixed = mask;
+    return PM_OK;
+}
+
+PmStatus text_open(const PmHost *host, PmJob *job, const Config *config, Face *face)
+{
+    static const VipsAlign aligns[] = {VIPS_ALIGN_LOW, VIPS_ALIGN_CENTRE, VIPS_ALIGN_HIGH};
+    if (vips_type_find("VipsOperation", "text") == 0)
+        return host->fail_param(job, "text", "this libvips was built without Pango and can't draw text; use image");
+    if (ends_with_size(config->font))
+        return host->fail_param(job, "font",
+                                "\"%s\" ends in a number: the size belongs in size (end a family name that has "
+                                "a number with a comma)",
+                                config->font);
+    if (g_utf8_strlen(config->text, -1) > TEXT_CHARACTERS_MAX)
+        return host->fail_param(job, "text", "longer than %d characters", (int)TEXT_CHARACTERS_MAX);
+
+    bool facts = has_facts(config->text);
+    face->size = master_size(config, facts);
+    face->spec = g_strdup_printf("%s %dpx", config->font, face->size);
+    face->align = aligns[config->align];
+    return draw_first(host, job, config, face, facts);
+}
+
+void text_close(Face *face)
+{
+    g_clear_object(&face->fixed);
+    g_clear_pointer(&face->spec, g_free);
+}
+
+PmStatus text_of(const PmHost *host, PmJob *job, const Config *config, const Face *face, char **text)
+{
+    if (face->fixed != NULL) {
+        *text = g_strdup(config->text);
+        return PM_OK;
+    }
+    const char *expanded = host->expand(job, config->text);
+    if (expanded == NULL) return host->fail(job, PM_BAD_INPUT, "the facts of its text are not known for this image");
+    *text = cleaned(expanded, true);
+    return PM_OK;
+}
