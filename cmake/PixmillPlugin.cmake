@@ -16,6 +16,7 @@ function(pixmill_add_plugin name)
                              $<TARGET_PROPERTY:PkgConfig::VIPS,INTERFACE_INCLUDE_DIRECTORIES>)
   target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:PkgConfig::VIPS,INTERFACE_COMPILE_OPTIONS>)
   target_link_libraries(${target} PRIVATE pixmill::plugin)
+  target_link_libraries(${target} PRIVATE m)
   if(TARGET pm_flags) # in pixmill's own tree
     target_link_libraries(${target} PRIVATE pm_flags)
   endif()

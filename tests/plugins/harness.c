@@ -384,6 +384,18 @@ PmStatus step_inspect(Step *step, VipsImage *in, PmVerdict *verdict)
     return step->transform.inspect(step->self, &step->job, in, verdict);
 }
 
+/* What was written to an ended memory target (vips_target_steal() is for targets that have not ended). */
+static void *take_blob(VipsTarget *target, size_t *size)
+{
+    VipsBlob *blob = NULL;
+    g_object_get(target, "blob", &blob, NULL);
+    assert_non_null(blob);
+    const void *data = vips_blob_get(blob, size);
+    void *copy = g_memdup2(data, *size);
+    vips_area_unref(VIPS_AREA(blob));
+    return copy;
+}
+
 PmStatus step_try_encode(Step *step, VipsImage *in, void **bytes, size_t *size, PmPlan *plan)
 {
     PmShape shape = image_shape(in);
@@ -406,7 +418,7 @@ PmStatus step_try_encode(Step *step, VipsImage *in, void **bytes, size_t *size, 
     PmStatus status = step->transform.encode(step->self, &step->job, image, target);
     *bytes = NULL;
     *size = 0;
-    if (status == PM_OK) *bytes = vips_target_steal(target, size);
+    if (status == PM_OK) *bytes = take_blob(target, size);
     g_object_unref(target);
     g_object_unref(image);
     return status;

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convert.h"
+
+/* Settings are passed by name and only those that every libvips from 8.14 on knows. Nothing is stripped here: what
+ * metadata an image carries is for strip-metadata to say. */
+
+static VipsForeignSubsample subsample(const Config *config)
+{
+    static const VipsForeignSubsample modes[] = {VIPS_FOREIGN_SUBSAMPLE_AUTO, VIPS_FOREIGN_SUBSAMPLE_ON,
+                                                 VIPS_FOREIGN_SUBSAMPLE_OFF};
+    return modes[config->subsampling];
+}
+
+/* Our effort runs from 1 to 10 for every format; `usual` stands for none given. */
+static int effort(const Config *config, int least, int most, int usual)
+{
+    if (!config->effort) return usual;
+    return least + (int)(((config->effort - 1) * (most - least) + 4) / 9);
+}
+
+/* Palettes come in powers of two. */
+static int palette_bits(const Config *config, bool any)
+{
+    int bits = 1;
+    while (config->colors && bits < 8 && 1 << bits < config->colors) bits += any ? 1 : bits;
+    return config->colors ? bits : 8;
+}
+
+static int save_jpeg(VipsImage *image, VipsTarget *target, const Config *config, int quality)
+{
+    return vips_jpegsave_target(image, target, "Q", quality, "interlace", config->progressive, "optimize_coding",
+                                config->optimize_coding, "subsample_mode", subsample(config), NULL);
+}
+
+static int save_png(VipsImage *image, VipsTarget *target, const Config *config, int quality)
+{
+    if (config->palette)
+        return vips_pngsave_target(image, target, "palette", TRUE, "Q", quality, "bitdepth",
+                                   palette_bits(config, false), "dither", config->dither, "effort",
+                                   effort(config, 1, 10, 7), "compression", effort(config, 1, 9, 6), "interlace",
+                                   config->progressive, NULL);
+    return vips_pngsave_target(image, target, "compression", effort(config, 1, 9, 6), "interlace", config->progressive,
+                               NULL);
+}
+
+static int save_webp(VipsImage *image, VipsTarget *target, const Config *config, int quality)
+{
+    return vips_webpsave_target(image, target, "Q", quality, "lossless", config->lossless, "effort",
+                                effort(config, 0, 6, 4), NULL);
+}
+
+static int save_avif(VipsImage *image, VipsTarget *target, const Config *config, int quality)
+{
+    return vips_heifsave_target(image, target, "compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "Q", quality,
+                                "lossless", config->lossless, "effort", effort(config, 0, 9, 4), "bitdepth",
+                                format_depth(&formats[FORMAT_AVIF], config, image->BandFmt), "subsample_mode",
+                                config->lossless ? VIPS_FOREIGN_SUBSAMPLE_OFF : subsample(config), NULL);
+}
+
+static int save_gif(VipsImage *image, VipsTarget *target, const Config *config, int quality)
+{
+    (void)quality;
+    return vips_gifsave_target(image, target, "effort", effort(config, 1, 10, 7), "bitdepth",
+                               palette_bits(config, true), "dither", config->dither, "interlace", config->progressive,
+                               NULL);
+}
+
+static int save_tiff(VipsImage *image, VipsTarget *target, const Config *config, int quality)
+{
+    (void)config;
+    (void)quality;
+    return vips_tiffsave_target(image, target, "compression", VIPS_FOREIGN_TIFF_COMPRESSION_DEFLATE, "predictor",
+                                VIPS_FOREIGN_TIFF_PREDICTOR_HORIZONTAL, NULL);
+}
+
+static int save_jxl(VipsImage *image, VipsTarget *target, const Config *config, int quality)
+{
+    return vips_jxlsave_target(image, target, "Q", quality, "lossless", config->lossless, "effort",
+                               effort(config, 3, 9, 7), NULL);
+}
+
+const Format formats[FORMAT_COUNT] = {
+    [FORMAT_JPEG] = {.name = "jpeg",
+                     .extension = "jpg",
+                     .mime = "image/jpeg",
+                     .takes = TAKES_QUALITY | TAKES_PROGRESSIVE | TAKES_SUBSAMPLING | TAKES_OPTIMIZE | TAKES_MAX_BYTES,
+                     .quality = 80,
+                     .side_max = 65500,
+                     .profile = true,
+                     .depths = {8, 8},
+                     .save = save_jpeg},
+    [FORMAT_PNG] = {.name = "png",
+                    .extension = "png",
+                    .mime = "image/png",
+                    .takes = TAKES_EFFORT | TAKES_PROGRESSIVE | TAKES_PALETTE | TAKES_BITDEPTH,
+                    .quality = 100, /* of a palette */
+                    .side_max = VIPS_MAX_COORD,
+                    .alpha = true,
+                    .profile = true,
+                    .depths = {8, 16},
+                    .save = save_png},
+    [FORMAT_WEBP] = {.name = "webp",
+                     .extension = "webp",
+                     .mime = "image/webp",
+                     .takes = TAKES_QUALITY | TAKES_EFFORT | TAKES_LOSSLESS | TAKES_MAX_BYTES,
+                     .quality = 80,
+                     .side_max = 16383,
+                     .alpha = true,
+                     .animated = true,
+                     .profile = true,
+                     .rgb_only = true,
+                     .depths = {8, 8},
+                     .save = save_webp},
+    [FORMAT_AVIF] = {.name = "avif",
+                     .extension = "avif",
+                     .mime = "image/avif",
+                     .takes = TAKES_QUALITY | TAKES_EFFORT | TAKES_LOSSLESS | TAKES_SUBSAMPLING | TAKES_BITDEPTH |
+                              TAKES_MAX_BYTES,
+                     .quality = 50,
+                     .side_max = 16384,
+                     .alpha = true,
+                     .profile = true,
+                     .rgb_only = true,
+                     .depths = {8, 10, 12},
+                     .save = save_avif},
+    [FORMAT_GIF] = {.name = "gif",
+                    .extension = "gif",
+                    .mime = "image/gif",
+                    .takes = TAKES_EFFORT | TAKES_PROGRESSIVE | TAKES_COLORS,
+                    .side_max = 65535,
+                    .alpha = true,
+                    .animated = true,
+                    .rgb_only = true,
+                    .depths = {8, 8},
+                    .save = save_gif},
+    [FORMAT_TIFF] = {.name = "tiff",
+                     .extension = "tif",
+                     .mime = "image/tiff",
+                     .takes = TAKES_BITDEPTH,
+                     .side_max = VIPS_MAX_COORD,
+                     .alpha = true,
+                     .profile = true,
+                     .depths = {8, 16},
+                     .save = save_tiff},
+    [FORMAT_JXL] = {.name = "jxl",
+                    .extension = "jxl",
+                    .mime = "image/jxl",
+                    .takes = TAKES_QUALITY | TAKES_EFFORT | TAKES_LOSSLESS | TAKES_MAX_BYTES,
+                    .quality = 80,
+                    .side_max = VIPS_MAX_COORD,
+                    .alpha = true,
+                    .profile = true,
+                    .depths = {8, 16},
+                    .save = save_jxl},
+};
+
+unsigned format_takes(const Format *format, const Config *config)
+{
+    if ((format->takes & TAKES_PALETTE) && config->palette)
+        return (format->takes | TAKES_QUALITY | TAKES_COLORS) & ~(unsigned)TAKES_BITDEPTH;
+    return format->takes;
+}
+
+bool format_has_depth(const Format *format, int64_t depth)
+{
+    /* libheif 1.15.1 (Debian 12's, beside libvips 8.14) aborts on 10 bits: strukturag/libheif#788. */
+    if (format == &formats[FORMAT_AVIF] && depth == 10 && vips_version(0) == 8 && vips_version(1) < 15) return false;
+    for (const int *each = format->depths; *each; each++)
+        if (*each == depth) return true;
+    return false;
+}
+
+int format_depth(const Format *format, const Config *config, VipsBandFormat band_format)
+{
+    if (config->palette && format->takes & TAKES_PALETTE) return 8;
+    if (config->bitdepth && format->takes & TAKES_BITDEPTH) return (int)config->bitdepth;
+    if (band_format == VIPS_FORMAT_UCHAR) return format->depths[0];
+    return format_has_depth(format, format->depths[1]) ? format->depths[1] : format->depths[2];
+}
+
+bool format_works(const Format *format, const Config *config, char *why, size_t why_size)
+{
+    VipsImage *black = NULL, *image = NULL;
+    VipsTarget *target = vips_target_new_to_memory();
+    int quality = config->quality ? (int)config->quality : format->quality;
+    bool works = target && !vips_black(&black, 16, 16, "bands", 3, NULL) &&
+                 !vips_copy(black, &image, "interpretation", VIPS_INTERPRETATION_sRGB, NULL) &&
+                 !format->save(image, target, config, quality);
+    if (!works) {
+        /* One line: libvips ends each of its messages with a newline. */
+        g_strlcpy(why, vips_error_buffer(), why_size);
+        g_strdelimit(g_strchomp(why), "\n", ';');
+    }
+    vips_error_clear();
+    g_clear_object(&image);
+    g_clear_object(&black);
+    g_clear_object(&target);
+    return works;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "convert.h"
+
+/* Each step below looks whether there is anything to do and otherwise hands its input on, so that an 8-bit RGB picture
+ * goes to the encoder untouched. A step takes the reference it is given. */
+
+static VipsImage *swap(VipsImage *in, VipsImage *out, int result)
+{
+    g_object_unref(in);
+    return result ? NULL : out;
+}
+
+/* To or from 16 bits a sample by the top bits: white stays white. */
+static VipsImage *to_depth(VipsImage *in, int depth)
+{
+    bool deep = in->BandFmt == VIPS_FORMAT_USHORT;
+    if ((in->BandFmt != VIPS_FORMAT_UCHAR && !deep) || deep == (depth > 8)) return in;
+    VipsImage *cast = NULL, *out = NULL;
+    VipsInterpretation grey = deep ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_GREY16;
+    VipsInterpretation colour = deep ? VIPS_INTERPRETATION_sRGB : VIPS_INTERPRETATION_RGB16;
+    int result = vips_cast(in, &cast, deep ? VIPS_FORMAT_UCHAR : VIPS_FORMAT_USHORT, "shift", TRUE, NULL) ||
+                 vips_copy(cast, &out, "interpretation", in->Bands < 3 ? grey : colour, NULL);
+    g_clear_object(&cast);
+    return swap(in, out, result);
+}
+
+/* Through its profile when it has one. sRGB is what every reader assumes, so the new profile need not travel along. */
+static VipsImage *to_srgb(VipsImage *in)
+{
+    VipsImage *space = NULL, *out = NULL;
+    bool deep = in->BandFmt == VIPS_FORMAT_USHORT;
+    int result = vips_image_get_typeof(in, VIPS_META_ICC_NAME)
+                     ? vips_icc_transform(in, &space, "srgb", "embedded", TRUE, "depth", deep ? 16 : 8, NULL)
+                     : vips_colourspace(in, &space, deep ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB, NULL);
+    if (!result) result = vips_copy(space, &out, NULL);
+    if (!result) vips_image_remove(out, VIPS_META_ICC_NAME);
+    g_clear_object(&space);
+    return swap(in, out, result);
+}
+
+static bool is_grey(const VipsImage *image)
+{
+    return image->Bands < 3;
+}
+
+/* A profile describes the pixels that are written: a format that holds none, or that makes RGB of grey, gets sRGB. */
+static VipsImage *to_space(VipsImage *in, const Format *format)
+{
+    if (!vips_image_get_typeof(in, VIPS_META_ICC_NAME)) return in;
+    if (format->profile && !(format->rgb_only && is_grey(in))) return in;
+    return to_srgb(in);
+}
+
+static VipsImage *without_alpha(VipsImage *in, const PmColor *background)
+{
+    if (!vips_image_hasalpha(in)) return in;
+    bool coloured = background->r != background->g || background->g != background->b;
+    if (is_grey(in) && coloured && !(in = to_srgb(in))) return NULL;
+    double unit = in->BandFmt == VIPS_FORMAT_USHORT ? 257 : 1;
+    double values[3] = {background->r * unit, background->g * unit, background->b * unit};
+    VipsArrayDouble *ink = vips_array_double_new(values, in->Bands - 1 < 3 ? 1 : 3);
+    VipsImage *out = NULL;
+    int result = vips_flatten(in, &out, "background", ink, NULL);
+    vips_area_unref(VIPS_AREA(ink));
+    return swap(in, out, result);
+}
+
+VipsImage *prepare(VipsImage *in, const Format *format, const Config *config)
+{
+    VipsImage *image = to_depth(g_object_ref(in), format_depth(format, config, in->BandFmt));
+    if (image) image = to_space(image, format);
+    if (image && !format->alpha) image = without_alpha(image, &config->background);
+    return image;
+}
