@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One signed call to an AWS service, retried as AWS's "standard" mode says: three attempts, full jitter, a token
+ * bucket shared by all calls of the client; the clock offset learnt, expired credentials refreshed once. Hides signing,
+ * credentials and retries from the protocols (s3.h, sqs.h, sts.h), which build requests and read answers.
+ */
+#ifndef PM_AWS_CLIENT_H
+#define PM_AWS_CLIENT_H
+
+#include "aws/credentials.h"
+#include "aws/http.h"
+#include "aws/sigv4.h"
+
+typedef struct PmAwsClient PmAwsClient;
+typedef struct PmAwsCall PmAwsCall;
+
+/* New. All borrowed and outliving it. `credentials` NULL: calls are not signed (STS web identity). */
+PmAwsClient *pm_aws_client_new(PmLoop *loop, PmHttp *http, PmCredentials *credentials);
+void pm_aws_client_free(PmAwsClient *client); /* cancels what is under way */
+
+typedef enum PmAwsProtocol { PM_AWS_S3, PM_AWS_JSON, PM_AWS_QUERY } PmAwsProtocol; /* how errors are written */
+
+typedef struct PmAwsRequest {
+    PmAwsProtocol protocol;
+    const char *service, *region; /* for signing */
+    const char *method;
+    const char *origin;       /* "https://bucket.s3.eu-west-1.amazonaws.com", no path, no slash at the end */
+    const char *path;         /* wire form: percent-encoded, begins with '/' */
+    const PmNameValue *query; /* decoded */
+    size_t query_count;
+    const PmNameValue *headers; /* without Host and x-amz-date */
+    size_t header_count;
+    const void *body; /* borrowed until the call is done */
+    size_t body_size;
+    bool has_body;
+    int body_fd;         /* > 0: where a 2xx answer's body goes; truncated before each attempt */
+    size_t response_max; /* bytes */
+    int64_t timeout_ms;  /* of one attempt; 0: 60 s */
+    int attempts_max;    /* 0: 3 */
+    bool error_in_ok;    /* a 200 may carry an <Error> body (S3: all but GetObject) */
+} PmAwsRequest;
+
+typedef struct PmAwsResponse {
+    const PmHttpResponse *http; /* the last attempt's */
+    PmStatus status;   /* PM_OK: 2xx. PM_TRANSIENT: worth a later retry. PM_BAD_INPUT: the service refused this request.
+                          PM_BAD_CONFIG: credentials, permissions, missing bucket or queue. PM_LIMIT: answer too long */
+    char code[128];    /* the service's error code ("NoSuchKey"), namespaces taken off; "" when none */
+    char message[512]; /* the service's, or the transport's words */
+    char request_id[128];
+    int attempts;
+    bool uncertain; /* an earlier attempt's answer was lost: it may have been carried out */
+} PmAwsResponse;
+
+typedef void PmAwsDone(void *data, const PmAwsResponse *response);
+
+/* Starts a call; `done` comes exactly once, never from here, unless cancelled. Everything but the body is copied. NULL
+ * and err set when it cannot start. */
+PmAwsCall *pm_aws_send(PmAwsClient *client, const PmAwsRequest *request, PmAwsDone *done, void *data, PmError *err);
+void pm_aws_cancel(PmAwsCall *call);
+
+/* The error a response stands for, with the operation's name before it: "s3 PutObject: 403 AccessDenied: ...". */
+PmStatus pm_aws_error(const PmAwsResponse *response, const char *operation, PmError *err);
+
+#endif

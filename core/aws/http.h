@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * HTTP on the event loop. Hides libcurl: everything that talks to a network goes through here. No redirects are
+ * followed, no cookies kept, no response is larger than the caller allows; connections are reused.
+ */
+#ifndef PM_AWS_HTTP_H
+#define PM_AWS_HTTP_H
+
+#include "base/error.h"
+#include "base/loop.h"
+
+typedef struct PmHttp PmHttp;
+typedef struct PmHttpCall PmHttpCall;
+
+typedef struct PmHttpOptions {
+    const char *ca_file;    /* PEM bundle; NULL: AWS_CA_BUNDLE, SSL_CERT_FILE, CURL_CA_BUNDLE, else the system's */
+    const char *user_agent; /* NULL: "pixmill/<version> os/linux lang/c" */
+    long connections_max;   /* in all; 0: 64 */
+} PmHttpOptions;
+
+/* New. The loop outlives it. */
+PmHttp *pm_http_new(PmLoop *loop, const PmHttpOptions *options, PmError *err);
+void pm_http_free(PmHttp *http); /* cancels what is under way; no callback comes any more */
+
+typedef struct PmHttpHeader {
+    const char *name, *value; /* borrowed */
+} PmHttpHeader;
+
+typedef struct PmHttpRequest {
+    const char *method; /* GET, HEAD, PUT, POST, DELETE */
+    const char *url;    /* sent as it is: nothing in it is normalised or decoded */
+    const PmHttpHeader *headers;
+    size_t header_count;
+    const void *body; /* borrowed until the call is done */
+    size_t body_size;
+    bool has_body;              /* sends Content-Length even when body_size is 0 */
+    int body_fd;                /* > 0: the answer's body of a 2xx is written here instead of memory; borrowed */
+    size_t response_max;        /* bytes of body taken; more ends the call with PM_LIMIT */
+    int64_t connect_timeout_ms; /* 0: 5 s */
+    int64_t timeout_ms;         /* for the whole exchange; 0: none (Lambda's next) */
+    int64_t stall_timeout_ms;   /* ended when nothing moves for that long; 0: 20 s, < 0: never */
+    bool direct;                /* no proxy: link-local addresses, the Lambda runtime */
+} PmHttpRequest;
+
+typedef struct PmHttpResponse {
+    int status;             /* HTTP status; 0 when none came */
+    PmStatus outcome;       /* PM_OK when a whole answer came, whatever its status; PM_TRANSIENT: transport;
+                               PM_LIMIT: longer than response_max */
+    bool timed_out;         /* with PM_TRANSIENT */
+    const char *error;      /* what the transport said, or "" */
+    const char *body;       /* NUL-terminated; "" when it went to body_fd */
+    size_t body_size;       /* bytes, also of what went to body_fd */
+    int64_t content_length; /* as announced; -1 when not */
+    const struct PmHttpHeaders *headers;
+} PmHttpResponse;
+
+/* The value of a header of the answer, or NULL. Case of the name does not matter. Borrowed. */
+const char *pm_http_header(const PmHttpResponse *response, const char *name);
+
+/* The i-th header whose name begins with `prefix`, or NULL beyond the last; *name is the rest of the name. */
+const char *pm_http_header_at(const PmHttpResponse *response, const char *prefix, size_t i, const char **name);
+
+typedef void PmHttpDone(void *data, const PmHttpResponse *response);
+
+/* Starts an exchange; `done` is called exactly once, from the loop and never from here, unless cancelled. All of
+ * *request but the body is copied. NULL and err set when it cannot start. */
+PmHttpCall *pm_http_send(PmHttp *http, const PmHttpRequest *request, PmHttpDone *done, void *data, PmError *err);
+void pm_http_cancel(PmHttpCall *call); /* NULL is fine */
+
+#endif

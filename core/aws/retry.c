@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aws/retry.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+void pm_retry_bucket_init(PmRetryBucket *bucket)
+{
+    bucket->tokens = PM_RETRY_TOKENS;
+}
+
+bool pm_retry_pay(PmRetryBucket *bucket, bool timed_out, int *paid)
+{
+    int cost = timed_out ? PM_RETRY_COST_TIMEOUT : PM_RETRY_COST;
+    if (bucket->tokens < cost) return false;
+    bucket->tokens -= cost;
+    *paid = cost;
+    return true;
+}
+
+void pm_retry_refund(PmRetryBucket *bucket, int paid)
+{
+    bucket->tokens += paid > 0 ? paid : PM_RETRY_REFUND;
+    if (bucket->tokens > PM_RETRY_TOKENS) bucket->tokens = PM_RETRY_TOKENS;
+}
+
+uint32_t pm_retry_random(uint32_t limit)
+{
+    uint32_t value = 0;
+    if (limit == 0 || getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value) return 0;
+    return (uint32_t)(((uint64_t)value * limit) >> 32);
+}
+
+int64_t pm_retry_delay_ms(int attempt)
+{
+    int64_t seconds = attempt < 1 ? 1 : attempt > 5 ? 20 : (int64_t)1 << (attempt - 1);
+    if (seconds > 20) seconds = 20;
+    return pm_retry_random((uint32_t)(seconds * 1000) + 1);
+}
+
+static bool one_of(const char *code, const char *const *codes)
+{
+    for (; *codes != NULL; codes++)
+        if (strcmp(code, *codes) == 0) return true;
+    return false;
+}
+
+PmStatus pm_retry_classify(int http_status, const char *code)
+{
+    static const char *const transient[] = {"RequestTimeout",
+                                            "RequestTimeoutException",
+                                            "InternalError",
+                                            "InternalFailure",
+                                            "ServiceUnavailable",
+                                            "SlowDown",
+                                            "Throttling",
+                                            "ThrottlingException",
+                                            "ThrottledException",
+                                            "TooManyRequestsException",
+                                            "RequestLimitExceeded",
+                                            "BandwidthLimitExceeded",
+                                            "RequestThrottled",
+                                            "RequestThrottledException",
+                                            "ProvisionedThroughputExceededException",
+                                            "PriorRequestNotComplete",
+                                            "TransactionInProgressException",
+                                            "EC2ThrottledException",
+                                            "OverLimit",
+                                            "KmsThrottled",
+                                            "OperationAborted",
+                                            "ConditionalRequestConflict",
+                                            "BadDigest",
+                                            "IncompleteBody",
+                                            NULL};
+    /* What an operator mends: rights, names, keys. The message waits in the queue meanwhile. */
+    static const char *const config[] = {"AccessDenied",
+                                         "AccessDeniedException",
+                                         "InvalidAccessKeyId",
+                                         "SignatureDoesNotMatch",
+                                         "InvalidClientTokenId",
+                                         "UnrecognizedClientException",
+                                         "ExpiredToken",
+                                         "ExpiredTokenException",
+                                         "InvalidToken",
+                                         "NoSuchBucket",
+                                         "AllAccessDisabled",
+                                         "AccountProblem",
+                                         "QueueDoesNotExist",
+                                         "AWS.SimpleQueueService.NonExistentQueue",
+                                         "NonExistentQueue",
+                                         "InvalidSecurity",
+                                         "IncompleteSignature",
+                                         "InvalidSignatureException",
+                                         "AuthorizationHeaderMalformed",
+                                         "PermanentRedirect",
+                                         "RequestTimeTooSkewed",
+                                         "KMS.DisabledException",
+                                         "KMS.NotFoundException",
+                                         "AccessControlListNotSupported",
+                                         "MissingAuthenticationToken",
+                                         NULL};
+    if (one_of(code, transient) || http_status >= 500 || http_status == 429 || http_status == 408) return PM_TRANSIENT;
+    if (one_of(code, config) || http_status == 401 || http_status == 403 || (http_status >= 300 && http_status < 400))
+        return PM_BAD_CONFIG;
+    if (http_status == 409) return PM_TRANSIENT;
+    return http_status >= 200 && http_status < 300 && code[0] == '\0' ? PM_OK : PM_BAD_INPUT;
+}

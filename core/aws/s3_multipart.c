@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A put in parts: create, parts one after the other, complete; aborted on every failure, so that no part is left to be
+ * paid for. The conditions travel with the last step, where they take effect.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/s3_internal.h"
+#include "aws/xml.h"
+#include "base/text.h"
+
+enum { PARTS_MAX = 10000, ETAG_MAX = 128 };
+
+typedef struct Upload {
+    PmS3Call *owner; /* what the caller holds */
+    const char *bytes;
+    size_t size, part_size, part, parts;
+    char *upload_id;
+    char (*etags)[ETAG_MAX];
+    bool if_none_match, uncertain;
+    char *if_match;
+    PmS3Call *step; /* the request under way */
+    PmError err;
+    PmS3Outcome outcome;
+    char code[128];
+} Upload;
+
+static void free_upload(void *state)
+{
+    Upload *upload = state;
+    pm_s3_call_free(upload->step);
+    free(upload->upload_id);
+    free(upload->etags);
+    free(upload->if_match);
+    free(upload);
+}
+
+/* Ends the upload: the caller's handle goes first, since the callback may free the whole client. */
+static void report(Upload *upload, const PmS3Result *result)
+{
+    PmS3Call *owner = upload->owner;
+    PmS3Done *done = owner->done;
+    void *data = owner->data;
+    owner->cancel = NULL;
+    pm_s3_call_free(owner);
+    done(data, result);
+    free_upload(upload);
+}
+
+static void report_failure(Upload *upload)
+{
+    PmS3Result result = {
+        .outcome = upload->outcome, .err = &upload->err, .uncertain = upload->uncertain, .code = upload->code};
+    report(upload, &result);
+}
+
+static void on_aborted(void *data, const PmS3Result *result)
+{
+    (void)result; /* a lifecycle rule has to clean up what even the abort could not */
+    Upload *upload = data;
+    upload->step = NULL;
+    report_failure(upload);
+}
+
+static PmS3Call *new_step(Upload *upload, const char *operation, const char *method, PmS3Done *done, PmError *err)
+{
+    const PmS3Request *first = &upload->owner->request;
+    return pm_s3_call_new(upload->owner->s3, operation, method, first->bucket, first->key, done, upload, err);
+}
+
+static void abort_upload(Upload *upload, const PmS3Result *because, const PmError *err)
+{
+    upload->outcome = because != NULL ? because->outcome : PM_S3_FAILED;
+    upload->err = because != NULL ? *because->err : *err;
+    if (because != NULL) pm_text_copy(upload->code, sizeof upload->code, because->code);
+    PmError ignored = {0};
+    if (upload->upload_id != NULL) {
+        PmS3Call *call = new_step(upload, "AbortMultipartUpload", "DELETE", on_aborted, &ignored);
+        if (call != NULL) pm_s3_add_query(&call->request, "uploadId", upload->upload_id);
+        upload->step = call != NULL ? pm_s3_start(call, &ignored) : NULL;
+    }
+    if (upload->step == NULL) report_failure(upload);
+}
+
+static void on_completed(void *data, const PmS3Result *result)
+{
+    Upload *upload = data;
+    upload->step = NULL;
+    if (result->outcome != PM_S3_OK) {
+        upload->uncertain = result->uncertain;
+        abort_upload(upload, result, NULL);
+        return;
+    }
+    char etag[ETAG_MAX];
+    pm_text_copy(etag, sizeof etag, pm_xml_get(result->xml, "ETag"));
+    size_t n = strlen(etag);
+    if (n >= 2 && etag[0] == '"') {
+        memmove(etag, etag + 1, n - 2);
+        etag[n - 2] = '\0';
+    }
+    PmS3Result copy = *result;
+    copy.object.etag = etag;
+    report(upload, &copy);
+}
+
+static bool complete(Upload *upload, PmError *err)
+{
+    PmBuffer body;
+    pm_buffer_init(&body, PM_S3_ANSWER_MAX);
+    pm_buffer_adds(&body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+    for (size_t i = 0; i < upload->parts; i++)
+        pm_buffer_addf(&body, "<Part><PartNumber>%zu</PartNumber><ETag>&quot;%s&quot;</ETag></Part>", i + 1,
+                       upload->etags[i]);
+    pm_buffer_adds(&body, "</CompleteMultipartUpload>");
+    size_t size = body.size;
+    PmS3Call *call = new_step(upload, "CompleteMultipartUpload", "POST", on_completed, err);
+    if (call == NULL) {
+        pm_buffer_finish(&body);
+        return false;
+    }
+    call->owned_body = pm_buffer_steal(&body);
+    call->request.body = call->owned_body;
+    call->request.body_size = size;
+    call->request.has_body = call->request.parse_xml = true;
+    pm_s3_add_query(&call->request, "uploadId", upload->upload_id);
+    if (upload->if_none_match) pm_s3_add_header(&call->request, "If-None-Match", "*");
+    pm_s3_add_header(&call->request, "If-Match", upload->if_match);
+    upload->step = pm_s3_start(call, err);
+    return upload->step != NULL;
+}
+
+static void on_part(void *data, const PmS3Result *result);
+
+static bool send_part(Upload *upload, PmError *err)
+{
+    if (upload->part == upload->parts) return complete(upload, err);
+    size_t at = upload->part * upload->part_size;
+    size_t size = upload->size - at < upload->part_size ? upload->size - at : upload->part_size;
+    PmS3Call *call = new_step(upload, "UploadPart", "PUT", on_part, err);
+    if (call == NULL) return false;
+    char number[16];
+    snprintf(number, sizeof number, "%zu", upload->part + 1);
+    pm_s3_add_query(&call->request, "partNumber", number);
+    pm_s3_add_query(&call->request, "uploadId", upload->upload_id);
+    call->request.body = upload->bytes + at;
+    call->request.body_size = size;
+    call->request.has_body = true;
+    PmChecksum kind = upload->owner->s3->checksum == PM_CHECKSUM_NONE ? PM_CHECKSUM_NONE : PM_CHECKSUM_MD5;
+    pm_s3_put_checksum(&call->request, kind, call->request.body, size);
+    upload->step = pm_s3_start(call, err);
+    return upload->step != NULL;
+}
+
+static void on_part(void *data, const PmS3Result *result)
+{
+    Upload *upload = data;
+    upload->step = NULL;
+    PmError err = {0};
+    if (result->outcome != PM_S3_OK) {
+        abort_upload(upload, result, NULL);
+        return;
+    }
+    pm_text_copy(upload->etags[upload->part++], ETAG_MAX, result->object.etag);
+    if (!send_part(upload, &err)) abort_upload(upload, NULL, &err);
+}
+
+static void on_created(void *data, const PmS3Result *result)
+{
+    Upload *upload = data;
+    upload->step = NULL;
+    PmError err = {0};
+    if (result->outcome != PM_S3_OK) {
+        abort_upload(upload, result, NULL);
+        return;
+    }
+    const char *id = pm_xml_get(result->xml, "UploadId");
+    upload->upload_id = id[0] != '\0' ? strdup(id) : NULL;
+    if (upload->upload_id == NULL) {
+        pm_error_set(&err, PM_TRANSIENT, "s3 CreateMultipartUpload: the answer names no upload");
+        abort_upload(upload, NULL, &err);
+        return;
+    }
+    if (!send_part(upload, &err)) abort_upload(upload, NULL, &err);
+}
+
+PmS3Call *pm_s3_put_multipart(PmS3 *s3, const PmS3Put *put, PmS3Done *done, void *data, PmError *err)
+{
+    PmS3Call *owner = pm_s3_call_new(s3, "PutObject", "PUT", put->bucket, put->key, done, data, err);
+    if (owner == NULL) return NULL;
+    Upload *upload = calloc(1, sizeof *upload);
+    if (upload == NULL) {
+        pm_s3_call_free(owner);
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    owner->state = upload;
+    owner->cancel = free_upload;
+    upload->owner = owner;
+    upload->bytes = put->bytes;
+    upload->size = put->size;
+    upload->part_size = s3->part_size;
+    while (put->size / upload->part_size >= PARTS_MAX) upload->part_size *= 2;
+    upload->parts = (put->size + upload->part_size - 1) / upload->part_size;
+    upload->etags = calloc(upload->parts, sizeof *upload->etags);
+    upload->if_none_match = put->if_none_match;
+    upload->if_match = NULL;
+    if (put->if_match != NULL) {
+        char etag[300];
+        snprintf(etag, sizeof etag, "\"%.256s\"", put->if_match);
+        upload->if_match = strdup(etag);
+    }
+    PmS3Call *create =
+        upload->etags != NULL ? new_step(upload, "CreateMultipartUpload", "POST", on_created, err) : NULL;
+    if (create != NULL) {
+        pm_s3_add_query(&create->request, "uploads", "");
+        create->request.has_body = create->request.parse_xml = true;
+        if (pm_s3_put_headers(&create->request, put, err) == PM_OK)
+            upload->step = pm_s3_start(create, err);
+        else
+            pm_s3_call_free(create);
+    }
+    if (upload->step != NULL) return owner;
+    pm_error_set(err, PM_TRANSIENT, "out of memory");
+    pm_s3_call_free(owner);
+    return NULL;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aws/sqs.h"
+
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/sqs_internal.h"
+#include "base/text.h"
+
+enum { HTTP_MARGIN_MS = 10000 };
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* "https://sqs.eu-west-1.amazonaws.com/123/name" -> "eu-west-1"; older "eu-west-1.queue.amazonaws.com" too. */
+static void region_of_url(const char *url, char *out, size_t size)
+{
+    const char *host = strstr(url, "://") + 3;
+    const char *dot = strchr(host, '.');
+    bool legacy = dot != NULL && strncmp(dot, ".queue.", 7) == 0;
+    bool modern = strncmp(host, "sqs.", 4) == 0 || strncmp(host, "sqs-fips.", 9) == 0;
+    const char *begin = legacy ? host : modern ? dot + 1 : NULL;
+    size_t n = begin != NULL ? strcspn(begin, "./:") : 0;
+    if (n == 0 || n >= size || strstr(host, ".amazonaws.com") == NULL) return;
+    memcpy(out, begin, n);
+    out[n] = '\0';
+}
+
+PmSqs *pm_sqs_new(PmLoop *loop, PmAwsClient *client, const PmSqsOptions *options, PmError *err)
+{
+    const char *url = options->queue_url;
+    const char *host = url != NULL && (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0)
+                           ? strstr(url, "://") + 3
+                           : NULL;
+    const char *path = host != NULL ? strchr(host, '/') : NULL;
+    if (path == NULL || path == host || path[1] == '\0' || strlen(url) > 1000 || strpbrk(url, " @?#") != NULL) {
+        pm_error_set(err, PM_BAD_CONFIG, "\"%.200s\" is no queue URL", url != NULL ? url : "");
+        pm_error_hint(err, "a queue URL looks like https://sqs.eu-west-1.amazonaws.com/123456789012/uploads");
+        return NULL;
+    }
+    PmSqs *sqs = calloc(1, sizeof *sqs);
+    if (sqs == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    sqs->loop = loop;
+    sqs->client = client;
+    pm_text_copy(sqs->region, sizeof sqs->region, "us-east-1");
+    region_of_url(url, sqs->region, sizeof sqs->region);
+    if (options->region != NULL) pm_text_copy(sqs->region, sizeof sqs->region, options->region);
+    const char *endpoint = options->endpoint_url;
+    if (endpoint == NULL) endpoint = environment("AWS_ENDPOINT_URL_SQS");
+    if (endpoint == NULL) endpoint = environment("AWS_ENDPOINT_URL");
+    sqs->origin = endpoint != NULL ? strdup(endpoint) : strndup(url, (size_t)(path - url));
+    sqs->queue_url = strdup(url);
+    size_t n = sqs->origin != NULL ? strlen(sqs->origin) : 0;
+    while (n > 0 && sqs->origin[n - 1] == '/') sqs->origin[--n] = '\0';
+    if (n == 0 || sqs->queue_url == NULL ||
+        (strncmp(sqs->origin, "http://", 7) != 0 && strncmp(sqs->origin, "https://", 8) != 0)) {
+        pm_error_set(err, PM_BAD_CONFIG, "the SQS endpoint is no http(s) URL");
+        pm_sqs_free(sqs);
+        return NULL;
+    }
+    return sqs;
+}
+
+void pm_sqs_free(PmSqs *sqs)
+{
+    if (sqs == NULL) return;
+    while (sqs->calls != NULL) pm_sqs_cancel(sqs->calls);
+    free(sqs->origin);
+    free(sqs->queue_url);
+    free(sqs);
+}
+
+const char *pm_sqs_queue_url(const PmSqs *sqs)
+{
+    return sqs->queue_url;
+}
+
+const char *pm_sqs_region(const PmSqs *sqs)
+{
+    return sqs->region;
+}
+
+/* --- calls --- */
+
+void pm_sqs_cancel(PmSqsCall *call)
+{
+    if (call == NULL) return;
+    if (call->previous != NULL)
+        call->previous->next = call->next;
+    else
+        call->sqs->calls = call->next;
+    if (call->next != NULL) call->next->previous = call->previous;
+    pm_aws_cancel(call->call);
+    pm_loop_cancel(call->timer);
+    json_decref(call->request);
+    json_decref(call->answer);
+    free(call->body);
+    free(call);
+}
+
+PmSqsCall *pm_sqs_call_new(PmSqs *sqs, const char *operation, json_t *request, PmSqsAnswer *answered, void *data,
+                           PmError *err)
+{
+    PmSqsCall *call = request != NULL ? calloc(1, sizeof *call) : NULL;
+    if (call == NULL) {
+        json_decref(request);
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    call->sqs = sqs;
+    call->operation = operation;
+    call->request = request;
+    call->answered = answered;
+    call->data = data;
+    call->next = sqs->calls;
+    if (call->next != NULL) call->next->previous = call;
+    sqs->calls = call;
+    return call;
+}
+
+static void on_response(void *data, const PmAwsResponse *response)
+{
+    PmSqsCall *call = data;
+    char operation[64];
+    call->call = NULL;
+    snprintf(operation, sizeof operation, "sqs %s", call->operation);
+    PmError err = {0};
+    pm_aws_error(response, operation, &err);
+    json_decref(call->answer);
+    call->answer = NULL;
+    if (err.status == PM_OK) {
+        /* Delete and ChangeVisibility of one message answer with nothing at all. */
+        call->answer = response->http->body_size > 0
+                           ? json_loadb(response->http->body, response->http->body_size, 0, NULL)
+                           : json_object();
+        if (call->answer == NULL) pm_error_set(&err, PM_TRANSIENT, "%s: the answer is no JSON", operation);
+    }
+    call->answered(call, err.status != PM_OK ? &err : NULL, response);
+}
+
+bool pm_sqs_call_send(PmSqsCall *call, int64_t timeout_ms, PmError *err)
+{
+    free(call->body);
+    call->body = json_dumps(call->request, JSON_COMPACT);
+    if (call->body == NULL) {
+        pm_error_set(err, PM_BAD_INPUT, "sqs %s: a value is not valid UTF-8", call->operation);
+        return false;
+    }
+    char target[64];
+    snprintf(target, sizeof target, "AmazonSQS.%s", call->operation);
+    PmNameValue headers[] = {{"Content-Type", "application/x-amz-json-1.0"}, {"X-Amz-Target", target}};
+    PmAwsRequest request = {.protocol = PM_AWS_JSON,
+                            .service = "sqs",
+                            .region = call->sqs->region,
+                            .method = "POST",
+                            .origin = call->sqs->origin,
+                            .path = "/",
+                            .headers = headers,
+                            .header_count = 2,
+                            .body = call->body,
+                            .body_size = strlen(call->body),
+                            .has_body = true,
+                            .response_max =
+                                (size_t)12 * PM_SQS_BODY_MAX * 2, /* ten messages, every byte of them escaped */
+                            .timeout_ms = timeout_ms};
+    call->call = pm_aws_send(call->sqs->client, &request, on_response, call, err);
+    return call->call != NULL;
+}
+
+PmSqsCall *pm_sqs_call_start(PmSqsCall *call, int64_t timeout_ms, PmError *err)
+{
+    if (call == NULL || pm_sqs_call_send(call, timeout_ms, err)) return call;
+    pm_sqs_cancel(call);
+    return NULL;
+}
+
+/* --- receive --- */
+
+static bool md5_matches(const char *body, size_t size, const char *expected)
+{
+    unsigned char digest[16];
+    char text[33];
+    if (expected == NULL) return true;
+    if (EVP_Digest(size > 0 ? body : "", size, digest, NULL, EVP_md5(), NULL) != 1)
+        return true; /* no MD5 in FIPS mode */
+    for (size_t i = 0; i < sizeof digest; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return strcmp(text, expected) == 0;
+}
+
+static const char *text_at(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+static void read_message(const json_t *json, PmSqsMessage *message)
+{
+    const json_t *body = json_object_get(json, "Body"), *attributes = json_object_get(json, "Attributes");
+    const json_t *reason = json_object_get(json_object_get(json, "MessageAttributes"), "pixmill.reason");
+    *message =
+        (PmSqsMessage){.id = text_at(json, "MessageId"),
+                       .receipt_handle = text_at(json, "ReceiptHandle"),
+                       .body = text_at(json, "Body"),
+                       .body_size = json_string_length(body),
+                       .group_id = text_at(attributes, "MessageGroupId"),
+                       .dead_letter_reason = text_at(reason, "StringValue"),
+                       .receive_count = (int)strtol(text_at(attributes, "ApproximateReceiveCount"), NULL, 10),
+                       .sent_ms = strtoll(text_at(attributes, "SentTimestamp"), NULL, 10),
+                       .first_received_ms = strtoll(text_at(attributes, "ApproximateFirstReceiveTimestamp"), NULL, 10),
+                       .json = json};
+    message->damaged =
+        !md5_matches(message->body, message->body_size, json_string_value(json_object_get(json, "MD5OfBody")));
+}
+
+static void on_received(PmSqsCall *call, const PmError *err, const PmAwsResponse *response)
+{
+    (void)response;
+    PmSqsMessage messages[PM_SQS_BATCH_MAX];
+    PmSqsReceived received = {.err = err, .messages = messages};
+    const json_t *list = json_object_get(call->answer, "Messages"); /* missing: none */
+    for (size_t i = 0; i < json_array_size(list) && i < PM_SQS_BATCH_MAX; i++)
+        read_message(json_array_get(list, i), &messages[received.count++]);
+    PmSqsReceivedDone *done = (PmSqsReceivedDone *)call->done;
+    void *data = call->data;
+    json_t *answer = json_incref(call->answer);
+    pm_sqs_cancel(call);
+    done(data, &received);
+    json_decref(answer);
+}
+
+PmSqsCall *pm_sqs_receive(PmSqs *sqs, int max, int wait_s, int visibility_s, PmSqsReceivedDone *done, void *data,
+                          PmError *err)
+{
+    json_t *request = json_pack("{ss si si s[s] s[s] s[s]}", "QueueUrl", sqs->queue_url, "MaxNumberOfMessages",
+                                max < 1                  ? 1
+                                : max > PM_SQS_BATCH_MAX ? PM_SQS_BATCH_MAX
+                                                         : max,
+                                "WaitTimeSeconds", wait_s, "MessageSystemAttributeNames", "All", "AttributeNames",
+                                "All", "MessageAttributeNames", "All");
+    if (visibility_s >= 0 && request != NULL)
+        json_object_set_new(request, "VisibilityTimeout", json_integer(visibility_s));
+    PmSqsCall *call = pm_sqs_call_new(sqs, "ReceiveMessage", request, on_received, data, err);
+    if (call != NULL) call->done = (void (*)(void))done;
+    return pm_sqs_call_start(call, (int64_t)wait_s * 1000 + HTTP_MARGIN_MS, err);
+}
+
+/* --- send --- */
+
+static void on_sent(PmSqsCall *call, const PmError *err, const PmAwsResponse *response)
+{
+    (void)response;
+    PmSqsDone *done = (PmSqsDone *)call->done;
+    void *data = call->data;
+    pm_sqs_cancel(call);
+    done(data, err);
+}
+
+PmSqsCall *pm_sqs_send(PmSqs *sqs, const PmSqsSend *message, PmSqsDone *done, void *data, PmError *err)
+{
+    json_t *attributes = json_object();
+    for (size_t i = 0; i < message->attribute_count && json_object_size(attributes) < 10; i++) {
+        char clean[1024];
+        pm_text_utf8(clean, sizeof clean, message->attributes[i].value != NULL ? message->attributes[i].value : "");
+        for (char *p = clean; *p != '\0'; p++) /* SQS refuses what XML 1.0 does not allow */
+            if ((unsigned char)*p < 0x20) *p = ' ';
+        if (clean[0] != '\0')
+            json_object_set_new(attributes, message->attributes[i].name,
+                                json_pack("{ssss}", "DataType", "String", "StringValue", clean));
+    }
+    json_t *request =
+        json_pack("{ss ss so}", "QueueUrl", message->queue_url != NULL ? message->queue_url : sqs->queue_url,
+                  "MessageBody", message->body, "MessageAttributes", attributes);
+    if (request != NULL && message->group_id != NULL)
+        json_object_set_new(request, "MessageGroupId", json_string(message->group_id));
+    if (request != NULL && message->deduplication_id != NULL)
+        json_object_set_new(request, "MessageDeduplicationId", json_string(message->deduplication_id));
+    PmSqsCall *call = pm_sqs_call_new(sqs, "SendMessage", request, on_sent, data, err);
+    if (call != NULL) call->done = (void (*)(void))done;
+    return pm_sqs_call_start(call, HTTP_MARGIN_MS, err);
+}
