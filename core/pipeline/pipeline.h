@@ -126,8 +126,9 @@ typedef struct PmWorkerConfig {
 typedef struct PmPipeline {
     PmTree *tree;
     PmArena *arena;
-    const char *file; /* as the operator named it */
-    const char *dir;  /* folder of the file, absolute: relative paths start here */
+    json_t *variables; /* names of those that the worker's part uses */
+    const char *file;  /* as the operator named it */
+    const char *dir;   /* folder of the file, absolute: relative paths start here */
     const char *name;
     PmTriggerConfig trigger;
     PmSourceConfig source;

@@ -25,6 +25,8 @@ struct PmNode {
     int line, column; /* from 1 */
     const char *text; /* scalar: its value, ${VAR} already replaced where the tree was expanded */
     bool plain;       /* scalar without quotes: may be a number, a boolean or null */
+    bool failed;      /* its ${VAR} could not be replaced and was reported: no error is worth adding */
+    bool expanded;    /* ${VAR} was replaced: never again, also when an alias leads here twice */
     size_t count;
     const PmNode **items; /* sequence */
     const PmPair *pairs;  /* mapping, in the file's order */

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/bind.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "pipeline/template.h"
+
+enum { NAMES_MAX = 64 };
+
+typedef struct Binding {
+    const PmBindContext *context;
+    const PmParam *param;
+    const PmNode *node; /* NULL: the default is being read */
+    PmArena *arena;
+    bool ok;
+} Binding;
+
+size_t pm_type_size(PmType type)
+{
+    switch (type) {
+    case PM_BOOL:
+        return sizeof(bool);
+    case PM_INT:
+    case PM_BYTES:
+    case PM_DURATION:
+        return sizeof(int64_t);
+    case PM_NUMBER:
+        return sizeof(double);
+    case PM_STRING:
+    case PM_ASSET:
+    case PM_ENDPOINT:
+        return sizeof(const char *);
+    case PM_ENUM:
+        return sizeof(int32_t);
+    case PM_COLOR:
+        return sizeof(PmColor);
+    case PM_LIST:
+        return sizeof(PmList);
+    case PM_LENGTH:
+        return sizeof(PmLength);
+    }
+    return 0;
+}
+
+const char *pm_type_name(PmType type)
+{
+    static const char *const names[] = {"boolean", "integer", "number", "string", "choice",   "color",
+                                        "list",    "asset",   "URL",    "size",   "duration", "length"};
+    size_t i = (size_t)type;
+    return i < sizeof names / sizeof names[0] ? names[i] : "unknown";
+}
+
+static PmError *complain(Binding *b, const PmNode *at, const char *fmt, ...) PM_PRINTF(3, 4);
+static PmError *complain(Binding *b, const PmNode *at, const char *fmt, ...)
+{
+    char message[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(message, sizeof message, fmt, ap);
+    va_end(ap);
+    b->ok = false;
+    return pm_error_list_addf(b->context->errors, PM_BAD_CONFIG, b->context->file, at != NULL ? at->line : 0,
+                              at != NULL ? at->column : 0, b->context->where, "%s", message);
+}
+
+static void hint(PmError *err, const char *fmt, const char *word)
+{
+    if (err != NULL) pm_error_hint(err, fmt, word);
+}
+
+/* What the operator wrote, shortened; never a secret. */
+static const char *shown(const Binding *b, const char *text, char *out, size_t size)
+{
+    if ((b->param->flags & PM_SECRET) != 0) return "the value given";
+    char cut[80];
+    bool whole = pm_text_copy(cut, sizeof cut, text);
+    snprintf(out, size, "\"%s%s\"", cut, whole ? "" : "...");
+    return out;
+}
+
+/* Numbers as people write them: 300, not 300.000000. */
+static const char *number_text(double value, char out[32])
+{
+    snprintf(out, 32, "%.10g", value);
+    return out;
+}
+
+static void bad_value(Binding *b, const char *text, const char *expected)
+{
+    char buffer[100];
+    if (b->node != NULL && b->node->kind != PM_NODE_SCALAR)
+        complain(b, b->node, "%s must be %s, not %s", b->param->name, expected, pm_node_kind_name(b->node));
+    else
+        complain(b, b->node, "%s must be %s, not %s", b->param->name, expected, shown(b, text, buffer, sizeof buffer));
+}
+
+static bool limited(const PmParam *param)
+{
+    return param->min != 0 || param->max != 0;
+}
+
+static void check_range(Binding *b, double value, const char *text)
+{
+    const PmParam *p = b->param;
+    if (!limited(p)) return;
+    char limit[32];
+    const char *unit = p->unit != NULL ? p->unit : "";
+    if (p->type == PM_BYTES || p->type == PM_DURATION) {
+        double bound = value < p->min ? p->min : p->max;
+        if (value >= p->min && value <= p->max) return;
+        if (p->type == PM_BYTES)
+            pm_text_bytes(limit, sizeof limit, (long long)bound);
+        else
+            pm_text_duration(limit, sizeof limit, (long long)bound);
+        complain(b, b->node, "%s %s is %s %s", p->name, text, value < p->min ? "below" : "above", limit);
+    } else if (value < p->min) {
+        complain(b, b->node, "%s %s is below %s%s", p->name, text, number_text(p->min, limit),
+                 strcmp(unit, "%") == 0 ? unit : "");
+    } else if (value > p->max) {
+        complain(b, b->node, "%s %s is above %s%s", p->name, text, number_text(p->max, limit),
+                 strcmp(unit, "%") == 0 ? unit : "");
+    }
+}
+
+static void check_length(Binding *b, size_t length, const char *what)
+{
+    const PmParam *p = b->param;
+    char limit[32];
+    if (!limited(p)) return;
+    if ((double)length < p->min)
+        complain(b, b->node, "%s needs at least %s %s, not %zu", p->name, number_text(p->min, limit), what, length);
+    else if ((double)length > p->max)
+        complain(b, b->node, "%s takes at most %s %s, not %zu", p->name, number_text(p->max, limit), what, length);
+}
+
+static void join(const char *const *words, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; words[i] != NULL && used < size; i++) {
+        int n = snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "", words[i]);
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static bool find_choice(const PmParam *param, const char *text, int32_t *index)
+{
+    for (int32_t i = 0; param->choices != NULL && param->choices[i] != NULL; i++)
+        if (strcmp(param->choices[i], text) == 0) {
+            *index = i;
+            return true;
+        }
+    return false;
+}
+
+static void bad_choice(Binding *b, const PmNode *at, const char *text)
+{
+    char all[400], buffer[100];
+    join(b->param->choices, all, sizeof all);
+    PmError *err =
+        complain(b, at, "%s %s is not one of %s", b->param->name, shown(b, text, buffer, sizeof buffer), all);
+    const char *near = pm_text_nearest(text, b->param->choices);
+    if (near != NULL) hint(err, "did you mean \"%s\"?", near);
+}
+
+static void check_template(Binding *b, const char *text)
+{
+    PmError err = {0};
+    size_t at = 0;
+    PmTemplate *tmpl = pm_template_new(PM_TEMPLATE_TEXT, text, &at, &err);
+    if (tmpl == NULL) complain(b, b->node, "%s: %s", b->param->name, err.message);
+    pm_template_free(tmpl);
+}
+
+static void bind_string(Binding *b, const char *text, void *field)
+{
+    const PmParam *p = b->param;
+    check_length(b, strlen(text), "characters");
+    if ((p->flags & PM_TEMPLATE) != 0) check_template(b, text);
+    if (p->type == PM_ENDPOINT && strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0)
+        bad_value(b, text, "a URL that begins with https:// or http://");
+    if (p->type == PM_ASSET && text[0] == '\0') bad_value(b, text, "the name of a file");
+    *(const char **)field = pm_arena_strdup(b->arena, text);
+}
+
+static void bind_scalar(Binding *b, const char *text, bool plain, void *field)
+{
+    const PmParam *p = b->param;
+    char why[120] = "";
+    int64_t whole = 0;
+    bool ok = true;
+    bool textual = p->type == PM_STRING || p->type == PM_ASSET || p->type == PM_ENDPOINT || p->type == PM_ENUM ||
+                   p->type == PM_COLOR || p->type == PM_LENGTH || p->type == PM_BYTES || p->type == PM_DURATION;
+    if (!plain && !textual) { /* "300" in quotes is text, as YAML says */
+        bad_value(b, text,
+                  p->type == PM_BOOL  ? "true or false"
+                  : p->type == PM_INT ? "a whole number (without quotes)"
+                                      : "a number (without quotes)");
+        return;
+    }
+    switch (p->type) {
+    case PM_BOOL:
+        ok = pm_parse_bool(text, field, why, sizeof why);
+        break;
+    case PM_INT:
+        ok = pm_parse_int(text, &whole, why, sizeof why);
+        break;
+    case PM_BYTES:
+        ok = pm_parse_bytes(text, &whole, why, sizeof why);
+        break;
+    case PM_DURATION:
+        ok = pm_parse_duration(text, &whole, why, sizeof why);
+        break;
+    case PM_NUMBER:
+        ok = pm_parse_number(text, field, why, sizeof why);
+        if (ok) check_range(b, *(double *)field, text);
+        break;
+    case PM_COLOR:
+        ok = pm_parse_color(text, field, why, sizeof why);
+        break;
+    case PM_LENGTH:
+        ok = pm_parse_length(text, field, why, sizeof why);
+        if (ok) check_range(b, ((PmLength *)field)->value, text);
+        break;
+    case PM_ENUM:
+        if (!find_choice(p, text, field)) bad_choice(b, b->node, text);
+        break;
+    case PM_STRING:
+    case PM_ASSET:
+    case PM_ENDPOINT:
+        bind_string(b, text, field);
+        break;
+    case PM_LIST:
+        break;
+    }
+    if (!ok) bad_value(b, text, why);
+    if (ok && (p->type == PM_INT || p->type == PM_BYTES || p->type == PM_DURATION)) {
+        *(int64_t *)field = whole;
+        check_range(b, (double)whole, text);
+    }
+}
+
+static void bind_list(Binding *b, const PmNode *const *items, size_t count, PmList *list)
+{
+    const char **texts = pm_arena_alloc(b->arena, (count + 1) * sizeof *texts);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        int32_t index;
+        if (items[i]->kind != PM_NODE_SCALAR) {
+            complain(b, items[i], "%s: item %zu must be text, not %s", b->param->name, i + 1,
+                     pm_node_kind_name(items[i]));
+            continue;
+        }
+        if (b->param->choices != NULL && !find_choice(b->param, items[i]->text, &index)) {
+            bad_choice(b, items[i], items[i]->text);
+            continue;
+        }
+        texts[kept++] = pm_arena_strdup(b->arena, items[i]->text);
+    }
+    check_length(b, count, "items");
+    *list = (PmList){kept > 0 ? texts : NULL, kept};
+}
+
+/* A default is YAML text: a list in it is written [a, b]. */
+static void bind_default(Binding *b, void *field)
+{
+    const PmParam *p = b->param;
+    if (p->def == NULL) return;
+    if (p->type != PM_LIST) {
+        bind_scalar(b, p->def, true, field);
+        return;
+    }
+    PmErrorList ignored = {0};
+    PmTree *tree = pm_tree_parse("default", p->def, strlen(p->def), &ignored);
+    const PmNode *root = tree != NULL ? pm_tree_root(tree) : NULL;
+    if (root != NULL && root->kind == PM_NODE_SEQUENCE)
+        bind_list(b, root->items, root->count, field);
+    else if (root != NULL && root->kind == PM_NODE_SCALAR && !pm_node_is_null(root))
+        bind_list(b, &root, 1, field);
+    pm_tree_free(tree);
+    pm_error_list_finish(&ignored);
+}
+
+static void bind_value(Binding *b, void *field)
+{
+    const PmNode *node = b->node;
+    if (b->param->type == PM_LIST && node->kind == PM_NODE_SEQUENCE) {
+        bind_list(b, node->items, node->count, field);
+    } else if (b->param->type == PM_LIST && node->kind == PM_NODE_SCALAR && !pm_node_is_null(node)) {
+        bind_list(b, &node, 1, field);
+    } else if (b->param->type == PM_LIST) {
+        bad_value(b, "", "a list such as [a, b]");
+    } else if (node->kind != PM_NODE_SCALAR || (pm_node_is_null(node) && node->plain)) {
+        char expected[80];
+        snprintf(expected, sizeof expected, "%s %s",
+                 strchr("aeiou", pm_type_name(b->param->type)[0]) != NULL ? "an" : "a", pm_type_name(b->param->type));
+        complain(b, node, "%s must be %s, not %s", b->param->name, expected, pm_node_kind_name(node));
+    } else {
+        bind_scalar(b, node->text, node->plain, field);
+    }
+}
+
+static bool is_listed(const char *word, const char *const *words)
+{
+    for (; words != NULL && *words != NULL; words++)
+        if (strcmp(*words, word) == 0) return true;
+    return false;
+}
+
+static void check_unknown(Binding *b, const PmNode *mapping, const PmParam *params, size_t count)
+{
+    const char *names[NAMES_MAX + 1];
+    size_t n = 0;
+    for (size_t i = 0; i < count && n < NAMES_MAX; i++) names[n++] = params[i].name;
+    for (size_t i = 0; b->context->also != NULL && b->context->also[i] != NULL && n < NAMES_MAX; i++)
+        names[n++] = b->context->also[i];
+    names[n] = NULL;
+    for (size_t i = 0; i < mapping->count; i++) {
+        const PmNode *key = mapping->pairs[i].key;
+        if (is_listed(key->text, names)) continue;
+        PmError *err = complain(b, key, "unknown key \"%.80s\"", key->text);
+        const char *near = pm_text_nearest(key->text, names);
+        char all[220];
+        join(names, all, sizeof all);
+        if (near != NULL)
+            hint(err, "did you mean \"%s\"?", near);
+        else if (n > 0 && strlen(all) < sizeof all - 1)
+            hint(err, "known keys: %s", all);
+        else if (n == 0)
+            hint(err, "%s", "it takes no parameters");
+    }
+}
+
+bool pm_bind(const PmBindContext *context, const PmNode *mapping, const PmParam *params, size_t count, void *config,
+             PmArena *arena)
+{
+    Binding b = {.context = context, .arena = arena, .ok = true};
+    if (pm_node_is_null(mapping)) {
+        b.node = NULL;
+    } else if (mapping->kind != PM_NODE_MAPPING) {
+        complain(&b, mapping, "expected a mapping of parameters, not %s", pm_node_kind_name(mapping));
+        return false;
+    } else {
+        check_unknown(&b, mapping, params, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const PmParam *param = &params[i];
+        void *field = (char *)config + param->offset;
+        b.param = param;
+        b.node = pm_node_get(mapping, param->name);
+        if (b.node != NULL && b.node->failed) {
+            b.ok = false; /* reported already */
+        } else if (b.node != NULL) {
+            bind_value(&b, field);
+        } else if ((param->flags & PM_REQUIRED) != 0) {
+            PmError *err = complain(&b, mapping, "%s is missing", param->name);
+            if (param->doc != NULL) hint(err, "%s", param->doc);
+        } else {
+            bind_default(&b, field);
+        }
+    }
+    return b.ok;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/facts.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+
+typedef struct Fact {
+    char *name, *value;
+} Fact;
+
+struct PmFacts {
+    Fact items[PM_FACTS_MAX];
+    size_t count;
+};
+
+const PmFactInfo pm_fact_table[] = {
+    {"key", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN,
+     "The source's whole key or path: incoming/2026/cat.final.JPG."},
+    {"bucket", PM_FACT_KEY, "The source's bucket; for a folder, its name."},
+    {"dir", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN, "The key up to its last slash: incoming/2026. May be empty."},
+    {"name", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN, "The key after its last slash: cat.final.JPG."},
+    {"stem", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN, "The name without its ending: cat.final."},
+    {"source_ext", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN, "The name's ending in lower case, as uploaded: jpg."},
+    {"ext", PM_FACT_KEY, "The ending that fits what was really written: webp."},
+    {"output", PM_FACT_KEY | PM_FACT_PLUGIN, "The output's name: thumb."},
+    {"format", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN,
+     "jpeg, png, webp, ...: of the source in `when`, of the rendition in keys."},
+    {"width", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER,
+     "Pixels, upright: of the source in `when`, of the rendition in keys."},
+    {"height", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER, "Pixels of one page, upright: as width."},
+    {"pages", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER,
+     "Frames of an animation, pages of a document; 1 for a still."},
+    {"has_alpha", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source has transparency."},
+    {"has_profile", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source carries an ICC profile."},
+    {"orientation", PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER,
+     "The EXIF orientation that the source carried, 1 to 8; already applied."},
+    {"file_size", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER, "Bytes of the source."},
+    {"etag", PM_FACT_KEY, "The source's ETag; for a file, one made of its time and size."},
+    {"sha256", PM_FACT_KEY, "SHA-256 of the source, in hex."},
+    {"date", PM_FACT_KEY | PM_FACT_PLUGIN, "Day of the event, UTC: 2026-11-23."},
+    {"year", PM_FACT_KEY | PM_FACT_PLUGIN, "2026"},
+    {"month", PM_FACT_KEY | PM_FACT_PLUGIN, "11"},
+    {"day", PM_FACT_KEY | PM_FACT_PLUGIN, "23"},
+    {"hour", PM_FACT_KEY | PM_FACT_PLUGIN, "06"},
+    {NULL, 0, NULL},
+};
+
+const PmFactInfo *pm_fact_info(const char *name)
+{
+    for (const PmFactInfo *info = pm_fact_table; info->name != NULL; info++)
+        if (strcmp(info->name, name) == 0) return info;
+    return NULL;
+}
+
+PmFacts *pm_facts_new(void)
+{
+    return calloc(1, sizeof(PmFacts));
+}
+
+PmFacts *pm_facts_copy(const PmFacts *facts)
+{
+    PmFacts *copy = pm_facts_new();
+    for (size_t i = 0; copy != NULL && facts != NULL && i < facts->count; i++)
+        pm_facts_set(copy, facts->items[i].name, facts->items[i].value);
+    return copy;
+}
+
+void pm_facts_free(PmFacts *facts)
+{
+    if (facts == NULL) return;
+    for (size_t i = 0; i < facts->count; i++) {
+        free(facts->items[i].name);
+        free(facts->items[i].value);
+    }
+    free(facts);
+}
+
+static Fact *find(const PmFacts *facts, const char *name)
+{
+    for (size_t i = 0; i < facts->count; i++)
+        if (strcmp(facts->items[i].name, name) == 0) return (Fact *)&facts->items[i];
+    return NULL;
+}
+
+bool pm_facts_set(PmFacts *facts, const char *name, const char *value)
+{
+    Fact *fact = find(facts, name);
+    if (value == NULL) {
+        if (fact == NULL) return true;
+        free(fact->name);
+        free(fact->value);
+        *fact = facts->items[--facts->count];
+        return true;
+    }
+    size_t n = strlen(value);
+    if (n > PM_FACT_VALUE_MAX || !pm_text_is_utf8(value, n) || strlen(name) > 128) return false;
+    if (fact == NULL && facts->count == PM_FACTS_MAX) return false;
+    char *copy = strdup(value), *own = fact == NULL ? strdup(name) : NULL;
+    if (copy == NULL || (fact == NULL && own == NULL)) {
+        free(copy);
+        free(own);
+        return false;
+    }
+    if (fact == NULL) {
+        facts->items[facts->count++] = (Fact){own, copy};
+        return true;
+    }
+    free(fact->value);
+    fact->value = copy;
+    return true;
+}
+
+bool pm_facts_setf(PmFacts *facts, const char *name, const char *fmt, ...)
+{
+    char value[PM_FACT_VALUE_MAX + 2];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(value, sizeof value, fmt, ap);
+    va_end(ap);
+    return n >= 0 && (size_t)n < sizeof value && pm_facts_set(facts, name, value);
+}
+
+const char *pm_facts_get(const PmFacts *facts, const char *name)
+{
+    const Fact *fact = facts != NULL ? find(facts, name) : NULL;
+    return fact != NULL ? fact->value : NULL;
+}
+
+json_t *pm_facts_to_json(const PmFacts *facts)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; facts != NULL && i < facts->count; i++)
+        json_object_set_new(object, facts->items[i].name, json_string(facts->items[i].value));
+    return object;
+}
+
+bool pm_facts_add_json(PmFacts *facts, const json_t *object)
+{
+    bool ok = true;
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)object, name, value) /* jansson iterates without changing */
+        ok = json_is_string(value) && pm_facts_set(facts, name, json_string_value(value)) && ok;
+    return ok;
+}
+
+bool pm_facts_set_key(PmFacts *facts, const char *key)
+{
+    char lower[64];
+    const char *slash = strrchr(key, '/');
+    const char *name = slash != NULL ? slash + 1 : key;
+    const char *dot = strrchr(name, '.');
+    if (dot == name) dot = NULL; /* ".profile" is all stem */
+    pm_text_copy(lower, sizeof lower, dot != NULL ? dot + 1 : "");
+    for (char *p = lower; *p != '\0'; p++)
+        if (*p >= 'A' && *p <= 'Z') *p = (char)(*p - 'A' + 'a');
+    return pm_facts_set(facts, "key", key) && pm_facts_set(facts, "name", name) &&
+           pm_facts_set(facts, "source_ext", lower) &&
+           pm_facts_setf(facts, "dir", "%.*s", slash != NULL ? (int)(slash - key) : 0, key) &&
+           pm_facts_setf(facts, "stem", "%.*s", (int)(dot != NULL ? (size_t)(dot - name) : strlen(name)), name);
+}
+
+bool pm_facts_set_date(PmFacts *facts, long long wall_ms)
+{
+    static const struct {
+        const char *name, *format;
+    } parts[] = {{"date", "%Y-%m-%d"}, {"year", "%Y"}, {"month", "%m"}, {"day", "%d"}, {"hour", "%H"}};
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm tm = {0};
+    gmtime_r(&seconds, &tm);
+    bool ok = true;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char text[32];
+        strftime(text, sizeof text, parts[i].format, &tm);
+        ok = pm_facts_set(facts, parts[i].name, text) && ok;
+    }
+    return ok;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The pipeline file on disk, and paths that start at it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "pipeline/pipeline.h"
+
+static PmStatus refuse(PmError *err, const char *file, const char *why)
+{
+    pm_error_set(err, PM_BAD_CONFIG, "%s", why);
+    if (err != NULL && err->file[0] == '\0') snprintf(err->file, sizeof err->file, "%s", file);
+    return PM_BAD_CONFIG;
+}
+
+static PmStatus read_all(int fd, const char *file, PmBuffer *out, PmError *err)
+{
+    char chunk[65536];
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return refuse(err, file, strerror(errno));
+        if (n == 0) return PM_OK;
+        if (!pm_buffer_add(out, chunk, (size_t)n)) return refuse(err, file, "the file is larger than 1 MiB");
+    }
+}
+
+static char *folder_of(const char *file)
+{
+    char *real = realpath(file, NULL);
+    char *slash = real != NULL ? strrchr(real, '/') : NULL;
+    if (slash != NULL) slash[slash == real] = '\0';
+    return real;
+}
+
+PmStatus pm_pipeline_load_text(const char *file, char **text, size_t *size, char **dir, PmError *err)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        char why[300];
+        snprintf(why, sizeof why, "cannot open the file: %s", strerror(errno));
+        return refuse(err, file, why);
+    }
+    struct stat st;
+    PmBuffer buffer;
+    pm_buffer_init(&buffer, PM_TREE_TEXT_MAX);
+    char *folder = NULL;
+    PmStatus status = PM_OK;
+    bool known = fstat(fd, &st) == 0;
+    /* A pipe (process substitution) is fine; a folder is a slip. */
+    if (known && S_ISDIR(st.st_mode))
+        status = refuse(err, file, "is a folder, not a pipeline file");
+    else
+        status = read_all(fd, file, &buffer, err);
+    if (status == PM_OK) pm_buffer_add(&buffer, "", 0);
+    if (status == PM_OK && buffer.size > 0 && memchr(buffer.data, '\0', buffer.size) != NULL)
+        status = refuse(err, file, "the file is no text: it contains NUL bytes");
+    if (status == PM_OK) {
+        folder = known && S_ISREG(st.st_mode) ? folder_of(file) : realpath(".", NULL);
+        if (folder == NULL) status = refuse(err, file, "cannot tell the file's folder");
+    }
+    if (status == PM_OK) {
+        *size = buffer.size;
+        *text = pm_buffer_steal(&buffer);
+        *dir = folder;
+        if (*text == NULL) status = refuse(err, file, "out of memory");
+    }
+    if (status != PM_OK) free(folder);
+    pm_buffer_finish(&buffer);
+    close(fd);
+    return status;
+}
+
+char *pm_pipeline_path(const PmPipeline *pipeline, const char *path)
+{
+    if (path[0] == '/') return strdup(path);
+    size_t n = strlen(pipeline->dir) + strlen(path) + 2;
+    char *joined = malloc(n);
+    if (joined != NULL) snprintf(joined, n, "%s/%s", pipeline->dir, path);
+    return joined;
+}

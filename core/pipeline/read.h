@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Shared by pipeline.c, steps.c and crossings.c while a file is being read. Not for others.
+ */
+#ifndef PM_PIPELINE_READ_H
+#define PM_PIPELINE_READ_H
+
+#include "pipeline/pipeline.h"
+
+enum { PM_OUTPUTS_MAX = 64, PM_STEPS_MAX = 64 };
+
+typedef struct PmReading {
+    PmPipeline *pipeline;
+    PmErrorList *errors;
+    PmReader reader;
+} PmReading;
+
+/* Adds an error at a node (NULL: the file's beginning); the entry to hang a hint on, or NULL. */
+PmError *pm_read_error(const PmReading *r, const PmNode *at, const char *where, const char *fmt, ...) PM_PRINTF(4, 5);
+
+/* Binds a section of sections.h into a new config struct of the arena. */
+const void *pm_read_section(const PmReading *r, const char *path, const PmNode *node, const char *where,
+                            const char *const *also);
+
+/* True when node is a mapping; unknown keys are reported. */
+bool pm_read_mapping(const PmReading *r, const PmNode *node, const char *where, const char *const *keys);
+
+/* The one entry of a mapping that must have exactly one of these keys; NULL after an error. */
+const PmPair *pm_read_choice(const PmReading *r, const PmNode *node, const char *where, const char *const *kinds,
+                             size_t count);
+
+void pm_read_steps(const PmReading *r, const PmNode *node, const char *path, const char *where, PmStep **steps,
+                   size_t *count);
+
+/* What no section can see alone: loops, outputs that overwrite each other, triggers without a fitting source. */
+void pm_read_crossings(const PmReading *r);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The pipeline file's own keys, as tables of PmParam: what pipeline.c reads with and schema.c describes. A key that an
+ * operator can write stands here or in a plugin, and nowhere else.
+ */
+#ifndef PM_PIPELINE_SECTIONS_H
+#define PM_PIPELINE_SECTIONS_H
+
+#include "pipeline/pipeline.h"
+
+typedef struct PmSection {
+    const char *path; /* "limits", "trigger.directory", "outputs.*.to.s3" */
+    const char *doc;
+    const PmParam *params;
+    size_t count, config_size;
+} PmSection;
+
+/* Ended by a NULL path. The first, "", holds the plain keys of the top level. */
+extern const PmSection pm_sections[];
+
+/* The section of that path; never NULL for a path in the table. */
+const PmSection *pm_section(const char *path);
+
+/* What the top level's plain keys fill in. */
+typedef struct PmTopConfig {
+    int64_t version;
+    const char *name;
+    int64_t workers;
+    int32_t isolation;
+    int64_t jobs_per_child;
+} PmTopConfig;
+
+/* `sandbox:` */
+typedef struct PmSandboxConfig {
+    int32_t minimum;
+} PmSandboxConfig;
+
+extern const char *const pm_on_reject_names[]; /* in the order of PmOnReject */
+
+#endif

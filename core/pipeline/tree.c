@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/tree.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/buffer.h"
+#include "base/text.h"
+#include "pipeline/bind.h"
+
+enum { ANCHORS_MAX = 256 };
+
+typedef struct Anchor {
+    const char *name;
+    PmNode *node;
+    size_t nodes; /* how many it stands for */
+    bool open;    /* still being read: an alias to it would be a cycle */
+} Anchor;
+
+struct PmTree {
+    char *file;
+    PmArena *arena;
+    PmNode *root;
+};
+
+typedef struct Reader {
+    PmTree *tree;
+    yaml_parser_t parser;
+    PmErrorList *errors;
+    size_t nodes, depth;
+    Anchor anchors[ANCHORS_MAX];
+    size_t anchor_count;
+    bool failed; /* nothing after this can be trusted */
+} Reader;
+
+static void fail(Reader *reader, int line, int column, const char *hint, const char *fmt, ...) PM_PRINTF(5, 6);
+static void fail(Reader *reader, int line, int column, const char *hint, const char *fmt, ...)
+{
+    char message[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(message, sizeof message, fmt, ap);
+    va_end(ap);
+    PmError *err =
+        pm_error_list_addf(reader->errors, PM_BAD_CONFIG, reader->tree->file, line, column, NULL, "%s", message);
+    if (err != NULL && hint != NULL) pm_error_hint(err, "%s", hint);
+}
+
+static void give_up(Reader *reader, yaml_mark_t at, const char *fmt, ...) PM_PRINTF(3, 4);
+static void give_up(Reader *reader, yaml_mark_t at, const char *fmt, ...)
+{
+    char message[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(message, sizeof message, fmt, ap);
+    va_end(ap);
+    if (!reader->failed) fail(reader, (int)at.line + 1, (int)at.column + 1, NULL, "%s", message);
+    reader->failed = true;
+}
+
+/* libyaml speaks of its grammar; these are the words of who wrote the file. */
+static const char *readable(const char *problem, const char **hint)
+{
+    static const struct {
+        const char *part, *text, *hint;
+    } table[] = {
+        {"found character that cannot start any token", "this character cannot stand here",
+         "indent with spaces, not tabs, and put text with special characters in quotes"},
+        {"mapping values are not allowed in this context", "a \":\" cannot stand here",
+         "put text that contains \": \" in quotes, or check the indentation"},
+        {"did not find expected key", "expected a key here", "check the indentation against the lines above"},
+        {"could not find expected ':'", "expected a \":\" after this key", NULL},
+        {"did not find expected '-' indicator", "expected a list item \"- ...\" here", "check the indentation"},
+        {"did not find expected ',' or ']'", "expected \",\" or \"]\" here",
+         "the list that began with \"[\" is not closed"},
+        {"did not find expected ',' or '}'", "expected \",\" or \"}\" here",
+         "the mapping that began with \"{\" is not closed"},
+        {"found unexpected end of stream", "the text ends inside a quoted value", "the closing quote is missing"},
+        {"found undefined tag handle", "unknown tag", NULL},
+        {"did not find expected <document start>", "expected the end of the document", NULL},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (strstr(problem, table[i].part) != NULL) {
+            *hint = table[i].hint;
+            return table[i].text;
+        }
+    return problem;
+}
+
+static bool next_event(Reader *reader, yaml_event_t *event)
+{
+    if (reader->failed) return false;
+    if (yaml_parser_parse(&reader->parser, event)) return true;
+    const yaml_parser_t *p = &reader->parser;
+    const char *hint = NULL;
+    const char *problem = p->problem != NULL ? readable(p->problem, &hint) : "the file cannot be read";
+    if (p->error == YAML_READER_ERROR) {
+        int line = 1; /* the reader knows only the offset */
+        for (size_t i = 0; i < p->problem_offset && p->input.string.start + i < p->input.string.end; i++)
+            line += p->input.string.start[i] == '\n';
+        fail(reader, line, 1, "save the file as UTF-8 without control characters",
+             "the file is no valid UTF-8 text (%s)", problem);
+    } else {
+        fail(reader, (int)p->problem_mark.line + 1, (int)p->problem_mark.column + 1, hint, "%s", problem);
+    }
+    reader->failed = true;
+    return false;
+}
+
+static PmNode *new_node(Reader *reader, PmNodeKind kind, yaml_mark_t at)
+{
+    if (++reader->nodes > PM_TREE_NODES_MAX) {
+        give_up(reader, at, "the file has more than %d values (aliases count as what they stand for)",
+                (int)PM_TREE_NODES_MAX);
+        return NULL;
+    }
+    PmNode *node = pm_arena_alloc(reader->tree->arena, sizeof *node);
+    node->kind = kind;
+    node->line = (int)at.line + 1;
+    node->column = (int)at.column + 1;
+    node->text = "";
+    return node;
+}
+
+static Anchor *remember(Reader *reader, const yaml_char_t *name, PmNode *node, yaml_mark_t at)
+{
+    if (name == NULL) return NULL;
+    if (reader->anchor_count == ANCHORS_MAX) {
+        give_up(reader, at, "the file has more than %d anchors", (int)ANCHORS_MAX);
+        return NULL;
+    }
+    Anchor *anchor = &reader->anchors[reader->anchor_count++];
+    *anchor = (Anchor){pm_arena_strdup(reader->tree->arena, (const char *)name), node, reader->nodes, true};
+    return anchor;
+}
+
+static void close_anchor(Reader *reader, Anchor *anchor)
+{
+    if (anchor == NULL) return;
+    anchor->open = false;
+    anchor->nodes = reader->nodes - anchor->nodes + 1;
+}
+
+static void check_tag(Reader *reader, const yaml_char_t *tag, yaml_mark_t at)
+{
+    static const char *const core[] = {"str", "int", "float", "bool", "null", "map", "seq"};
+    const char *text = (const char *)tag, *prefix = "tag:yaml.org,2002:";
+    if (text == NULL || strcmp(text, "!") == 0) return;
+    for (size_t i = 0; strncmp(text, prefix, strlen(prefix)) == 0 && i < sizeof core / sizeof core[0]; i++)
+        if (strcmp(text + strlen(prefix), core[i]) == 0) return;
+    fail(reader, (int)at.line + 1, (int)at.column + 1, "remove the tag", "unknown tag %.100s", text);
+}
+
+static PmNode *read_node(Reader *reader, yaml_event_t *event);
+
+typedef struct Growing {
+    void *items; /* malloced while it grows */
+    size_t count, room, size;
+} Growing;
+
+static void *grow(Growing *list)
+{
+    if (list->count == list->room) {
+        size_t room = list->room > 0 ? list->room * 2 : 8;
+        void *items = realloc(list->items, room * list->size);
+        if (items == NULL) return NULL;
+        list->items = items;
+        list->room = room;
+    }
+    return (char *)list->items + list->count++ * list->size;
+}
+
+static void *settle(Reader *reader, Growing *list)
+{
+    void *items = list->count > 0 ? pm_arena_alloc(reader->tree->arena, list->count * list->size) : NULL;
+    if (items != NULL) memcpy(items, list->items, list->count * list->size);
+    free(list->items);
+    return items;
+}
+
+static void read_sequence(Reader *reader, PmNode *node)
+{
+    Growing list = {.size = sizeof(const PmNode *)};
+    yaml_event_t event;
+    while (next_event(reader, &event)) {
+        if (event.type == YAML_SEQUENCE_END_EVENT) {
+            yaml_event_delete(&event);
+            break;
+        }
+        PmNode *item = read_node(reader, &event);
+        const PmNode **slot = item != NULL ? grow(&list) : NULL;
+        if (slot != NULL) *slot = item;
+    }
+    node->items = settle(reader, &list);
+    node->count = list.count;
+}
+
+static const PmPair *find_pair(const Growing *list, const char *key)
+{
+    const PmPair *pairs = list->items;
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(pairs[i].key->text, key) == 0) return &pairs[i];
+    return NULL;
+}
+
+static bool check_key(Reader *reader, const Growing *list, const PmNode *key)
+{
+    if (key->kind != PM_NODE_SCALAR) {
+        fail(reader, key->line, key->column, NULL, "a key must be a word, not %s", pm_node_kind_name(key));
+        return false;
+    }
+    if (key->plain && strcmp(key->text, "<<") == 0) {
+        fail(reader, key->line, key->column, "write the keys out, or use an alias as a whole value",
+             "merge keys (<<) are not supported");
+        return false;
+    }
+    const PmPair *before = find_pair(list, key->text);
+    if (before == NULL) return true;
+    fail(reader, key->line, key->column, NULL, "key \"%.100s\" is written twice (first on line %d)", key->text,
+         before->key->line);
+    return false;
+}
+
+static void read_mapping(Reader *reader, PmNode *node)
+{
+    Growing list = {.size = sizeof(PmPair)};
+    yaml_event_t event;
+    while (next_event(reader, &event)) {
+        if (event.type == YAML_MAPPING_END_EVENT) {
+            yaml_event_delete(&event);
+            break;
+        }
+        PmNode *key = read_node(reader, &event);
+        if (key == NULL || !next_event(reader, &event)) break;
+        PmNode *value = read_node(reader, &event);
+        if (value == NULL) break;
+        PmPair *slot = check_key(reader, &list, key) ? grow(&list) : NULL;
+        if (slot != NULL) *slot = (PmPair){key, value};
+    }
+    node->pairs = settle(reader, &list);
+    node->count = list.count;
+}
+
+static PmNode *read_alias(Reader *reader, const yaml_event_t *event)
+{
+    const char *name = (const char *)event->data.alias.anchor;
+    for (size_t i = reader->anchor_count; i-- > 0;) {
+        const Anchor *anchor = &reader->anchors[i];
+        if (strcmp(anchor->name, name) != 0) continue;
+        if (anchor->open) {
+            give_up(reader, event->start_mark, "alias *%.60s stands inside what it names", name);
+            return NULL;
+        }
+        reader->nodes += anchor->nodes;
+        if (reader->nodes > PM_TREE_NODES_MAX) {
+            give_up(reader, event->start_mark,
+                    "the file has more than %d values (aliases count as what they stand for)", (int)PM_TREE_NODES_MAX);
+            return NULL;
+        }
+        return anchor->node;
+    }
+    give_up(reader, event->start_mark, "alias *%.60s names no anchor", name);
+    return NULL;
+}
+
+static PmNode *read_scalar(Reader *reader, const yaml_event_t *event)
+{
+    PmNode *node = new_node(reader, PM_NODE_SCALAR, event->start_mark);
+    if (node == NULL) return NULL;
+    const char *text = (const char *)event->data.scalar.value;
+    if (strlen(text) != event->data.scalar.length) {
+        give_up(reader, event->start_mark, "a value contains a NUL character");
+        return NULL;
+    }
+    node->text = pm_arena_strdup(reader->tree->arena, text);
+    node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    check_tag(reader, event->data.scalar.tag, event->start_mark);
+    close_anchor(reader, remember(reader, event->data.scalar.anchor, node, event->start_mark));
+    return node;
+}
+
+/* Takes `event`. NULL when reading cannot go on. */
+static PmNode *read_node(Reader *reader, yaml_event_t *event)
+{
+    PmNode *node = NULL;
+    bool sequence = event->type == YAML_SEQUENCE_START_EVENT;
+    if (event->type == YAML_ALIAS_EVENT) {
+        node = read_alias(reader, event);
+    } else if (event->type == YAML_SCALAR_EVENT) {
+        node = read_scalar(reader, event);
+    } else if (sequence || event->type == YAML_MAPPING_START_EVENT) {
+        if (reader->depth == PM_TREE_DEPTH_MAX) {
+            give_up(reader, event->start_mark, "the file nests deeper than %d levels", (int)PM_TREE_DEPTH_MAX);
+        } else if ((node = new_node(reader, sequence ? PM_NODE_SEQUENCE : PM_NODE_MAPPING, event->start_mark)) !=
+                   NULL) {
+            const yaml_char_t *name = sequence ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
+            check_tag(reader, sequence ? event->data.sequence_start.tag : event->data.mapping_start.tag,
+                      event->start_mark);
+            Anchor *anchor = remember(reader, name, node, event->start_mark);
+            reader->depth++;
+            if (sequence)
+                read_sequence(reader, node);
+            else
+                read_mapping(reader, node);
+            reader->depth--;
+            close_anchor(reader, anchor);
+        }
+    }
+    yaml_event_delete(event);
+    return reader->failed ? NULL : node;
+}
+
+static void read_document(Reader *reader)
+{
+    yaml_event_t event;
+    bool seen = false;
+    while (next_event(reader, &event)) {
+        yaml_event_type_t type = event.type;
+        yaml_mark_t at = event.start_mark;
+        if (type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_END_EVENT) {
+            yaml_event_delete(&event);
+        } else if (type == YAML_STREAM_END_EVENT) {
+            yaml_event_delete(&event);
+            return;
+        } else if (type == YAML_DOCUMENT_START_EVENT) {
+            yaml_event_delete(&event);
+            if (seen) give_up(reader, at, "a pipeline file holds one document, and a second one begins here");
+            seen = true;
+        } else {
+            reader->tree->root = read_node(reader, &event);
+        }
+    }
+}
+
+PmTree *pm_tree_parse(const char *file, const char *text, size_t size, PmErrorList *errors)
+{
+    PmTree *tree = calloc(1, sizeof *tree);
+    Reader *reader = calloc(1, sizeof *reader);
+    bool ok = false;
+    if (tree == NULL || reader == NULL || (tree->file = strdup(file)) == NULL) goto out;
+    tree->arena = pm_arena_new();
+    reader->tree = tree;
+    reader->errors = errors;
+    if (size > PM_TREE_TEXT_MAX) {
+        pm_error_list_addf(errors, PM_BAD_CONFIG, file, 0, 0, NULL, "the file is larger than 1 MiB");
+        goto out;
+    }
+    if (!yaml_parser_initialize(&reader->parser)) goto out;
+    yaml_parser_set_encoding(&reader->parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&reader->parser, (const unsigned char *)text, size);
+    read_document(reader);
+    yaml_parser_delete(&reader->parser);
+    ok = !reader->failed;
+out:
+    free(reader);
+    if (ok) return tree;
+    pm_tree_free(tree);
+    return NULL;
+}
+
+void pm_tree_free(PmTree *tree)
+{
+    if (tree == NULL) return;
+    pm_arena_free(tree->arena);
+    free(tree->file);
+    free(tree);
+}
+
+const PmNode *pm_tree_root(const PmTree *tree)
+{
+    return tree->root;
+}
+
+const char *pm_tree_file(const PmTree *tree)
+{
+    return tree->file;
+}
+
+const PmNode *pm_node_get(const PmNode *mapping, const char *key)
+{
+    if (mapping == NULL || mapping->kind != PM_NODE_MAPPING) return NULL;
+    for (size_t i = 0; i < mapping->count; i++)
+        if (strcmp(mapping->pairs[i].key->text, key) == 0) return mapping->pairs[i].value;
+    return NULL;
+}
+
+bool pm_node_is_null(const PmNode *node)
+{
+    return node == NULL || (node->kind == PM_NODE_SCALAR && node->plain &&
+                            (node->text[0] == '\0' || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0));
+}
+
+const char *pm_node_kind_name(const PmNode *node)
+{
+    if (node->kind == PM_NODE_MAPPING) return "a mapping";
+    if (node->kind == PM_NODE_SEQUENCE) return "a list";
+    if (pm_node_is_null(node)) return "nothing";
+    if (!node->plain) return "text";
+    double number;
+    bool truth;
+    if (pm_parse_number(node->text, &number, NULL, 0)) return "a number";
+    return pm_parse_bool(node->text, &truth, NULL, 0) ? "a boolean" : "text";
+}
+
+/* --- variables --- */
+
+static size_t name_length(const char *text)
+{
+    size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
+    return n > 0 && (text[0] < '0' || text[0] > '9') ? n : 0;
+}
+
+typedef struct Expansion {
+    PmTree *tree;
+    PmEnvLookup *lookup;
+    void *data;
+    PmErrorList *errors;
+} Expansion;
+
+static PmError *expansion_error(const Expansion *e, const PmNode *node, const char *message, const char *name,
+                                size_t size)
+{
+    return pm_error_list_addf(e->errors, PM_BAD_CONFIG, e->tree->file, node->line, node->column, NULL, message,
+                              (int)size, name);
+}
+
+/* Appends what "${...}" at `p` stands for; what follows it, or NULL after an error. */
+static const char *expand_one(const Expansion *e, const PmNode *node, const char *p, PmBuffer *out)
+{
+    const char *name = p + 2, *end = strchr(name, '}');
+    size_t n = name_length(name);
+    bool has_default = n > 0 && strncmp(name + n, ":-", 2) == 0;
+    if (end == NULL || n == 0 || (!has_default && name + n != end)) {
+        PmError *err = expansion_error(e, node, "\"%.*s\" is no variable", p,
+                                       end != NULL      ? (size_t)(end - p) + 1
+                                       : strlen(p) > 60 ? 60
+                                                        : strlen(p));
+        if (err != NULL) pm_error_hint(err, "write ${NAME} or ${NAME:-default}, and $${ for a literal ${");
+        return NULL;
+    }
+    char key[256];
+    if (n >= sizeof key) n = sizeof key - 1;
+    memcpy(key, name, n);
+    key[n] = '\0';
+    const char *value = e->lookup(e->data, key);
+    if (value != NULL && (value[0] != '\0' || !has_default)) {
+        pm_buffer_adds(out, value);
+    } else if (has_default) {
+        pm_buffer_add(out, name + n + 2, (size_t)(end - (name + n + 2)));
+    } else {
+        PmError *err = expansion_error(e, node, "the environment variable %.*s is not set", name, n);
+        if (err != NULL) pm_error_hint(err, "set it, or give a default: ${%s:-default}", key);
+        return NULL;
+    }
+    return end + 1;
+}
+
+static void expand_scalar(const Expansion *e, PmNode *node)
+{
+    node->expanded = true;
+    if (strchr(node->text, '$') == NULL) return;
+    PmBuffer out;
+    pm_buffer_init(&out, PM_TREE_TEXT_MAX);
+    const char *p = node->text;
+    while (p != NULL && *p != '\0') {
+        if (strncmp(p, "$${", 3) == 0) {
+            pm_buffer_adds(&out, "${");
+            p += 3;
+        } else if (strncmp(p, "${", 2) == 0) {
+            p = expand_one(e, node, p, &out);
+        } else {
+            pm_buffer_add(&out, p++, 1);
+        }
+    }
+    if (p != NULL && out.failed) expansion_error(e, node, "the value becomes longer than 1 MiB%.*s", "", 0);
+    if (p != NULL && !out.failed) node->text = pm_arena_strdup(e->tree->arena, out.data != NULL ? out.data : "");
+    if (p == NULL) node->text = "";
+    node->failed = p == NULL;
+    pm_buffer_finish(&out);
+}
+
+static void expand_node(const Expansion *e, PmNode *node)
+{
+    if (node == NULL || node->expanded) return;
+    if (node->kind == PM_NODE_SCALAR) {
+        expand_scalar(e, node);
+        return;
+    }
+    node->expanded = true;
+    for (size_t i = 0; i < node->count; i++)
+        expand_node(e, (PmNode *)(node->kind == PM_NODE_SEQUENCE ? node->items[i] : node->pairs[i].value));
+}
+
+void pm_tree_expand(PmTree *tree, const PmNode *node, PmEnvLookup *lookup, void *data, PmErrorList *errors)
+{
+    Expansion e = {tree, lookup, data, errors};
+    expand_node(&e, (PmNode *)node); /* the tree's own node */
+}
+
+void pm_tree_variables(const PmNode *node, json_t *names)
+{
+    if (node == NULL) return;
+    if (node->kind != PM_NODE_SCALAR) {
+        for (size_t i = 0; i < node->count; i++)
+            pm_tree_variables(node->kind == PM_NODE_SEQUENCE ? node->items[i] : node->pairs[i].value, names);
+        return;
+    }
+    for (const char *p = node->text; (p = strstr(p, "${")) != NULL; p += 2) {
+        size_t n = name_length(p + 2);
+        if (n > 0 && n < 256 && (p == node->text || p[-1] != '$')) json_array_append_new(names, json_stringn(p + 2, n));
+    }
+}
