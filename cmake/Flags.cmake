@@ -5,7 +5,7 @@ check_pie_supported()
 add_library(pm_flags INTERFACE)
 target_compile_options(pm_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
                                           -Wvla -fno-strict-aliasing -fno-common)
-target_compile_definitions(pm_flags INTERFACE _GNU_SOURCE)
+target_compile_definitions(pm_flags INTERFACE _GNU_SOURCE PIXMILL_VERSION="${PROJECT_VERSION}")
 if(PIXMILL_WERROR)
   target_compile_options(pm_flags INTERFACE -Werror)
 endif()

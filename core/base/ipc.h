@@ -5,8 +5,10 @@
  * The reader treats the writer as an attacker: every size, count and seal is checked here.
  *
  * Control channel, broker <-> zygote. The zygote answers each request in turn; EXITED comes at any time.
- *   LOAD      -> {file, dir, env: {NAME: value}, plugin_dirs: [..], check: bool}   fds: [pipeline text]
- *                                                        `check`: only validated, never to SPAWN
+ *   LOAD      -> {file, dir, env: {NAME: value}, plugin_dirs: [..], check: bool}
+ *                                                        fds: [pipeline text, progress memfd or none]
+ *                                                        `check`: only validated, never to SPAWN. The progress
+ *                                                        page names the plugin when the zygote dies loading
  *   READY     <- {plugins: [{name, version, file}], facts: ["nsfw-hook.score", ..], digest, vips,
  *                 formats: {"jpeg": {load: true, save: true}, ..}, sandbox: {tier, missing: [text..]},
  *                 warnings: [error..]}
@@ -18,6 +20,7 @@
  *   SPAWN     -> {slot}                                  fds: [child's socket, progress memfd]
  *   SPAWNED   <- {slot, pid} or {slot, error}            fds: [pidfd], none with `error`
  *   EXITED    <- {slot, pid, code, signal, cpu_ms, max_rss_kb}           signal 0: it exited with code
+ *   LOG       <- {level: 0..3, text}                     of the zygote, and what children write to stderr
  *
  * Job channel, broker <-> child. One job at a time; a child whose channel is closed ends with code 0.
  *   JOB       -> {facts: {..}, outputs: [..] or absent, wall_ms, attempt}   fds: [sealed source]
@@ -124,6 +127,7 @@ typedef struct PmProgress {
     char step[96];         /* "steps[0]", "outputs.thumb.steps[1]", "load", "encode" */
     char fault_plugin[48]; /* the plugin in whose code a fatal signal struck, or "" */
     int32_t line;          /* of the step in the pipeline file */
+    int32_t out_of_memory; /* not 0: when the fatal signal struck, the address space was used up (PM_LIMIT, no bug) */
 } PmProgress;
 
 /* New memfd of sizeof(PmProgress), zeroed, sealed against resizing; mapped into *out. */

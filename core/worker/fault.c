@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/fault.h"
+
+#include <errno.h>
+#include <link.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+enum {
+    RANGES_MAX = 256,
+    ALT_STACK_BYTES = 64 * 1024,
+    PAGE_BYTES = 4096,
+    STACK_SCAN_BYTES = 64 * 1024,
+    MEMORY_PROBE_BYTES = 16 * 1024 * 1024
+};
+
+typedef struct Range {
+    uintptr_t begin, end; /* of an executable segment */
+    char plugin[sizeof((PmProgress *)0)->plugin];
+} Range;
+
+static Range ranges[RANGES_MAX];
+static size_t range_count;
+static PmProgress *page;
+static uintptr_t stack_top; /* of the main thread: above it nothing is mapped */
+
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU};
+enum { FATAL_COUNT = sizeof fatal / sizeof fatal[0] };
+static struct sigaction before[FATAL_COUNT]; /* SIG_DFL, or a sanitizer's */
+
+/* --- where plugins are mapped --- */
+
+typedef struct Wanted {
+    const char *name, *file;
+} Wanted;
+
+static int learn_object(struct dl_phdr_info *object, size_t size, void *data)
+{
+    (void)size;
+    const Wanted *wanted = data;
+    if (strcmp(object->dlpi_name, wanted->file) != 0) return 0;
+    for (size_t i = 0; i < object->dlpi_phnum && range_count < RANGES_MAX; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD || (segment->p_flags & PF_X) == 0) continue;
+        Range *range = &ranges[range_count++];
+        range->begin = object->dlpi_addr + segment->p_vaddr;
+        range->end = range->begin + segment->p_memsz;
+        pm_text_copy(range->plugin, sizeof range->plugin, wanted->name);
+    }
+    return 1;
+}
+
+void pm_fault_learn(const json_t *plugins)
+{
+    range_count = 0;
+    size_t i;
+    json_t *plugin;
+    json_array_foreach(plugins, i, plugin)
+    {
+        Wanted wanted = {json_string_value(json_object_get(plugin, "name")),
+                         json_string_value(json_object_get(plugin, "file"))};
+        if (wanted.name != NULL && wanted.file != NULL) dl_iterate_phdr(learn_object, &wanted);
+    }
+}
+
+const char *pm_fault_plugin_at(uintptr_t address)
+{
+    for (size_t i = 0; i < range_count; i++)
+        if (address >= ranges[i].begin && address < ranges[i].end) return ranges[i].plugin;
+    return NULL;
+}
+
+/* --- the handler: async-signal-safe throughout --- */
+
+static void registers_of(const ucontext_t *context, uintptr_t *pc, uintptr_t *sp)
+{
+#if defined(__x86_64__)
+    *pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+    *sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+    *pc = (uintptr_t)context->uc_mcontext.pc;
+    *sp = (uintptr_t)context->uc_mcontext.sp;
+#else
+    (void)context;
+    *pc = *sp = 0;
+#endif
+}
+
+/* The nearest word above the stack pointer that looks like a return address into a plugin. On the main thread the
+ * stack is readable up to its top; on others at least to the end of the page. */
+__attribute__((no_sanitize("address"))) static const char *nearest_caller(uintptr_t sp)
+{
+    if (sp == 0) return NULL;
+    sp = (sp + sizeof sp - 1) & ~(uintptr_t)(sizeof sp - 1);
+    uintptr_t end = (sp | (PAGE_BYTES - 1)) + 1;
+    if (stack_top > sp && stack_top - sp < (uintptr_t)8 * 1024 * 1024)
+        end = stack_top - sp < STACK_SCAN_BYTES ? stack_top : sp + STACK_SCAN_BYTES;
+    for (uintptr_t at = sp; at + sizeof at <= end; at += sizeof at) {
+        const char *plugin = pm_fault_plugin_at(*(const uintptr_t *)at);
+        if (plugin != NULL) return plugin;
+    }
+    return NULL;
+}
+
+/* Codecs and GLib die in their own ways when memory runs out: what tells is that there is none left. */
+static bool memory_is_exhausted(void)
+{
+    void *probe = mmap(NULL, MEMORY_PROBE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (probe == MAP_FAILED) return errno == ENOMEM;
+    munmap(probe, MEMORY_PROBE_BYTES);
+    return false;
+}
+
+static void on_fatal(int signo, siginfo_t *info, void *context)
+{
+    int saved = errno;
+    uintptr_t pc = 0, sp = 0;
+    registers_of(context, &pc, &sp);
+    const char *plugin = pm_fault_plugin_at(pc);
+    /* abort() strikes in libc, a jump to nowhere strikes nowhere: what counts is who called. */
+    if (plugin == NULL && (signo == SIGABRT || signo == SIGTRAP || pc == (uintptr_t)info->si_addr))
+        plugin = nearest_caller(sp);
+    if (plugin != NULL)
+        for (size_t i = 0; i < sizeof page->fault_plugin - 1 && (page->fault_plugin[i] = plugin[i]) != '\0'; i++) {
+        }
+    if (memory_is_exhausted()) page->out_of_memory = 1;
+    for (size_t i = 0; i < FATAL_COUNT; i++)
+        if (fatal[i] == signo) sigaction(signo, &before[i], NULL);
+    /* Blocked until this handler returns; then it kills. */
+    syscall(SYS_tgkill, getpid(), (int)syscall(SYS_gettid), signo);
+    errno = saved;
+}
+
+static uintptr_t find_stack_top(void)
+{
+    /* glibc's name for where the kernel put the first frame; arguments and environment lie above. */
+    extern void *__libc_stack_end;
+    return (uintptr_t)__libc_stack_end;
+}
+
+PmStatus pm_fault_install(PmProgress *progress, PmError *err)
+{
+    static PmProgress nobody_reads;
+    page = progress != NULL ? progress : &nobody_reads;
+    if (stack_top != 0) return PM_OK; /* inherited over fork */
+    void *memory = mmap(NULL, ALT_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    stack_t stack = {.ss_sp = memory, .ss_size = ALT_STACK_BYTES};
+    if (memory == MAP_FAILED || sigaltstack(&stack, NULL) != 0)
+        return pm_error_set(err, PM_BUG, "no stack for the signal handler: %s", strerror(errno));
+    struct sigaction action = {.sa_sigaction = on_fatal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigfillset(&action.sa_mask);
+    for (size_t i = 0; i < FATAL_COUNT; i++)
+        if (sigaction(fatal[i], &action, &before[i]) != 0)
+            return pm_error_set(err, PM_BUG, "no handler for signal %d: %s", fatal[i], strerror(errno));
+    stack_top = find_stack_top();
+    return PM_OK;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "worker/fault.h"
+#include "worker/warmup.h"
+
+enum { STRINGS_MAX = 1000 };
+
+const char **pm_load_strings(const json_t *names, const char *what, PmError *err)
+{
+    size_t count = json_array_size(names);
+    const char **strings = calloc(count + 1, sizeof *strings);
+    bool fine = strings != NULL && json_is_array(names) && count <= STRINGS_MAX;
+    for (size_t i = 0; fine && i < count; i++)
+        fine = (strings[i] = json_string_value(json_array_get(names, i))) != NULL;
+    if (fine) return strings;
+    free(strings);
+    pm_error_set(err, PM_BUG, "LOAD: %s is no list of texts", what);
+    return NULL;
+}
+
+static const char *look_up(void *data, const char *name)
+{
+    return json_string_value(json_object_get(data, name));
+}
+
+static void fail(PmErrorList *errors, const char *why)
+{
+    pm_error_list_addf(errors, PM_BUG, NULL, 0, 0, "LOAD", "%s", why);
+}
+
+/* The pipeline, as far as it can be read. */
+static void read_pipeline(PmLoad *load, const PmMessage *message, PmErrorList *errors)
+{
+    const char *file = json_string_value(json_object_get(message->body, "file"));
+    const char *dir = json_string_value(json_object_get(message->body, "dir"));
+    if (file == NULL || dir == NULL || message->fd_count < 1) {
+        fail(errors, "it lacks file, dir or the text");
+        return;
+    }
+    PmError err = {0};
+    PmMapping text;
+    if (pm_memfd_map(message->fds[0], PM_TREE_TEXT_MAX, &text, &err) != PM_OK) {
+        pm_error_context(&err, "LOAD");
+        pm_error_list_add(errors, &err);
+        return;
+    }
+    load->pipeline = pm_pipeline_read(file, dir, text.size > 0 ? text.bytes : "", text.size, PM_READ_WORKER, look_up,
+                                      load->env, errors);
+    pm_memfd_unmap(&text);
+}
+
+static void check_sandbox(PmLoad *load, PmErrorList *errors)
+{
+    PmError err = {0};
+    PmStatus status = pm_sandbox_probe(&load->sandbox, &err);
+    int64_t minimum = load->pipeline != NULL ? load->pipeline->worker.sandbox_minimum : 0;
+    if (status == PM_OK && !load->check) status = pm_sandbox_check(&load->sandbox, minimum, &err);
+    if (status == PM_OK) return;
+    if (load->pipeline != NULL) pm_text_copy(err.file, sizeof err.file, load->pipeline->file);
+    pm_error_list_add(errors, &err);
+}
+
+static void start_engine(PmLoad *load, PmErrorList *errors)
+{
+    PmError err = {0};
+    load->plugin_dirs = pm_load_strings(json_object_get(load->message, "plugin_dirs"), "plugin_dirs", &err);
+    if (load->plugin_dirs == NULL || pm_engine_setup(&err) != PM_OK) {
+        pm_error_list_add(errors, &err);
+        return;
+    }
+    PmEngineOptions options = {.plugin_dirs = load->plugin_dirs, .progress = load->progress};
+    load->engine = pm_engine_new(load->pipeline, &options, errors);
+}
+
+/* Children are forked from here, and a fork copies one thread only. */
+static void warm_up(PmLoad *load, json_t *ready, PmErrorList *errors)
+{
+    pm_warm_up();
+    PmError err = {0};
+    int64_t waited_ms = 0;
+    if (pm_warm_up_settle(&waited_ms, &err) != PM_OK) {
+        pm_error_list_add(errors, &err);
+    } else if (waited_ms > 0) {
+        PmError warning = {0};
+        pm_error_set(&warning, PM_BUG, "a plugin computes pixels in create(): starting took %lld ms longer",
+                     (long long)waited_ms);
+        pm_error_hint(&warning, "leave images lazy there; they are computed in the child");
+        json_array_append_new(json_object_get(ready, "warnings"), pm_error_to_json(&warning));
+    }
+    pm_fault_learn(json_object_get(ready, "plugins"));
+    json_object_set_new(ready, "sandbox", pm_sandbox_to_json(&load->sandbox));
+}
+
+bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *errors)
+{
+    *ready = NULL;
+    *load = (PmLoad){.message = json_incref(message->body), .env = json_incref(json_object_get(message->body, "env"))};
+    load->check = json_is_true(json_object_get(message->body, "check"));
+    if (message->fd_count > 1) load->progress = pm_progress_map(message->fds[1]);
+    PmError err = {0};
+    if (pm_fault_install(load->progress, &err) != PM_OK) pm_error_list_add(errors, &err);
+    read_pipeline(load, message, errors);
+    check_sandbox(load, errors);
+    /* Also with errors in the file: the operator is to see the plugins' complaints at the same time. */
+    if (load->pipeline != NULL) start_engine(load, errors);
+    if (load->engine == NULL || errors->count > 0) {
+        if (errors->count == 0) fail(errors, "the engine gave no reason");
+        return false;
+    }
+    json_t *body = pm_engine_describe(load->engine);
+    if (json_object_get(body, "warnings") == NULL) json_object_set_new(body, "warnings", json_array());
+    warm_up(load, body, errors);
+    if (errors->count > 0) {
+        json_decref(body);
+        return false;
+    }
+    *ready = body;
+    return true;
+}
+
+void pm_load_finish(PmLoad *load)
+{
+    pm_engine_free(load->engine);
+    pm_pipeline_free(load->pipeline);
+    pm_progress_unmap(load->progress);
+    free(load->plugin_dirs);
+    json_decref(load->env);
+    json_decref(load->message);
+    *load = (PmLoad){0};
+}

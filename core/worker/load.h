@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a LOAD message to a pipeline with its engine, ready to be inherited by children.
+ */
+#ifndef PM_WORKER_LOAD_H
+#define PM_WORKER_LOAD_H
+
+#include "engine/engine.h"
+#include "worker/sandbox.h"
+
+typedef struct PmLoad {
+    PmPipeline *pipeline;
+    PmEngine *engine;
+    PmProgress *progress; /* of the zygote itself, while it loads; may be NULL */
+    json_t *env;          /* {NAME: value}, owned */
+    json_t *message;      /* what the strings below belong to, owned */
+    const char **plugin_dirs;
+    PmSandbox sandbox;
+    bool check; /* only validated: nothing will be spawned */
+} PmLoad;
+
+/* Does all of LOAD, up to but without entering namespaces. *ready is the body of READY (new). Every error that can be
+ * found goes to `errors`; false then, and *ready NULL. Takes what it needs out of `message`. */
+bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *errors);
+void pm_load_finish(PmLoad *load);
+
+/* An array of strings as a NULL-terminated C array, whose strings belong to `names` (free the array only). NULL and
+ * `err` when it is no such array, or longer than a thousand. */
+const char **pm_load_strings(const json_t *names, const char *what, PmError *err);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/warmup.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <glib.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <time.h>
+#include <vips/vips.h>
+
+#include "base/clock.h"
+
+enum { NAP_MS = 50, PATIENCE_MS = 20 * 1000 };
+
+/* The first bytes of an AVIF: enough for libheif to be asked, which then opens its codecs, plugins of its own since
+ * 1.14. The image behind them is missing, and the error is forgotten. */
+static void warm_up_heif(void)
+{
+    static const char bytes[] = "\0\0\0\x1c"
+                                "ftypavif\0\0\0\0avifmif1miaf";
+    VipsImage *image = NULL;
+    if (vips_type_find("VipsOperation", "heifload_buffer") != 0 &&
+        vips_heifload_buffer((void *)bytes, sizeof bytes - 1, &image, NULL) == 0)
+        g_object_unref(image);
+    vips_error_clear();
+}
+
+/* Fontconfig reads its configuration and caches once per process; Pango and FreeType load with it. */
+static void warm_up_text(void)
+{
+    VipsImage *image = NULL;
+    if (vips_type_find("VipsOperation", "text") != 0 && vips_text(&image, "pixmill", "font", "sans 12", NULL) == 0)
+        g_object_unref(image);
+    vips_error_clear();
+}
+
+void pm_warm_up(void)
+{
+    json_object_seed(0); /* else the first object of a child would look for /dev/urandom */
+    tzset();
+    (void)g_get_home_dir(); /* would ask for the user over a socket, which kills */
+    (void)g_get_user_name();
+    /* glibc loads it when the first thread ends by pthread_exit(). Never closed. */
+    (void)dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_GLOBAL);
+    warm_up_heif();
+    warm_up_text();
+}
+
+int pm_thread_count(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    if (dir == NULL) return 0;
+    int count = 0;
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+PmStatus pm_warm_up_settle(int64_t *waited_ms, PmError *err)
+{
+    int64_t start_ms = pm_clock_mono_ms();
+    *waited_ms = 0;
+    int threads;
+    while ((threads = pm_thread_count()) > 1 && *waited_ms < PATIENCE_MS) {
+        nanosleep(&(struct timespec){.tv_nsec = NAP_MS * 1000L * 1000}, NULL);
+        *waited_ms = pm_clock_mono_ms() - start_ms;
+    }
+    if (threads <= 1) return PM_OK;
+    pm_error_set(err, PM_BUG, "a plugin or library keeps %d threads running after loading, so nothing can be forked",
+                 threads - 1);
+    pm_error_hint(err, "a plugin must not start threads in create()");
+    return PM_BUG;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What libraries load or look up late, done early: in a child there is no file left to load it from.
+ */
+#ifndef PM_WORKER_WARMUP_H
+#define PM_WORKER_WARMUP_H
+
+#include "base/error.h"
+
+/* After pm_engine_setup, before the first fork. Reads no image but a few made-up bytes, computes no pixels, and does
+ * not fail: what is not there now is not there later. */
+void pm_warm_up(void);
+
+/* Waits until this process has one thread. libvips' workers end after 15 idle seconds, so it has patience for a little
+ * more; *waited_ms tells. PM_BUG when threads are left. */
+PmStatus pm_warm_up_settle(int64_t *waited_ms, PmError *err);
+
+/* Threads of this process; 0 when the kernel does not tell. */
+int pm_thread_count(void);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "worker/child.h"
+#include "worker/fault.h"
+#include "worker/library_log.h"
+#include "worker/load.h"
+#include "worker/relay.h"
+
+enum { CHILDREN_MAX = 1024, CHILD_DESCRIPTORS = 128, CHILD_SOCKET = 3 };
+
+typedef struct Slot {
+    pid_t pid; /* 0: free */
+    int64_t number;
+} Slot;
+
+typedef struct Zygote {
+    int sock, signals, null;
+    pid_t pid, init_pid;
+    bool loaded;
+    PmLoad load;
+    PmRelay relay;
+    Slot slots[CHILDREN_MAX];
+    bool over;
+    int exit_code;
+} Zygote;
+
+static void end(Zygote *z, int exit_code)
+{
+    z->over = true;
+    z->exit_code = exit_code;
+}
+
+/* Sends; when the broker is gone there is nothing left to do. */
+static void answer(Zygote *z, PmMessageType type, json_t *body, const int *fds, size_t fd_count)
+{
+    PmError err = {0};
+    if (pm_ipc_send(z->sock, type, body, fds, fd_count, &err) != PM_OK) {
+        if (err.status != PM_TRANSIENT) pm_relay_log(z->sock, PM_LOG_ERROR, err.message);
+        end(z, err.status == PM_TRANSIENT ? PM_CHILD_DONE : PM_CHILD_PROTOCOL);
+    }
+    json_decref(body);
+}
+
+static void answer_errors(Zygote *z, PmErrorList *errors)
+{
+    pm_error_list_sort(errors);
+    json_t *list = json_array();
+    for (size_t i = 0; i < errors->count; i++) json_array_append_new(list, pm_error_to_json(&errors->items[i]));
+    answer(z, PM_MSG_ERRORS, json_pack("{so}", "errors", list), NULL, 0);
+    end(z, PM_CHILD_DONE);
+}
+
+static void answer_error(Zygote *z, const PmError *err)
+{
+    PmErrorList errors = {0};
+    pm_error_list_add(&errors, err);
+    answer_errors(z, &errors);
+    pm_error_list_finish(&errors);
+}
+
+/* --- LOAD, DESCRIBE --- */
+
+static void die_with_parent(void)
+{
+    /* A parent that is gone already shows as the end of the control channel. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+static void on_load(Zygote *z, PmMessage *message)
+{
+    PmErrorList errors = {0};
+    PmError err = {0};
+    json_t *ready = NULL;
+    if (z->loaded)
+        pm_error_list_addf(&errors, PM_BUG, NULL, 0, 0, "LOAD", "a pipeline is loaded already");
+    else if (pm_load(&z->load, message, &ready, &errors) && !z->load.check &&
+             pm_sandbox_isolate(&z->load.sandbox, &z->init_pid, &err) != PM_OK)
+        pm_error_list_add(&errors, &err);
+    die_with_parent(); /* entering a user namespace has cleared it */
+    z->loaded = true;
+    if (errors.count > 0) {
+        json_decref(ready);
+        answer_errors(z, &errors);
+    } else {
+        answer(z, PM_MSG_READY, ready, NULL, 0);
+    }
+    pm_error_list_finish(&errors);
+}
+
+static void on_describe(Zygote *z, const PmMessage *message)
+{
+    PmError err = {0};
+    const json_t *wanted = json_object_get(message->body, "names");
+    const char **dirs = pm_load_strings(json_object_get(message->body, "plugin_dirs"), "plugin_dirs", &err);
+    const char **names = NULL;
+    if (err.status == PM_OK && json_is_array(wanted)) names = pm_load_strings(wanted, "names", &err);
+    if (err.status == PM_OK) pm_engine_setup(&err);
+    if (err.status == PM_OK)
+        answer(z, PM_MSG_DESCRIBED, pm_engine_describe_plugins(dirs, names), NULL, 0);
+    else
+        answer_error(z, &err);
+    free(dirs);
+    free(names);
+}
+
+/* --- children --- */
+
+static void reset_signals(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The new process: keeps its socket as descriptor 3 and the mapped progress page, nothing else. */
+__attribute__((noreturn)) static void become_child(Zygote *z, int sock, PmProgress *progress)
+{
+    /* In a pid namespace the zygote is outside, and has no number there. */
+    pid_t parent = z->init_pid > 0 ? 0 : z->pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != parent) _exit(PM_CHILD_DONE);
+    prctl(PR_SET_NAME, "pixmill-child", 0, 0, 0);
+    PmError err = {0};
+    if (dup2(z->null, STDIN_FILENO) < 0 || dup2(z->null, STDOUT_FILENO) < 0 ||
+        dup2(z->relay.write_fd, STDERR_FILENO) < 0 || (sock != CHILD_SOCKET && dup2(sock, CHILD_SOCKET) < 0) ||
+        close_range(CHILD_SOCKET + 1, ~0U, 0) != 0)
+        pm_error_set(&err, PM_BUG, "descriptors: %s", strerror(errno));
+    reset_signals();
+    const PmLimits *limits = &z->load.pipeline->limits;
+    PmSandboxLimits sandbox = {.memory_bytes = limits->memory, .descriptors = CHILD_DESCRIPTORS};
+    if (err.status == PM_OK && pm_fault_install(progress, &err) == PM_OK)
+        pm_sandbox_enter(&z->load.sandbox, &sandbox, &err);
+    if (err.status != PM_OK) {
+        pm_relay_log(CHILD_SOCKET, PM_LOG_ERROR, err.message);
+        _exit(PM_CHILD_SANDBOX);
+    }
+    pm_engine_set_progress(z->load.engine, progress);
+    PmChild child = {.sock = CHILD_SOCKET, .engine = z->load.engine, .limits = limits, .progress = progress};
+    _exit(pm_child_run(&child));
+}
+
+static Slot *free_slot(Zygote *z)
+{
+    for (size_t i = 0; i < CHILDREN_MAX; i++)
+        if (z->slots[i].pid == 0) return &z->slots[i];
+    return NULL;
+}
+
+/* Forks. Returns the pidfd, or -1 and err. */
+static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid, PmError *err)
+{
+    Slot *slot = free_slot(z);
+    PmProgress *progress = message->fd_count == 2 ? pm_progress_map(message->fds[1]) : NULL;
+    int pidfd = -1;
+    *pid = 0;
+    if (!z->loaded || z->load.engine == NULL || z->load.check)
+        pm_error_set(err, PM_BUG, "SPAWN: no pipeline is loaded to do jobs with");
+    else if (progress == NULL)
+        pm_error_set(err, PM_BUG, "SPAWN: a socket and a progress page are needed");
+    else if (slot == NULL)
+        pm_error_set(err, PM_LIMIT, "SPAWN: there are %d children already", CHILDREN_MAX);
+    else if ((*pid = fork()) == 0)
+        become_child(z, message->fds[0], progress);
+    else if (*pid < 0)
+        pm_error_set(err, PM_TRANSIENT, "no process: %s", strerror(errno));
+    else if ((pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0) {
+        pm_error_set(err, PM_TRANSIENT, "no handle for the process: %s", strerror(errno));
+        kill(*pid, SIGKILL); /* reaped without a slot: the broker never hears of it */
+    } else {
+        *slot = (Slot){.pid = *pid, .number = number};
+    }
+    pm_progress_unmap(progress);
+    return pidfd;
+}
+
+static void on_spawn(Zygote *z, const PmMessage *message)
+{
+    PmError err = {0};
+    pid_t pid = 0;
+    int64_t number = json_integer_value(json_object_get(message->body, "slot"));
+    int pidfd = spawn(z, message, number, &pid, &err);
+    json_t *body = json_pack("{sI}", "slot", (json_int_t)number);
+    if (pidfd >= 0)
+        json_object_set_new(body, "pid", json_integer(pid));
+    else
+        json_object_set_new(body, "error", pm_error_to_json(&err));
+    answer(z, PM_MSG_SPAWNED, body, &pidfd, pidfd >= 0 ? 1 : 0);
+    if (pidfd >= 0) close(pidfd);
+}
+
+static void report_exit(Zygote *z, Slot *slot, int status, const struct rusage *used)
+{
+    int64_t cpu_ms = (used->ru_utime.tv_sec + used->ru_stime.tv_sec) * INT64_C(1000) +
+                     (used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1000;
+    json_t *body =
+        json_pack("{sIsisisisIsI}", "slot", (json_int_t)slot->number, "pid", (int)slot->pid, "code",
+                  WIFEXITED(status) ? WEXITSTATUS(status) : 0, "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+                  "cpu_ms", (json_int_t)cpu_ms, "max_rss_kb", (json_int_t)used->ru_maxrss);
+    *slot = (Slot){0};
+    answer(z, PM_MSG_EXITED, body, NULL, 0);
+}
+
+static void reap(Zygote *z)
+{
+    struct signalfd_siginfo drained;
+    while (read(z->signals, &drained, sizeof drained) > 0) {
+    }
+    pm_relay_pump(&z->relay, z->sock); /* last words first */
+    int status;
+    struct rusage used;
+    for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
+        if (pid == z->init_pid) { /* it takes the whole namespace along: no child could be forked any more */
+            pm_relay_log(z->sock, PM_LOG_ERROR, "the first process of the children's namespace is gone");
+            end(z, PM_CHILD_SANDBOX);
+        }
+        for (size_t i = 0; i < CHILDREN_MAX; i++)
+            if (z->slots[i].pid == pid) report_exit(z, &z->slots[i], status, &used);
+    }
+}
+
+/* --- the loop --- */
+
+static void on_message(Zygote *z)
+{
+    PmMessage message;
+    PmError err = {0};
+    bool got = false;
+    PmStatus status = pm_ipc_receive(z->sock, MSG_DONTWAIT, &message, &got, &err);
+    if (status == PM_TRANSIENT) {
+        end(z, PM_CHILD_DONE); /* the broker is gone */
+        return;
+    }
+    if (status == PM_OK && !got) return;
+    if (status == PM_OK && message.type == PM_MSG_LOAD)
+        on_load(z, &message);
+    else if (status == PM_OK && message.type == PM_MSG_DESCRIBE)
+        on_describe(z, &message);
+    else if (status == PM_OK && message.type == PM_MSG_SPAWN)
+        on_spawn(z, &message);
+    else {
+        if (status == PM_OK) pm_error_set(&err, PM_BUG, "%s is no message for a worker", pm_message_name(message.type));
+        answer_error(z, &err);
+        end(z, PM_CHILD_PROTOCOL);
+    }
+    pm_message_finish(&message);
+}
+
+static PmStatus prepare(Zygote *z, PmError *err)
+{
+    /* Ctrl-C and SIGTERM reach the whole group; when to end is the broker's decision. */
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) signal(ignored[i], SIG_IGN);
+    die_with_parent();
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    z->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    z->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (z->signals < 0 || z->null < 0) return pm_error_set(err, PM_TRANSIENT, "cannot start: %s", strerror(errno));
+    return pm_relay_open(&z->relay, err);
+}
+
+static void log_of_library(void *data, int level, const char *text)
+{
+    pm_relay_log(((const Zygote *)data)->sock, level, text);
+}
+
+int pm_zygote_run(int sock)
+{
+    static Zygote zygote; /* 16 KiB of slots that every child inherits */
+    Zygote *z = &zygote;
+    *z = (Zygote){.sock = sock, .pid = getpid()};
+    PmError err = {0};
+    if (prepare(z, &err) != PM_OK) answer_error(z, &err);
+    pm_library_log_to(log_of_library, z, NULL);
+    while (!z->over) {
+        struct pollfd waits[] = {{.fd = z->sock, .events = POLLIN},
+                                 {.fd = z->signals, .events = POLLIN},
+                                 {.fd = z->relay.read_fd, .events = POLLIN}};
+        if (poll(waits, 3, -1) < 0 && errno != EINTR) break;
+        if (waits[2].revents != 0) pm_relay_pump(&z->relay, z->sock);
+        if (waits[1].revents != 0) reap(z);
+        if (!z->over && waits[0].revents != 0) on_message(z);
+    }
+    for (size_t i = 0; i < CHILDREN_MAX; i++)
+        if (z->slots[i].pid > 0) kill(z->slots[i].pid, SIGKILL);
+    if (z->init_pid > 0) kill(z->init_pid, SIGKILL);
+    return z->exit_code;
+}

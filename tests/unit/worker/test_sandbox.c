@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Attempts to escape, each from a process of its own at each tier that this host gives. What tier 1 does not stop is
+ * asserted too, so that nobody believes it does.
+ */
+#include "worker/sandbox.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "worker/sanitized.h"
+
+static PmSandbox host; /* what this machine allows */
+
+enum { DID_IT = 0, DENIED = 1, BROKEN = 99 };
+
+static int done(bool did_it)
+{
+    return did_it ? DID_IT : DENIED;
+}
+
+/* --- the attempts: DID_IT when it worked --- */
+
+static int read_file(void)
+{
+    return done(open("/etc/passwd", O_RDONLY) >= 0);
+}
+
+static int path_to_file(void)
+{
+    return done(open("/etc/passwd", O_PATH) >= 0);
+}
+
+static int read_parents_environment(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)getppid());
+    return done(open(path, O_RDONLY) >= 0);
+}
+
+static int write_file(void)
+{
+    int fd = open("/tmp/pixmill-test-sandbox", O_WRONLY | O_CREAT, 0600);
+    if (fd >= 0) unlink("/tmp/pixmill-test-sandbox");
+    return done(fd >= 0);
+}
+
+static int list_folder(void)
+{
+    return done(open("/", O_RDONLY | O_DIRECTORY) >= 0);
+}
+
+static int look_at_file(void)
+{
+    struct stat info;
+    return done(stat("/etc/passwd", &info) == 0);
+}
+
+static int make_socket(void)
+{
+    return done(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+}
+
+static int reach_metadata(void)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = inet_addr("169.254.169.254")};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    return done(fd >= 0 && (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS));
+}
+
+static int run_program(void)
+{
+    char *const args[] = {(char *)"true", NULL}, *const none[] = {NULL};
+    execve("/bin/true", args, none);
+    return DENIED;
+}
+
+static int make_process(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) _exit(0);
+    if (pid > 0) waitpid(pid, NULL, 0);
+    return done(pid > 0);
+}
+
+static int make_process_by_vfork(void)
+{
+    pid_t pid = vfork();
+    if (pid == 0) _exit(0);
+    return done(pid > 0);
+}
+
+static int trace_parent(void)
+{
+    return done(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL) == 0);
+}
+
+static int signal_parent(void)
+{
+    return done(kill(getppid(), 0) == 0);
+}
+
+static int signal_everyone(void)
+{
+    return done(kill(-1, 0) == 0);
+}
+
+static int map_new_code(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return done(page != MAP_FAILED);
+}
+
+static int make_code_executable(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return page == MAP_FAILED ? BROKEN : done(mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0);
+}
+
+static int new_namespace(void)
+{
+    return done(unshare(CLONE_NEWUSER) == 0);
+}
+
+static int huge_memfd(void)
+{
+    return done(memfd_create("t", MFD_HUGETLB) >= 0 || errno == ENOSYS || errno == ENOENT);
+}
+
+/* --- what must go on working --- */
+
+static void *thread(void *data)
+{
+    return data;
+}
+
+static int compute(void)
+{
+    pthread_t id;
+    void *result = NULL;
+    if (pthread_create(&id, NULL, thread, (void *)&host) != 0 || pthread_join(id, &result) != 0 || result != &host)
+        return 2;
+    int fd = memfd_create("t", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || write(fd, "abc", 3) != 3 || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) != 0) return 3;
+    struct stat info;
+    if (fstat(fd, &info) != 0 || info.st_size != 3) return 4;
+    void *page = mmap(NULL, 3, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (page == MAP_FAILED || memcmp(page, "abc", 3) != 0) return 5;
+    char *bytes = malloc(8 << 20);
+    if (bytes == NULL) return 6;
+    memset(bytes, 1, 8 << 20);
+    free(bytes);
+    struct rlimit cpu;
+    if (getrlimit(RLIMIT_CPU, &cpu) != 0) return 7;
+    cpu.rlim_cur = 60;
+    if (setrlimit(RLIMIT_CPU, &cpu) != 0) return 8;
+    /* A library that looks for a file and does not find it must live on. */
+    if (open("/nonexistent", O_RDONLY) >= 0) return 9;
+    return 0;
+}
+
+static int abort_oneself(void)
+{
+    abort();
+}
+
+static int read_font_folder(void)
+{
+    return done(open("/usr/share/fonts", O_RDONLY | O_DIRECTORY) >= 0);
+}
+
+static int dump_core(void)
+{
+    struct rlimit core;
+    return done(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max > 0);
+}
+
+static int raise_limits(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return BROKEN;
+    files.rlim_cur = files.rlim_max = files.rlim_max + 1;
+    return done(setrlimit(RLIMIT_NOFILE, &files) == 0);
+}
+
+static int open_many(void)
+{
+    for (int i = 0; i < 1000; i++)
+        if (dup(0) < 0) return DENIED;
+    return DID_IT;
+}
+
+static int write_a_large_memfd(void)
+{
+    int fd = memfd_create("t", MFD_CLOEXEC);
+    return fd < 0 ? BROKEN : done(ftruncate(fd, (off_t)1 << 30) == 0);
+}
+
+static int allocate_much(void)
+{
+    return done(mmap(NULL, (size_t)1 << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+}
+
+/* --- running them --- */
+
+/* The wait status of `attempt` in a sandbox of `layers`. */
+static int run(unsigned layers, int (*attempt)(void))
+{
+    PmSandbox sandbox = host;
+    pm_sandbox_without(&sandbox, ~layers, "not for this test");
+    fflush(NULL);
+    pid_t outer = fork();
+    assert_true(outer >= 0);
+    if (outer == 0) { /* a zygote: namespaces are entered once, by the parent of children */
+        pid_t init = 0;
+        if (pm_sandbox_isolate(&sandbox, &init, NULL) != PM_OK) _exit(BROKEN);
+        pid_t child = fork();
+        if (child == 0) {
+            PmError err = {0};
+            PmSandboxLimits limits = {.memory_bytes = 256 << 20, .descriptors = 64};
+            if (pm_sandbox_enter(&sandbox, &limits, &err) != PM_OK) {
+                fprintf(stderr, "%s\n", err.message);
+                _exit(BROKEN);
+            }
+            _exit(attempt());
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        if (init > 0) kill(init, SIGKILL);
+        if (WIFSIGNALED(status)) {
+            signal(WTERMSIG(status), SIG_DFL);
+            kill(getpid(), WTERMSIG(status));
+        }
+        _exit(WEXITSTATUS(status));
+    }
+    int status = 0;
+    assert_int_equal(waitpid(outer, &status, 0), outer);
+    return status;
+}
+
+static bool has(unsigned layers)
+{
+    if ((host.layers & layers) == layers) return true;
+    print_message("not on this host: ");
+    for (size_t i = 0; i < host.missing_count; i++) print_message("%s; ", host.missing[i]);
+    print_message("\n");
+    return false;
+}
+
+enum {
+    T1 = 0,
+    T2 = PM_LAYER_LANDLOCK | PM_LAYER_SECCOMP,
+    T3 = T2 | PM_LAYER_NAMESPACES,
+    LANDLOCK = PM_LAYER_LANDLOCK,
+    SECCOMP = PM_LAYER_SECCOMP,
+    NAMESPACES = PM_LAYER_NAMESPACES
+};
+
+typedef struct Attempt {
+    const char *name;
+    int (*attempt)(void);
+    int tier1;   /* DID_IT where tier 1 does not help */
+    int signal;  /* that seccomp kills with; 0: it only denies */
+    bool closed; /* also under AddressSanitizer, which needs some calls */
+} Attempt;
+
+static const Attempt attempts[] = {
+    {"read /etc/passwd", read_file, DID_IT, 0, false},
+    {"O_PATH of /etc/passwd", path_to_file, DID_IT, 0, false},
+    {"read the parent's environment", read_parents_environment, -1, 0, false},
+    {"write below /tmp", write_file, DID_IT, 0, true},
+    {"list /", list_folder, DID_IT, 0, false},
+    {"stat /etc/passwd", look_at_file, DID_IT, 0, false},
+    {"socket", make_socket, DID_IT, SIGSYS, true},
+    {"connect to the metadata address", reach_metadata, -1, SIGSYS, true},
+    {"execve", run_program, DID_IT, SIGSYS, true},
+    {"fork", make_process, DID_IT, 0, true},
+    {"vfork", make_process_by_vfork, DID_IT, 0, true},
+    {"ptrace the parent", trace_parent, -1, SIGSYS, true},
+    {"signal the parent", signal_parent, DID_IT, SIGSYS, true},
+    {"signal everyone", signal_everyone, -1, SIGSYS, true},
+    {"map writable code", map_new_code, DID_IT, 0, false},
+    {"make data executable", make_code_executable, DID_IT, 0, false},
+    {"unshare", new_namespace, -1, SIGSYS, true},
+    {"memfd on huge pages", huge_memfd, DID_IT, 0, true},
+};
+
+static void assert_blocked(unsigned layers, const char *tier)
+{
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        const Attempt *a = &attempts[i];
+#ifdef PM_SANITIZED
+        if (!a->closed) continue;
+#endif
+        int status = run(layers, a->attempt);
+        if (a->signal != 0 && (!WIFSIGNALED(status) || WTERMSIG(status) != a->signal))
+            fail_msg("%s: %s ends with status %x, not signal %d", tier, a->name, (unsigned)status, a->signal);
+        if (a->signal == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != DENIED))
+            fail_msg("%s: %s ends with status %x and is not denied", tier, a->name, (unsigned)status);
+    }
+}
+
+static void tier_1_says_what_it_does_not_stop(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        const Attempt *a = &attempts[i];
+        int status = run(T1, a->attempt);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) == BROKEN)
+            fail_msg("%s ends with status %x", a->name, (unsigned)status);
+        if (a->tier1 >= 0 && WEXITSTATUS(status) != a->tier1)
+            fail_msg("tier 1: %s gave %d", a->name, WEXITSTATUS(status));
+        print_message("    tier 1: %-32s %s\n", a->name, WEXITSTATUS(status) == DID_IT ? "not stopped" : "stopped");
+    }
+}
+
+static void tier_2_blocks_all(void **state)
+{
+    (void)state;
+    if (!has(T2)) skip();
+    assert_blocked(T2, "tier 2");
+}
+
+static void tier_3_blocks_all(void **state)
+{
+    (void)state;
+    if (!has(T3)) skip();
+    assert_blocked(T3, "tier 3");
+}
+
+/* Each layer alone must hold what it is there for: two of them are one too many on a good day only. */
+static void layers_hold_alone(void **state)
+{
+    (void)state;
+#ifndef PM_SANITIZED
+    if (has(LANDLOCK)) {
+        assert_int_equal(WEXITSTATUS(run(LANDLOCK, read_file)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(LANDLOCK, write_file)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(LANDLOCK, list_folder)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(LANDLOCK, read_parents_environment)), DENIED);
+    }
+    if (has(SECCOMP)) assert_blocked(SECCOMP, "seccomp alone");
+#endif
+    if (has(NAMESPACES)) {
+        assert_int_equal(WEXITSTATUS(run(NAMESPACES, reach_metadata)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(NAMESPACES, trace_parent)), DENIED);
+    }
+}
+
+static void each_tier_lets_work_go_on(void **state)
+{
+    (void)state;
+    static const unsigned tiers[] = {T1, LANDLOCK, SECCOMP, T2, T3};
+    for (size_t i = 0; i < 5; i++) {
+        if ((host.layers & tiers[i]) != tiers[i]) continue;
+        int status = run(tiers[i], compute);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+            fail_msg("with layers %x computing ends with status %x", tiers[i], (unsigned)status);
+        status = run(tiers[i], abort_oneself);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT)
+            fail_msg("with layers %x abort() ends with status %x", tiers[i], (unsigned)status);
+    }
+}
+
+static void fonts_stay_readable(void **state)
+{
+    (void)state;
+    if (access("/usr/share/fonts", R_OK) != 0 || !has(T2)) skip();
+    assert_int_equal(run(T2, read_font_folder), 0);
+}
+
+static void limits_hold_at_every_tier(void **state)
+{
+    (void)state;
+    static const unsigned tiers[] = {T1, T2, T3};
+    for (size_t i = 0; i < 3; i++) {
+        if ((host.layers & tiers[i]) != tiers[i]) continue;
+        assert_int_equal(WEXITSTATUS(run(tiers[i], dump_core)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(tiers[i], open_many)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(tiers[i], write_a_large_memfd)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(tiers[i], raise_limits)), DENIED);
+#ifndef PM_SANITIZED
+        assert_int_equal(WEXITSTATUS(run(tiers[i], allocate_much)), DENIED);
+#endif
+    }
+}
+
+static void refuses_below_the_minimum(void **state)
+{
+    (void)state;
+    PmSandbox sandbox = {.layers = T3, .tier = 3, .landlock_abi = 1};
+    PmError err = {0};
+    assert_int_equal(pm_sandbox_check(&sandbox, 3, &err), PM_OK);
+    pm_sandbox_without(&sandbox, NAMESPACES, "Operation not permitted");
+    assert_int_equal(sandbox.tier, 2);
+    assert_int_equal(pm_sandbox_check(&sandbox, 2, &err), PM_OK);
+    assert_int_equal(pm_sandbox_check(&sandbox, 3, &err), PM_BAD_CONFIG);
+    assert_non_null(strstr(err.message, "reaches tier 2 here, and the pipeline asks for 3"));
+    assert_non_null(strstr(err.message, "namespaces: Operation not permitted"));
+    pm_sandbox_without(&sandbox, SECCOMP, "no");
+    assert_int_equal(sandbox.tier, 1);
+    pm_error_clear(&err);
+    assert_int_equal(pm_sandbox_check(&sandbox, 0, &err), PM_OK);
+    json_t *json = pm_sandbox_to_json(&sandbox);
+    assert_int_equal(json_integer_value(json_object_get(json, "tier")), 1);
+    assert_int_equal(json_array_size(json_object_get(json, "missing")), 2);
+    json_decref(json);
+}
+
+static int probe_host(void **state)
+{
+    (void)state;
+    if (pm_sandbox_probe(&host, NULL) != PM_OK) return -1;
+    print_message("this host: tier %d, Landlock ABI %d\n", host.tier, host.landlock_abi);
+    return host.tier >= 1 && host.tier <= 3 ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tier_1_says_what_it_does_not_stop),
+        cmocka_unit_test(tier_2_blocks_all),
+        cmocka_unit_test(tier_3_blocks_all),
+        cmocka_unit_test(layers_hold_alone),
+        cmocka_unit_test(each_tier_lets_work_go_on),
+        cmocka_unit_test(fonts_stay_readable),
+        cmocka_unit_test(limits_hold_at_every_tier),
+        cmocka_unit_test(refuses_below_the_minimum),
+    };
+    return cmocka_run_group_tests(tests, probe_host, NULL);
+}
