@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A pipeline at work: trigger, source, workers and stores wired together until the trigger is dry or we are told to
+ * stop.
+ */
+#ifndef PM_BROKER_RUN_H
+#define PM_BROKER_RUN_H
+
+#include "broker/pool.h"
+#include "broker/source.h"
+#include "broker/store.h"
+#include "broker/trigger.h"
+
+/* One finished object, for whoever prints. Borrowed for the call. */
+typedef struct PmJobResult {
+    const PmObject *object;
+    const PmError *error; /* NULL: fine */
+    PmFateKind fate;      /* of the object, before the event's other objects have their say */
+    const char *skipped;  /* why nothing was made ("superseded"), or NULL */
+    const json_t
+        *outputs; /* [{output, location, format, width, height, pages, size, stored: stored|current|stale}..] */
+    const json_t *not_made;                              /* {output: reason} whose `when` did not match */
+    const json_t *facts, *verdicts, *warnings, *timings; /* or NULL */
+    int64_t source_size, ms;
+    int attempt;
+} PmJobResult;
+
+typedef struct PmRunOptions {
+    PmPoolOptions pool;
+    bool once;
+    /* apply: these files instead of the trigger, this folder instead of every place, these outputs only. */
+    const char *const *files;
+    size_t file_count;
+    const char *out_dir;
+    const char *const *outputs; /* NULL-terminated; NULL: all */
+    int64_t grace_ms;           /* after SIGTERM; 0: 20 s */
+    void *data;
+    void (*started)(void *data, const json_t *info, size_t workers); /* may be NULL, as all below */
+    void (*listed)(void *data, size_t files);                        /* apply: how many files there are */
+    void (*result)(void *data, const PmJobResult *result);
+} PmRunOptions;
+
+typedef struct PmRunSummary {
+    size_t done, failed, rejected, skipped, retried, outputs;
+    int64_t bytes_in, bytes_out, ms;
+    bool interrupted;
+} PmRunSummary;
+
+/* Runs to the end. `errors` gets what is wrong with the pipeline (then PM_BAD_CONFIG and nothing ran); `err` what ended
+ * it otherwise. PM_OK also when single images failed: see the summary. Blocks; makes a loop of its own. */
+PmStatus pm_run(const PmPipeline *pipeline, const char *text, size_t size, const PmRunOptions *options,
+                PmRunSummary *summary, PmErrorList *errors, PmError *err);
+
+/* Reads the file and asks a worker what the plugins say: every error at once. *pipeline is NULL when there are any. */
+typedef struct PmChecked {
+    PmPipeline *pipeline; /* owned */
+    char *text;           /* owned */
+    size_t size;
+    json_t *info; /* owned: READY's body */
+} PmChecked;
+PmStatus pm_check(const char *file, const PmPoolOptions *options, PmChecked *checked, PmErrorList *errors,
+                  PmError *err);
+void pm_checked_finish(PmChecked *checked);
+
+/* The plan of a checked pipeline, for a file (NULL: for `format` of width x height). New; NULL and err set on failure.
+ */
+json_t *pm_explain(const PmChecked *checked, const PmPoolOptions *options, const char *file, const char *format,
+                   int32_t width, int32_t height, PmError *err);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where the bytes of an object come from. Hides files and S3.
+ */
+#ifndef PM_BROKER_SOURCE_H
+#define PM_BROKER_SOURCE_H
+
+#include "base/loop.h"
+#include "broker/object.h"
+
+typedef struct PmSource PmSource;
+typedef struct PmSourceCall PmSourceCall;
+
+typedef enum PmFetchOutcome {
+    PM_FETCHED,
+    PM_FETCH_GONE,  /* deleted or overwritten since the event: the job is skipped */
+    PM_FETCH_FAILED /* see err */
+} PmFetchOutcome;
+
+typedef struct PmFetched {
+    PmFetchOutcome outcome;
+    int fd; /* sealed memfd, given away to the callback */
+    int64_t size;
+    const char *etag, *version_id; /* as delivered, or NULL; borrowed */
+    bool ours;                     /* stamped as a rendition of pixmill: not to be taken as a source */
+    const PmError *err;
+} PmFetched;
+
+typedef void PmSourceDone(void *data, const PmFetched *fetched);
+
+typedef struct PmSourceOps {
+    /* `done` comes once, never from here. Reads at most max bytes: more is PM_LIMIT, told before reading where the size
+     * is known. NULL and err set when it cannot start. */
+    PmSourceCall *(*get)(PmSource *source, const PmObject *object, int64_t max, PmSourceDone *done, void *data,
+                         PmError *err);
+    void (*cancel)(PmSource *source, PmSourceCall *call);
+    void (*free)(PmSource *source);
+} PmSourceOps;
+
+struct PmSource {
+    const PmSourceOps *ops;
+};
+
+/* Files by their path. New. */
+PmSource *pm_source_file_new(PmLoop *loop, PmError *err);
+
+#endif

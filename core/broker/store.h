@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where renditions go. Hides files and S3. A put is told done only when the bytes are durable.
+ */
+#ifndef PM_BROKER_STORE_H
+#define PM_BROKER_STORE_H
+
+#include "base/loop.h"
+#include "broker/object.h"
+#include "pipeline/pipeline.h"
+
+typedef struct PmStore PmStore;
+typedef struct PmStoreCall PmStoreCall;
+
+typedef struct PmStorePut {
+    const PmPlace *place;
+    const char *key;        /* place's template, expanded */
+    const char *key_prefix; /* the template's fixed prefix: the put may not leave it */
+    const void *bytes;      /* borrowed until done */
+    size_t size;
+    const char *content_type;
+    const char *output;     /* name of the output; "quarantine" for a rejected source */
+    const PmObject *source; /* what it was made of */
+    const char *digest;     /* of pipeline and plugins */
+} PmStorePut;
+
+typedef enum PmStoreOutcome {
+    PM_STORED,
+    PM_STORE_CURRENT, /* the same rendition of the same version is there already */
+    PM_STORE_STALE,   /* one of a newer version is there: ours must not replace it */
+    PM_STORE_FAILED
+} PmStoreOutcome;
+
+typedef struct PmStored {
+    PmStoreOutcome outcome;
+    const char *location; /* path or s3://bucket/key; borrowed */
+    const PmError *err;
+} PmStored;
+
+typedef void PmStoreDone(void *data, const PmStored *stored);
+
+typedef struct PmStoreOps {
+    /* `done` comes once, never from here. All strings are copied as needed. NULL and err set when it cannot start. */
+    PmStoreCall *(*put)(PmStore *store, const PmStorePut *put, PmStoreDone *done, void *data, PmError *err);
+    void (*cancel)(PmStore *store, PmStoreCall *call);
+    void (*free)(PmStore *store);
+} PmStoreOps;
+
+struct PmStore {
+    const PmStoreOps *ops;
+};
+
+/* Files: written beside their place, synced, renamed over it. `base` is the absolute folder that relative keys start at
+ * (copied). confined: absolute keys are refused too (`apply --out`). New. */
+PmStore *pm_store_file_new(PmLoop *loop, const char *base, bool confined, PmError *err);
+
+#endif

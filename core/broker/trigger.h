@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A trigger hands over events and learns what became of them. Hides queues, folders, invocations. It never pushes: it
+ * hands over only as many objects as were asked for, which is all the backpressure there is.
+ */
+#ifndef PM_BROKER_TRIGGER_H
+#define PM_BROKER_TRIGGER_H
+
+#include "base/loop.h"
+#include "broker/object.h"
+#include "pipeline/pipeline.h"
+
+typedef struct PmTrigger PmTrigger;
+
+/* One message, file or invocation. It may name several objects, and is settled once, when all of them are done. Owned
+ * by the trigger from hand-over until settled; the receiver may keep a pointer that long. */
+typedef struct PmEvent {
+    PmTrigger *trigger;
+    PmObject *objects;
+    size_t count;  /* 0: nothing to do (a test event): settle it with ACK */
+    int attempt;   /* 1 the first time; grows with each redelivery that the trigger knows of */
+    char id[128];  /* for logs: message id, path */
+    PmError error; /* set: the event itself is bad (no event at all, a forbidden bucket): its fate is DEAD, for this
+                      reason */
+} PmEvent;
+
+typedef enum PmFateKind {
+    PM_FATE_ACK,        /* done for good */
+    PM_FATE_RETRY,      /* again, not before delay_ms */
+    PM_FATE_DEAD,       /* will never work: aside, with the reason */
+    PM_FATE_QUARANTINE, /* an inspector said no, and the pipeline names no place of its own */
+    PM_FATE_RELEASE     /* we stop: as if it had never been taken */
+} PmFateKind;
+
+typedef struct PmFate {
+    PmFateKind kind;
+    int64_t delay_ms;       /* RETRY */
+    const PmError *reason;  /* DEAD, QUARANTINE, RETRY: why; borrowed for the call */
+    const PmObject *object; /* the object that decided it, or NULL */
+    const char *tag;        /* "plugin_crash:watermark:SIGSEGV" or NULL */
+} PmFate;
+
+/* What the trigger tells; all from the loop, never from inside a call to it, except that `want` may hand over at once.
+ */
+typedef struct PmTriggerSink {
+    void *data;
+    void (*event)(void *data, PmEvent *event);
+    void (*dry)(void *data);                        /* nothing more will come until told otherwise: `--once` may end */
+    void (*failed)(void *data, const PmError *err); /* it cannot go on at all */
+} PmTriggerSink;
+
+typedef struct PmTriggerOps {
+    /* Hand over up to `objects` more objects' worth of events, now or later. Replaces an earlier want. */
+    void (*want)(PmTrigger *trigger, size_t objects);
+    /* Ends an event. `done` comes once, now or later: err NULL, or why it could not be settled (it will come again).
+     * The event is freed after that. */
+    void (*settle)(PmTrigger *trigger, PmEvent *event, const PmFate *fate, void (*done)(void *data, const PmError *err),
+                   void *data);
+    /* Hand over nothing any more. Settling goes on. */
+    void (*stop)(PmTrigger *trigger);
+    void (*free)(PmTrigger *trigger);
+} PmTriggerOps;
+
+struct PmTrigger {
+    const PmTriggerOps *ops;
+    PmTriggerSink sink;
+};
+
+/* Files of a folder. once: `dry` after what is there, whatever `watch` says. PM_BAD_CONFIG: no such folder. New. */
+PmTrigger *pm_trigger_directory_new(PmLoop *loop, const PmPipeline *pipeline, bool once, const PmTriggerSink *sink,
+                                    PmError *err);
+
+/* The files given, each once; settling leaves them where they are. `paths` and folders in them are listed recursively;
+ * keys are the paths below the folder given, or the file's name. The result of each is told to `settled` (may be NULL).
+ * New. */
+typedef void PmListSettled(void *data, const PmEvent *event, const PmFate *fate);
+PmTrigger *pm_trigger_list_new(PmLoop *loop, const char *const *paths, size_t count, const PmOnError *on_error,
+                               const PmTriggerSink *sink, PmListSettled *settled, void *data, PmError *err);
+
+#endif
