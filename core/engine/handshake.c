@@ -157,12 +157,10 @@ static PmStatus check_text(const char *file, const char *what, const char *text,
 }
 
 /* Copies the table entry by entry, because the plugin's entries may be shorter or longer than ours. */
-static PmStatus copy_params(const char *file, PmTransform *t, PmError *err)
+static PmStatus copy_params(const char *file, const PmTransform *t, PmParam **out, PmError *err)
 {
     const char *from = (const char *)t->params;
     size_t count = t->param_count, stride = t->param_size;
-    t->params = NULL;
-    t->param_size = sizeof(PmParam);
     if (count == 0) return PM_OK;
     if (from == NULL || count > PM_PLUGIN_PARAMS_MAX || t->config_size > PM_PLUGIN_CONFIG_MAX) {
         pm_error_set(
@@ -177,7 +175,7 @@ static PmStatus copy_params(const char *file, PmTransform *t, PmError *err)
     if (params == NULL) return pm_error_set(err, PM_LIMIT, "%s: out of memory", file);
     for (size_t i = 0; i < count; i++)
         memcpy(&params[i], from + i * stride, stride < sizeof *params ? stride : sizeof *params);
-    t->params = params;
+    *out = params;
     return PM_OK;
 }
 
@@ -211,12 +209,15 @@ PmStatus pm_handshake(const char *file, const PmPlugin *plugin, PmLoaded *out, P
     if (status == PM_OK) status = check_text(file, "a version", own.version, err);
     if (status == PM_OK) status = check_words(file, "facts", t.facts, pm_word_ok, err);
     if (status == PM_OK) status = check_words(file, "MIME types", t.mime_types, NULL, err);
-    if (status == PM_OK) status = copy_params(file, &t, err);
-    if (status == PM_OK) status = pm_params_check(file, t.params, t.param_count, t.config_size, err);
+    PmParam *params = NULL;
+    if (status == PM_OK) status = copy_params(file, &t, &params, err);
+    if (status == PM_OK) status = pm_params_check(file, params, t.param_count, t.config_size, err);
     if (status != PM_OK) {
-        free((void *)t.params);
+        free(params);
         return status;
     }
+    t.params = params;
+    t.param_size = sizeof(PmParam);
     if (t.summary == NULL) t.summary = "";
     out->version = own.version != NULL && own.version[0] != '\0' ? own.version : "0";
     out->transform = t;

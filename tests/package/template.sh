@@ -31,6 +31,13 @@ if pkg-config --libs pixmill | grep -q vips; then
     exit 1
 fi
 
+echo "# the example of the guide"
+awk '/^```c$/ {code = ""; inside = 1; next} /^```$/ {if (inside && code ~ /PM_PLUGIN\(/) printf "%s", code; inside = 0}
+     inside {code = code $0 "\n"}' "$here/../../docs/plugin-authors.md" >soften.c
+guide=$(grep '^cc -shared' "$here/../../docs/plugin-authors.md")
+bash -c "${guide/#cc/$cc} -Wall -Wextra -Werror"
+check_elf soften.so
+
 echo "# install"
 "$cmake" --install build
 pluginsdir=$(pkg-config --variable=pluginsdir pixmill)
@@ -43,6 +50,7 @@ if [ ! -x "$pixmill" ]; then
 fi
 echo "# check"
 "$pixmill" plugin check build/round-corners.so
+"$pixmill" plugin check soften.so
 echo "# try"
 "$pixmill" plugins round-corners | grep -q 'shorter side'
 # A grey 500x400 PNG.

@@ -9,6 +9,7 @@
 #include "first_abi.h"
 
 int vips_extract_area(VipsImage *in, VipsImage **out, int left, int top, int width, int height, ...);
+int vips_image_get_width(const VipsImage *image);
 int vips_image_get_height(const VipsImage *image);
 
 #define TEXT_(a) #a
@@ -87,8 +88,9 @@ static int plan(void *self, FirstJob *job, const FirstShape *in, FirstPlan *out)
 static int apply(void *self, FirstJob *job, VipsImage *in, VipsImage **out)
 {
     const State *s = self;
-    if (vips_extract_area(in, out, 0, 0, (int)s->config->width, vips_image_get_height(in), (void *)0) == 0)
-        return FIRST_OK;
+    int width = vips_image_get_width(in);
+    if (s->config->width < width) width = (int)s->config->width;
+    if (vips_extract_area(in, out, 0, 0, width, vips_image_get_height(in), (void *)0) == 0) return FIRST_OK;
     return s->host->fail(job, FIRST_BUG, "cannot crop");
 }
 

@@ -24,7 +24,8 @@ static const char *const places[] = {"create", "plan", "apply", "pixels", NULL};
 static const PmParam params[] = {
     PM_PARAM_ENUM(Config, at, "at", .def = "apply", .choices = places, .doc = "The call that strikes."),
     PM_PARAM_STRING(Config, key, "key", .doc = "Strike only when the job's key contains this."),
-    PM_PARAM_BYTES(Config, amount, "amount", .def = "16MiB", .doc = "How much fault-leak leaks on each strike."),
+    PM_PARAM_BYTES(Config, amount, "amount", .def = "16MiB",
+                   .doc = "How much fault-leak and fault-oom ask for on each strike."),
 };
 
 typedef struct Self {
@@ -64,6 +65,14 @@ __attribute__((unused)) static void strike_leak(const Config *config)
     /* Touched, so that it counts; volatile, so that it is not left out. */
     char *volatile bytes = malloc((size_t)config->amount);
     if (bytes != NULL) memset(bytes, 0x5a, (size_t)config->amount);
+}
+
+/* Works as long as there is memory. */
+__attribute__((unused)) static void strike_oom(const Config *config)
+{
+    char *volatile bytes = malloc((size_t)config->amount);
+    memset(bytes, 0x5a, (size_t)config->amount);
+    free(bytes);
 }
 
 __attribute__((unused)) static void strike_exit(const Config *config)
@@ -177,7 +186,8 @@ static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
     if (IS("null")) return PM_OK;
     if (IS("status")) return (PmStatus)42;
     if (IS("promise")) return failed(self, job, vips_extract_area(in, out, 0, 0, (in->Xsize + 1) / 2, in->Ysize, NULL));
-    if (IS("order")) return failed(self, job, vips_flip(in, out, VIPS_DIRECTION_VERTICAL, NULL));
+    double average; /* reads all of the picture before the first pixel of the result: needs PM_RANDOM */
+    if (IS("order") && vips_avg(in, &average, NULL) != 0) return failed(self, job, -1);
     if (IS("image")) g_object_ref(in);
     if (self->config->at != AT_PIXELS) return failed(self, job, vips_copy(in, out, NULL));
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The questions of `pixmill plugin check` about what a step holds on to, and what it does when it gets no memory.
+ */
+#include <dirent.h>
+#include <malloc.h>
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "engine/check.h"
+#include "engine/check_rules.h"
+
+enum { LEAK_ROUNDS = 40, LEAK_RUNS = 16, ALLOCATIONS_MAX = 64 };
+
+/* --- leaks --- */
+
+typedef struct Held {
+    size_t bytes;
+    int objects, descriptors;
+} Held;
+
+static void *count_object(VipsObject *object, void *count, void *b)
+{
+    (void)object, (void)b;
+    ++*(int *)count;
+    return NULL;
+}
+
+static Held what_is_held(void)
+{
+    Held held = {0};
+    struct mallinfo2 info = mallinfo2();
+    held.bytes = info.uordblks + info.hblkhd;
+    vips_object_map((VipsSListMap2Fn)count_object, &held.objects, NULL);
+    DIR *dir = opendir("/proc/self/fd");
+    while (dir != NULL && readdir(dir) != NULL) held.descriptors++;
+    if (dir != NULL) closedir(dir);
+    return held;
+}
+
+/* The whole life of a step with one picture, which is an image of its own: a reference too many to it shows. */
+static bool work_once(PmCheck *check, const PmCheckPicture *picture)
+{
+    PmCheckStep *step = pm_check_make_step(check);
+    if (step == NULL) return false;
+    PmPlan plan;
+    VipsImage *image = NULL;
+    if (pm_check_step_plan(step, &picture->shape, &plan) == PM_OK && !(plan.flags & PM_SKIP) &&
+        vips_copy(picture->image, &image, NULL) == 0) {
+        PmCheckResult result;
+        pm_check_step_run(step, image, &picture->shape, &plan, &result);
+        pm_check_result_finish(&result);
+        g_object_unref(image);
+    }
+    pm_check_step_free(step);
+    return true;
+}
+
+/* The least that a quantity grew by, a run, in the later half of the rounds: noise comes and goes and caches fill, but
+ * a leak is there each time. */
+static double growth(const double *held, int rounds)
+{
+    int first = rounds / 2;
+    double least = held[first + 1] - held[first];
+    for (int i = first + 1; i + 1 < rounds; i++) least = fmin(least, held[i + 1] - held[i]);
+    return fmax(least, 0) / LEAK_RUNS;
+}
+
+bool pm_check_leaks(PmCheck *check)
+{
+    PmCheckPicture pictures[PM_CHECK_PICTURES];
+    double bytes[LEAK_ROUNDS], objects[LEAK_ROUNDS];
+    int64_t enough = pm_clock_mono_ms() + PM_CHECK_SECONDS * 1000 / 3; /* slow steps get fewer rounds */
+    mallopt(M_ARENA_MAX, 1); /* threads come and go with each picture; arenas of their own would blur the sums */
+    if (!pm_check_pictures_new(pictures))
+        return pm_check_say(check, false, "cannot make pictures: %.300s", vips_error_buffer());
+    if (!work_once(check, &pictures[0])) return false;
+    int descriptors = what_is_held().descriptors, rounds = 0;
+    while (rounds < LEAK_ROUNDS && (rounds < 4 || pm_clock_mono_ms() < enough)) {
+        for (int i = 0; i < LEAK_RUNS; i++)
+            if (!work_once(check, &pictures[i % 2])) return false;
+        Held held = what_is_held();
+        bytes[rounds] = (double)held.bytes;
+        objects[rounds] = held.objects;
+        rounds++;
+        /* Told at once: they run out before a trend would show. */
+        if (held.descriptors >= descriptors + LEAK_RUNS / 2)
+            return pm_check_say(check, false, "leaks file descriptors: %d in %d runs", held.descriptors - descriptors,
+                                rounds * LEAK_RUNS);
+    }
+    pm_check_pictures_free(pictures);
+    if (growth(objects, rounds) > 0)
+        return pm_check_say(check, false, "leaks images: %.1f objects a run: unref what you do not hand over",
+                            growth(objects, rounds));
+    if (growth(bytes, rounds) >= 8)
+        return pm_check_say(check, false, "leaks memory: %.0f bytes a run", growth(bytes, rounds));
+    return pm_check_say(check, true, "none in %d runs", rounds * LEAK_RUNS);
+}
+
+/* --- allocations --- */
+
+/* In a child of the child: one life for each allocation that fails. Returns the wait status. */
+static int without_allocation(PmCheck *check, unsigned which)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* The pictures are made here: once libvips has computed, it has threads, and they do not survive a fork. */
+        PmCheckPicture pictures[PM_CHECK_PICTURES];
+        if (!pm_check_pictures_new(pictures) || !pm_check_fail_allocation(check->loaded, which)) _exit(2);
+        work_once(check, &pictures[0]);
+        _exit(pm_check_allocation_failed() ? 0 : 2);
+    }
+    int status = 2 << 8;
+    if (child > 0) waitpid(child, &status, 0);
+    return status;
+}
+
+bool pm_check_allocations(PmCheck *check)
+{
+    for (unsigned which = 0; which < ALLOCATIONS_MAX; which++) {
+        int status = without_allocation(check, which);
+        if (WIFSIGNALED(status)) {
+            const char *name = sigabbrev_np(WTERMSIG(status));
+            return pm_check_say(check, false, "crashes (SIG%s) when its allocation number %u fails: check for NULL",
+                                name != NULL ? name : "?", which + 1);
+        }
+        if (WEXITSTATUS(status) == 2)
+            return pm_check_say(check, true, "survives each of its %u allocations failing", which);
+        if (WEXITSTATUS(status) != 0)
+            return pm_check_say(check, false, "ends the process when its allocation number %u fails", which + 1);
+    }
+    return pm_check_say(check, true, "survives each of its first %d allocations failing", ALLOCATIONS_MAX);
+}
