@@ -37,7 +37,7 @@ static const PmParam params[] = {
     PM_PARAM_ENUM(Config, quality, "quality", .def = "balanced", .choices = qualities,
                   .doc = "How much of the source is decoded, where the format can decode at a fraction of its size: "
                          "fast at least the size needed, balanced at least twice that, best all of it."),
-    PM_PARAM_COLOR(Config, background, "background", .def = "\"#00000000\"",
+    PM_PARAM_COLOR(Config, background, "background", .def = "transparent",
                    .doc = "Colour of the bars of `fit: contain`. Transparent by default; formats without transparency "
                           "show convert's background there."),
 };

@@ -174,7 +174,8 @@ void harness_setup(const char *program)
     vips_block_untrusted_set(TRUE);
     vips_cache_set_max(0);
     vips_concurrency_set(1);
-    vips_leak_set(TRUE);
+    vips_leak_set(TRUE); /* vips_shutdown() then names what is still alive */
+    atexit(vips_shutdown);
 }
 
 static const PmTransform *open_plugin(const char *name)

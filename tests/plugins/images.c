@@ -107,6 +107,12 @@ VipsImage *image_load(const void *bytes, size_t size)
     if (!image) fail_msg("reading the result back: %s", vips_error_buffer());
     VipsImage *memory = vips_image_copy_memory(image);
     if (!memory) fail_msg("reading the result back: %s", vips_error_buffer());
+    /* The profile that heifload of libvips 8.14 attaches dies with the image it loaded: take a copy. */
+    const void *profile = NULL;
+    size_t profile_size = 0;
+    if (vips_image_get_typeof(image, VIPS_META_ICC_NAME) &&
+        !vips_image_get_blob(image, VIPS_META_ICC_NAME, &profile, &profile_size))
+        vips_image_set_blob_copy(memory, VIPS_META_ICC_NAME, profile, profile_size);
     g_object_unref(image);
     return memory;
 }

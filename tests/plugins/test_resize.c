@@ -224,7 +224,7 @@ static void focal_point_is_centred(void **state)
 static VipsImage *with_spot(int width, int height, int x, int y)
 {
     VipsImage *flat = image_flat(width, height, 3, 120, 120, 120, 255);
-    const double red[] = {230, 120, 90};
+    double red[] = {230, 120, 90};
     for (int i = 0; i < 6; i++)
         assert_int_equal(vips_draw_circle(flat, red, 3, x, y, 4 + i * 2, "fill", i == 0, NULL), 0);
     return flat;

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "strip.h"
+
+/* What libvips needs to show and write the picture; none of it tells about people or places. */
+static bool is_structure(const char *name)
+{
+    static const char *const names[] = {
+        VIPS_META_ICC_NAME,
+        VIPS_META_PAGE_HEIGHT,
+        VIPS_META_N_PAGES,
+        VIPS_META_RESOLUTION_UNIT,
+        "bits-per-sample",
+        "delay",
+        "loop",
+        "gif-delay",
+        "gif-loop",
+        "gif-palette",
+        "background",
+        "palette-bit-depth",
+        "interlaced",
+        "jpeg-multiscan",
+        "jpeg-chroma-subsample",
+        "heif-bitdepth",
+        "heif-compression",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        if (!strcmp(name, names[i])) return true;
+    return g_str_has_prefix(name, "vips-"); /* libvips' notes to itself: the loader, sequential access */
+}
+
+static bool in_list(const PmList *list, const char *word)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!g_ascii_strcasecmp(list->items[i], word)) return true;
+    return false;
+}
+
+/* libvips names a tag exif-ifdN-Tag: 0 the picture, 1 its thumbnail, 2 the shot, 3 GPS, 4 interoperability. */
+static bool keep_exif(const char *name, unsigned keep, const PmList *tags)
+{
+    if (!g_str_has_prefix(name, "exif-ifd") || !name[8] || name[9] != '-') return false;
+    char ifd = name[8];
+    const char *tag = name + 10;
+    if (ifd == '1' || !strcmp(tag, "Orientation")) return false;
+    if (in_list(tags, tag)) return true;
+    if (ifd == '3' || g_str_has_prefix(tag, "GPS")) return keep & KEEP_GPS;
+    if (keep & KEEP_EXIF) return strcmp(tag, "MakerNote") != 0;
+    return keep & KEEP_COPYRIGHT && (!strcmp(tag, "Artist") || !strcmp(tag, "Copyright"));
+}
+
+/* png-comment-0-Copyright: PNG's own keywords for rights. */
+static bool keep_comment(const char *name, unsigned keep)
+{
+    if (!(keep & KEEP_COPYRIGHT) || !g_str_has_prefix(name, "png-comment-")) return false;
+    const char *keyword = strchr(name + strlen("png-comment-"), '-');
+    return keyword && (!strcmp(keyword, "-Copyright") || !strcmp(keyword, "-Author"));
+}
+
+/* libvips writes the tags that it finds as fields into the EXIF block that it finds as a blob. An empty block takes the
+ * kept tags, and nothing of the old one can survive in it. */
+static void renew_exif(VipsImage *image)
+{
+    static const char empty[] = "Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0"; /* header, an IFD of no entries, no next one */
+    vips_image_set_blob_copy(image, VIPS_META_EXIF_NAME, empty, sizeof(empty));
+}
+
+static const void *get_blob(VipsImage *image, const char *name, size_t *size)
+{
+    const void *blob = NULL;
+    if (vips_image_get_typeof(image, name) != VIPS_TYPE_BLOB || vips_image_get_blob(image, name, &blob, size) ||
+        *size > BLOB_MAX)
+        return NULL;
+    return blob;
+}
+
+static void renew_xmp(VipsImage *image, unsigned keep)
+{
+    size_t size = 0;
+    const char *packet = keep & (KEEP_XMP | KEEP_COPYRIGHT) ? get_blob(image, VIPS_META_XMP_NAME, &size) : NULL;
+    if (packet && (keep & KEEP_XMP) && (keep & KEEP_GPS)) return;
+    char *kept = !packet ? NULL : keep & KEEP_XMP ? xmp_without_gps(packet, size) : xmp_rights(packet, size);
+    if (kept)
+        vips_image_set_blob_copy(image, VIPS_META_XMP_NAME, kept, strlen(kept));
+    else
+        vips_image_remove(image, VIPS_META_XMP_NAME);
+    g_free(kept);
+}
+
+static void renew_iptc(VipsImage *image, unsigned keep)
+{
+    size_t size = 0, kept_size = 0;
+    const void *block = keep & (KEEP_IPTC | KEEP_COPYRIGHT) ? get_blob(image, VIPS_META_IPTC_NAME, &size) : NULL;
+    void *kept = block ? iptc_filter(block, size, !(keep & KEEP_IPTC), &kept_size) : NULL;
+    if (kept)
+        vips_image_set_blob_copy(image, VIPS_META_IPTC_NAME, kept, kept_size);
+    else
+        vips_image_remove(image, VIPS_META_IPTC_NAME);
+    g_free(kept);
+}
+
+void fields_strip(VipsImage *image, unsigned keep, const PmList *tags)
+{
+    char **names = vips_image_get_fields(image);
+    bool exif = false;
+    for (int i = 0; names && names[i]; i++) {
+        if (keep_exif(names[i], keep, tags))
+            exif = true;
+        else if (strcmp(names[i], VIPS_META_XMP_NAME) && strcmp(names[i], VIPS_META_IPTC_NAME) &&
+                 !is_structure(names[i]) && !keep_comment(names[i], keep))
+            vips_image_remove(image, names[i]);
+    }
+    g_strfreev(names);
+    if (exif) renew_exif(image);
+    renew_xmp(image, keep);
+    renew_iptc(image, keep);
+}
