@@ -15,7 +15,7 @@
  *   ERRORS    <- {errors: [error..]}                     after any request; the zygote then ends
  *   DESCRIBE  -> {plugin_dirs: [..], names: [..] or absent}
  *   DESCRIBED <- {plugins: [description..], errors: [error..]}
- *   CHECK     -> {path}                                  plugin check
+ *   CHECK     -> {path, params: YAML or absent}          plugin check
  *   CHECKED   <- {checks: [{name, ok, message}..]}
  *   SPAWN     -> {slot}                                  fds: [child's socket, progress memfd]
  *   SPAWNED   <- {slot, pid} or {slot, error}            fds: [pidfd], none with `error`

@@ -34,6 +34,9 @@ static _Noreturn void ask(PmCheckRule *rule, const char *file, const char *param
     /* A crash is to end the child by its signal, whoever has taken an interest in it before the fork. */
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPIPE, SIGTERM, SIGXCPU};
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) signal(signals[i], SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     int quiet = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (quiet >= 0) {
         dup2(quiet, STDIN_FILENO);

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/check.h"
 #include "worker/child.h"
 #include "worker/fault.h"
 #include "worker/library_log.h"
@@ -74,7 +75,7 @@ static void answer_error(Zygote *z, const PmError *err)
     pm_error_list_finish(&errors);
 }
 
-/* --- LOAD, DESCRIBE --- */
+/* --- LOAD, DESCRIBE, CHECK --- */
 
 static void die_with_parent(void)
 {
@@ -117,6 +118,21 @@ static void on_describe(Zygote *z, const PmMessage *message)
         answer_error(z, &err);
     free(dirs);
     free(names);
+}
+
+/* Blocks until every question is answered; a plugin that dies or hangs while it is asked does so in a process of its
+ * own. */
+static void on_check(Zygote *z, const PmMessage *message)
+{
+    PmError err = {0};
+    const char *path = json_string_value(json_object_get(message->body, "path"));
+    const char *params = json_string_value(json_object_get(message->body, "params"));
+    if (path == NULL) pm_error_set(&err, PM_BUG, "CHECK without a path");
+    if (err.status == PM_OK) pm_engine_setup(&err);
+    if (err.status == PM_OK)
+        answer(z, PM_MSG_CHECKED, json_pack("{so}", "checks", pm_check_plugin(path, params)), NULL, 0);
+    else
+        answer_error(z, &err);
 }
 
 /* --- children --- */
@@ -251,6 +267,8 @@ static void on_message(Zygote *z)
         on_load(z, &message);
     else if (status == PM_OK && message.type == PM_MSG_DESCRIBE)
         on_describe(z, &message);
+    else if (status == PM_OK && message.type == PM_MSG_CHECK)
+        on_check(z, &message);
     else if (status == PM_OK && message.type == PM_MSG_SPAWN)
         on_spawn(z, &message);
     else {
