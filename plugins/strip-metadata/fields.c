@@ -56,11 +56,35 @@ static bool keep_comment(const char *name, unsigned keep)
     return keyword && (!strcmp(keyword, "-Copyright") || !strcmp(keyword, "-Author"));
 }
 
+/* libvips holds a text tag as "TEXT (FORMATTED, ASCII, 9 components, 9 bytes)", and when it writes one takes all from
+ * the last parenthesis on for the comment. A formatted "(c) Jane (Photographer)" would then leave a part of itself in
+ * the text: this leaves a comment without parentheses. What doesn't look like a text tag stays as it is. */
+static void tidy_text(VipsImage *image, const char *name)
+{
+    const char *value = NULL;
+    if (vips_image_get_typeof(image, name) != VIPS_TYPE_REF_STRING || vips_image_get_string(image, name, &value))
+        return;
+    const char *type = g_strrstr(value, ", ASCII, ");
+    const char *bytes = type ? strstr(type, " components, ") : NULL;
+    guint64 size = bytes ? g_ascii_strtoull(bytes + strlen(" components, "), NULL, 10) : 0;
+    for (guint64 end = size ? size - 1 : 0; size && end <= size; end++) { /* the closing NUL may be missing */
+        if (end > strlen(value) || strncmp(value + end, " (", 2)) continue;
+        char *tidy = g_strdup_printf("%.*s (ASCII, %d bytes)", (int)end, value, (int)size);
+        vips_image_set_string(image, name, tidy);
+        g_free(tidy);
+        return;
+    }
+}
+
 /* libvips writes the tags that it finds as fields into the EXIF block that it finds as a blob. An empty block takes the
  * kept tags, and nothing of the old one can survive in it. */
 static void renew_exif(VipsImage *image)
 {
     static const char empty[] = "Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0"; /* header, an IFD of no entries, no next one */
+    char **names = vips_image_get_fields(image);
+    for (int i = 0; names && names[i]; i++)
+        if (g_str_has_prefix(names[i], "exif-ifd")) tidy_text(image, names[i]);
+    g_strfreev(names);
     vips_image_set_blob_copy(image, VIPS_META_EXIF_NAME, empty, sizeof(empty));
 }
 

@@ -105,7 +105,7 @@ void *metadata_exif(size_t *size)
         TEXT(0x0110, "MODEL-X1"),
         SHORT(0x0112, &upright),
         TEXT(0x013b, "EXIF-ARTIST"),
-        TEXT(0x8298, "(c) EXIF-COPYRIGHT"),
+        TEXT(0x8298, "(c) EXIF-COPYRIGHT (all rights)"),
         LONG(0x8769, &zero),
         LONG(0x8825, &zero),
     };

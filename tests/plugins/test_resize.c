@@ -302,6 +302,9 @@ static void half_clear_pixels_keep_their_colour(void **state)
 {
     (void)state;
     VipsImage *out = resized("{width: 10}", image_flat(40, 40, 4, 200, 100, 50, 60));
+    assert_pixel(out, 5, 5, 200, 100, 50, 4);
+    g_object_unref(out);
+    out = resized("{width: 10, quality: best}", image_flat(40, 40, 4, 200, 100, 50, 60));
     assert_pixel(out, 5, 5, 200, 100, 50, 2);
     assert_true(image_at(out, 5, 5, 3) == 60);
     g_object_unref(out);
