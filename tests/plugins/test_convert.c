@@ -195,8 +195,9 @@ static void depth_is_kept_or_brought_down(void **state)
         Written w = write_as(cases[i].yaml, NULL, in);
         if (w.image->BandFmt != cases[i].format)
             fail_msg("%s, %d bands: band format %d", cases[i].yaml, cases[i].bands, w.image->BandFmt);
-        double u = cases[i].unit, grey = cases[i].bands < 3 ? 200 : 0;
-        assert_pixel(w.image, 16, 16, 200 * u, (grey ? grey : 100) * u, (grey ? grey : 50) * u, u > 1 ? 0 : 4);
+        double u = cases[i].unit;
+        bool grey = cases[i].bands < 3;
+        assert_pixel(w.image, 16, 16, 200 * u, (grey ? 200 : 100) * u, (grey ? 200 : 50) * u, u > 1 ? 0 : 4);
         written_free(&w);
     }
     Written w = write_as("{format: png, bitdepth: 16}", NULL, image_flat(32, 32, 3, 200, 100, 50, 255));
