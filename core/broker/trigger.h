@@ -70,11 +70,11 @@ struct PmTrigger {
 PmTrigger *pm_trigger_directory_new(PmLoop *loop, const PmPipeline *pipeline, bool once, const PmTriggerSink *sink,
                                     PmError *err);
 
-/* The files given, each once; settling leaves them where they are. `paths` and folders in them are listed recursively;
- * keys are the paths below the folder given, or the file's name. The result of each is told to `settled` (may be NULL).
- * New. */
+/* The files given, each once; settling leaves them where they are. A folder stands for all files in it; keys are the
+ * paths below the folder given, or the file's name. Each settlement is told to `settled` (may be NULL). New. */
 typedef void PmListSettled(void *data, const PmEvent *event, const PmFate *fate);
-PmTrigger *pm_trigger_list_new(PmLoop *loop, const char *const *paths, size_t count, const PmOnError *on_error,
-                               const PmTriggerSink *sink, PmListSettled *settled, void *data, PmError *err);
+PmTrigger *pm_trigger_list_new(PmLoop *loop, const char *const *paths, size_t count, const PmTriggerSink *sink,
+                               PmListSettled *settled, void *data, PmError *err);
+size_t pm_trigger_list_count(const PmTrigger *trigger);
 
 #endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sources that are files: read at once, since the disk is here; told in the loop's next turn.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/ipc.h"
+#include "base/text.h"
+#include "broker/source.h"
+
+typedef struct FileSource {
+    PmSource base;
+    PmLoop *loop;
+} FileSource;
+
+struct PmSourceCall {
+    PmTimer *timer;
+    int fd;
+    int64_t size;
+    char etag[64];
+    PmFetchOutcome outcome;
+    PmError err;
+    PmSourceDone *done;
+    void *data;
+};
+
+static void tell(void *data)
+{
+    PmSourceCall *call = data;
+    PmFetched fetched = {.outcome = call->outcome,
+                         .fd = call->fd,
+                         .size = call->size,
+                         .etag = call->etag,
+                         .err = call->outcome == PM_FETCH_FAILED ? &call->err : NULL};
+    PmSourceDone *done = call->done;
+    void *owner = call->data;
+    done(owner, &fetched);
+    free(call);
+}
+
+static bool copy_all(int from, int to, int64_t size)
+{
+    while (size > 0) {
+        ssize_t n = sendfile(to, from, NULL, size > 1 << 30 ? 1 << 30 : (size_t)size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        size -= n;
+    }
+    return true;
+}
+
+static PmStatus read_file(PmSourceCall *call, const PmObject *object, int64_t max)
+{
+    struct stat st;
+    int fd = open(object->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT) {
+        call->outcome = PM_FETCH_GONE;
+        return PM_OK;
+    }
+    PmError *err = &call->err;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        pm_error_set(err, errno == EACCES || errno == ELOOP ? PM_BAD_INPUT : PM_TRANSIENT, "cannot read the file: %s",
+                     strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        pm_error_set(err, PM_BAD_INPUT, "is no regular file");
+    } else if (st.st_size > max) {
+        char found[32], allowed[32];
+        pm_text_bytes(found, sizeof found, st.st_size);
+        pm_text_bytes(allowed, sizeof allowed, max);
+        pm_error_set(err, PM_LIMIT, "the file has %s; limits.file_size allows %s", found, allowed);
+    } else if ((call->fd = pm_memfd_open("source", err)) >= 0) {
+        call->size = st.st_size;
+        snprintf(call->etag, sizeof call->etag, "%llx-%llx",
+                 (unsigned long long)st.st_mtim.tv_sec * 1000000000ULL + (unsigned long long)st.st_mtim.tv_nsec,
+                 (unsigned long long)st.st_size);
+        if (!copy_all(fd, call->fd, st.st_size))
+            pm_error_set(err, PM_TRANSIENT, "the file became shorter while it was read, or cannot be read: %s",
+                         strerror(errno));
+        else
+            pm_memfd_seal(call->fd, err);
+    }
+    if (fd >= 0) close(fd);
+    return err->status;
+}
+
+static PmSourceCall *get(PmSource *base, const PmObject *object, int64_t max, PmSourceDone *done, void *data,
+                         PmError *err)
+{
+    FileSource *source = (FileSource *)base;
+    PmSourceCall *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    *call = (PmSourceCall){.fd = -1, .done = done, .data = data};
+    if (read_file(call, object, max) != PM_OK) {
+        call->outcome = PM_FETCH_FAILED;
+        if (call->fd >= 0) close(call->fd);
+        call->fd = -1;
+    }
+    call->timer = pm_loop_after(source->loop, 0, tell, call);
+    if (call->timer != NULL) return call;
+    if (call->fd >= 0) close(call->fd);
+    free(call);
+    pm_error_set(err, PM_TRANSIENT, "out of memory");
+    return NULL;
+}
+
+static void cancel(PmSource *base, PmSourceCall *call)
+{
+    (void)base;
+    if (call == NULL) return;
+    pm_loop_cancel(call->timer);
+    if (call->fd >= 0) close(call->fd);
+    free(call);
+}
+
+static void free_source(PmSource *base)
+{
+    free(base);
+}
+
+PmSource *pm_source_file_new(PmLoop *loop, PmError *err)
+{
+    static const PmSourceOps ops = {.get = get, .cancel = cancel, .free = free_source};
+    FileSource *source = calloc(1, sizeof *source);
+    if (source == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    source->base.ops = &ops;
+    source->loop = loop;
+    return &source->base;
+}
