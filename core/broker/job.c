@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/job.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+
+typedef struct Put {
+    PmImageJob *job;
+    PmStore *store;
+    PmStoreCall *call; /* under way */
+    PmMapping bytes;   /* empty when the source itself is stored */
+    json_t *entry;     /* what the result says of it; owned by job->outputs */
+} Put;
+
+struct PmImageJob {
+    const PmJobWorld *world;
+    PmJobSink sink;
+    const PmObject *object;
+    PmObject pinned; /* the object with the etag and version that were delivered */
+    PmFacts *facts;
+    PmSourceCall *fetching;
+    int source_fd;
+    PmMapping source;
+    PmLease *lease;
+    Put *puts;
+    size_t put_count, open_puts;
+    bool worked, quarantining, ending;
+    PmTimer *end;
+    PmError error;
+    char crash[160];
+    char skipped[160];
+    json_t *outputs, *not_made, *out_facts, *verdicts, *warnings, *timings;
+    PmOnReject rejected_as;
+    int64_t started_ms;
+    PmJobResult result;
+};
+
+static void maybe_end(PmImageJob *job);
+
+/* --- the end --- */
+
+static void tell_end(void *data)
+{
+    PmImageJob *job = data;
+    job->end = NULL;
+    job->result = (PmJobResult){.object = job->object,
+                                .error = job->error.status != PM_OK ? &job->error : NULL,
+                                .skipped = job->skipped[0] != '\0' ? job->skipped : NULL,
+                                .outputs = job->outputs,
+                                .not_made = job->not_made,
+                                .facts = job->out_facts,
+                                .verdicts = job->verdicts,
+                                .warnings = job->warnings,
+                                .timings = job->timings,
+                                .source_size = (int64_t)job->source.size,
+                                .ms = pm_clock_mono_ms() - job->started_ms,
+                                .attempt = job->result.attempt};
+    if (job->error.status == PM_REJECTED)
+        job->result.fate =
+            job->rejected_as == PM_ON_REJECT_DROP || job->quarantining ? PM_FATE_ACK : PM_FATE_QUARANTINE;
+    job->sink.done(job->sink.data, job);
+}
+
+/* The callback may free us, so it comes from the loop, not from the depths of a store or the pool. */
+static void end_soon(PmImageJob *job)
+{
+    if (job->ending) return;
+    job->ending = true;
+    job->end = pm_loop_after(job->world->loop, 0, tell_end, job);
+}
+
+static void fail(PmImageJob *job, const PmError *err)
+{
+    if (job->error.status == PM_OK) job->error = *err;
+}
+
+/* --- storing --- */
+
+static PmStore *store_of(const PmImageJob *job, const PmPlace *place)
+{
+    const PmJobWorld *world = job->world;
+    if (world->everything != NULL) return world->everything;
+    return place->kind == PM_PLACE_FILE ? world->files : world->objects;
+}
+
+static void on_stored(void *data, const PmStored *stored)
+{
+    static const char *const names[] = {"stored", "current", "stale", "failed"};
+    Put *put = data;
+    PmImageJob *job = put->job;
+    put->call = NULL;
+    pm_memfd_unmap(&put->bytes);
+    job->open_puts--;
+    if (stored->err != NULL) {
+        PmError err = *stored->err;
+        pm_error_context(&err, "%s", json_string_value(json_object_get(put->entry, "where")));
+        fail(job, &err);
+    }
+    json_object_del(put->entry, "where");
+    if (stored->location != NULL) {
+        char clean[1200];
+        pm_text_utf8(clean, sizeof clean, stored->location);
+        json_object_set_new(put->entry, "location", json_string(clean));
+    }
+    json_object_set_new(put->entry, "stored", json_string(names[stored->outcome]));
+    maybe_end(job);
+}
+
+/* Starts a put; takes `bytes`. */
+static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, const char *output, const char *where,
+                  const char *mime, PmMapping bytes, bool source, json_t *entry)
+{
+    PmError err = {0};
+    Put *put = &job->puts[job->put_count];
+    *put = (Put){.job = job, .store = store_of(job, place), .bytes = bytes, .entry = entry};
+    json_object_set_new(entry, "where", json_string(where));
+    json_array_append_new(job->outputs, entry);
+    job->put_count++;
+    char *key = pm_template_expand(place->key, facts, &err);
+    if (key != NULL) {
+        PmStorePut request = {.place = place,
+                              .key = key,
+                              .key_prefix = pm_template_prefix(place->key),
+                              .bytes = source ? job->source.bytes : bytes.bytes,
+                              .size = source ? job->source.size : bytes.size,
+                              .content_type = mime,
+                              .output = output,
+                              .source = &job->pinned,
+                              .digest = job->world->digest};
+        put->call = put->store->ops->put(put->store, &request, on_stored, put, &err);
+    }
+    free(key);
+    if (put->call != NULL) {
+        job->open_puts++;
+        return;
+    }
+    pm_error_context(&err, "%s", where);
+    fail(job, &err);
+    json_object_del(entry, "where");
+    json_object_set_new(entry, "stored", json_string("failed"));
+    pm_memfd_unmap(&put->bytes);
+}
+
+/* Facts of steps ("nsfw-hook.score") come from the child; what pixmill itself knows does not. */
+static void add_step_facts(PmFacts *facts, const json_t *from)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)from, name, value) if (strchr(name, '.') != NULL && json_is_string(value))
+        pm_facts_set(facts, name, json_string_value(value));
+}
+
+static void on_output(void *data, PmPoolOutput *out)
+{
+    PmImageJob *job = data;
+    PmFacts *facts = pm_facts_copy(job->facts);
+    size_t size = out->source ? job->source.size : out->bytes.size;
+    json_t *entry =
+        json_pack("{ss ss si si si sI}", "output", out->output->name, "format", out->format, "width", (int)out->width,
+                  "height", (int)out->height, "pages", (int)out->pages, "size", (json_int_t)size);
+    if (facts == NULL || entry == NULL) {
+        PmError err = {0};
+        pm_error_set(&err, PM_TRANSIENT, "out of memory");
+        fail(job, &err);
+        pm_memfd_unmap(&out->bytes);
+        json_decref(entry);
+    } else {
+        add_step_facts(facts, out->facts);
+        pm_facts_set(facts, "output", out->output->name);
+        pm_facts_set(facts, "format", out->format);
+        pm_facts_set(facts, "ext", out->extension);
+        pm_facts_setf(facts, "width", "%d", (int)out->width);
+        pm_facts_setf(facts, "height", "%d", (int)out->height);
+        pm_facts_setf(facts, "pages", "%d", (int)out->pages);
+        if (out->source) json_object_set_new(entry, "source", json_true());
+        store(job, &out->output->to, facts, out->output->name, out->output->where, out->mime, out->bytes, out->source,
+              entry);
+    }
+    pm_facts_free(facts);
+}
+
+static void on_skipped(void *data, const char *output, const char *reason)
+{
+    PmImageJob *job = data;
+    char clean[300];
+    pm_text_utf8(clean, sizeof clean, reason);
+    json_object_set_new(job->not_made, output, json_string(clean));
+}
+
+static json_t *keep(const json_t *json)
+{
+    return json_incref((json_t *)json);
+}
+
+/* The facts that a quarantine's key may name but that no rendition brought. */
+static void quarantine(PmImageJob *job)
+{
+    const PmPlace *place = &job->world->pipeline->quarantine;
+    if (place->kind == PM_PLACE_NONE || store_of(job, place) == NULL) return;
+    const char *extension = pm_facts_get(job->facts, "source_ext");
+    PmFacts *facts = pm_facts_copy(job->facts);
+    json_t *entry = json_pack("{ss sI}", "output", "quarantine", "size", (json_int_t)job->source.size);
+    if (facts == NULL || entry == NULL) return;
+    add_step_facts(facts, job->out_facts);
+    pm_facts_set(facts, "output", "quarantine");
+    pm_facts_set(facts, "ext", extension != NULL && extension[0] != '\0' ? extension : "bin");
+    static const char *const from_header[] = {"width", "height", "pages", "format"};
+    for (size_t i = 0; i < sizeof from_header / sizeof from_header[0]; i++) {
+        const char *value = json_string_value(json_object_get(job->out_facts, from_header[i]));
+        pm_facts_set(facts, from_header[i], value != NULL ? value : "0");
+    }
+    job->quarantining = true;
+    size_t errors_before = job->error.status;
+    PmError verdict = job->error;
+    job->error = (PmError){0};
+    store(job, place, facts, "quarantine", "quarantine", "application/octet-stream", (PmMapping){0}, true, entry);
+    if (job->error.status == PM_OK && errors_before != PM_OK) job->error = verdict;
+    pm_facts_free(facts);
+}
+
+static void on_worked(void *data, const PmPoolReport *report)
+{
+    PmImageJob *job = data;
+    job->lease = NULL;
+    job->worked = true;
+    if (report->crash != NULL) pm_text_copy(job->crash, sizeof job->crash, report->crash);
+    job->rejected_as = report->rejected_as;
+    job->out_facts = keep(report->facts);
+    job->verdicts = keep(report->verdicts);
+    job->warnings = keep(report->warnings);
+    job->timings = keep(report->timings);
+    if (report->error.status != PM_OK) fail(job, &report->error);
+    if (job->error.status == PM_REJECTED && job->rejected_as == PM_ON_REJECT_QUARANTINE) quarantine(job);
+    maybe_end(job);
+}
+
+static void maybe_end(PmImageJob *job)
+{
+    if (job->worked && job->open_puts == 0) end_soon(job);
+}
+
+/* --- fetching --- */
+
+static void set_sha256(PmImageJob *job)
+{
+    unsigned char digest[32];
+    char hex[65];
+    if (EVP_Digest(job->source.size > 0 ? job->source.bytes : "", job->source.size, digest, NULL, EVP_sha256(), NULL) !=
+        1)
+        return;
+    for (size_t i = 0; i < sizeof digest; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    pm_facts_set(job->facts, "sha256", hex);
+}
+
+static bool replace(char **text, const char *by)
+{
+    if (by == NULL || by[0] == '\0') return true;
+    char *copy = strdup(by);
+    if (copy == NULL) return false;
+    free(*text);
+    *text = copy;
+    return true;
+}
+
+static PmStatus take_source(PmImageJob *job, const PmFetched *fetched, PmError *err)
+{
+    int64_t max = job->world->pipeline->limits.file_size;
+    job->source_fd = fetched->fd;
+    if (pm_memfd_map(fetched->fd, (size_t)max, &job->source, err) != PM_OK) return err->status;
+    if (!replace(&job->pinned.etag, fetched->etag) || !replace(&job->pinned.version_id, fetched->version_id) ||
+        !pm_object_facts(&job->pinned, job->facts) || !pm_facts_setf(job->facts, "file_size", "%zu", job->source.size))
+        return pm_error_set(err, PM_BAD_INPUT, "the object's key is longer than %d bytes or no valid UTF-8",
+                            (int)PM_FACT_VALUE_MAX);
+    if (job->source.size == 0) return pm_error_set(err, PM_BAD_INPUT, "the file is empty");
+    if (job->world->needs_sha256) set_sha256(job);
+    return PM_OK;
+}
+
+static void on_fetched(void *data, const PmFetched *fetched)
+{
+    PmImageJob *job = data;
+    PmError err = {0};
+    job->fetching = NULL;
+    if (fetched->outcome == PM_FETCH_GONE) {
+        pm_text_copy(job->skipped, sizeof job->skipped, "the source was deleted or replaced since the event");
+        end_soon(job);
+    } else if (fetched->outcome == PM_FETCH_FAILED) {
+        fail(job, fetched->err);
+        end_soon(job);
+    } else if (take_source(job, fetched, &err) != PM_OK) {
+        fail(job, &err);
+        end_soon(job);
+    } else if (fetched->ours) {
+        pm_text_copy(job->skipped, sizeof job->skipped, "the source is itself a rendition of pixmill");
+        end_soon(job);
+    } else {
+        job->sink.ready(job->sink.data, job);
+    }
+}
+
+/* --- life --- */
+
+PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int attempt, const PmJobSink *sink,
+                       PmError *err)
+{
+    PmImageJob *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    *job = (PmImageJob){
+        .world = world, .sink = *sink, .object = object, .source_fd = -1, .started_ms = pm_clock_mono_ms()};
+    job->result.attempt = attempt;
+    job->facts = pm_facts_new();
+    job->puts = calloc(world->pipeline->output_count + 1, sizeof *job->puts); /* one more: quarantine */
+    job->outputs = json_array();
+    job->not_made = json_object();
+    if (job->facts == NULL || job->puts == NULL || !pm_object_copy(&job->pinned, object))
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+    else
+        job->fetching =
+            world->source->ops->get(world->source, object, world->pipeline->limits.file_size, on_fetched, job, err);
+    if (job->fetching != NULL) return job;
+    pm_job_free(job);
+    return NULL;
+}
+
+PmStatus pm_job_work(PmImageJob *job, PmError *err)
+{
+    json_t *facts = pm_facts_to_json(job->facts);
+    /* A worker never learns where the object lies. */
+    json_object_del(facts, "bucket");
+    json_object_del(facts, "etag");
+    PmPoolJob request = {
+        .source_fd = job->source_fd, .facts = facts, .outputs = job->world->outputs, .attempt = job->result.attempt};
+    PmPoolJobSink sink = {.data = job, .output = on_output, .skipped = on_skipped, .done = on_worked};
+    job->lease = pm_pool_run(job->world->pool, &request, &sink, err);
+    json_decref(facts);
+    return job->lease != NULL ? PM_OK : err->status;
+}
+
+void pm_job_free(PmImageJob *job)
+{
+    if (job == NULL) return;
+    pm_loop_cancel(job->end);
+    if (job->fetching != NULL) job->world->source->ops->cancel(job->world->source, job->fetching);
+    pm_pool_abandon(job->lease);
+    for (size_t i = 0; i < job->put_count; i++) {
+        Put *put = &job->puts[i];
+        if (put->call != NULL) put->store->ops->cancel(put->store, put->call);
+        pm_memfd_unmap(&put->bytes);
+    }
+    pm_memfd_unmap(&job->source);
+    if (job->source_fd >= 0) close(job->source_fd);
+    pm_object_finish(&job->pinned);
+    pm_facts_free(job->facts);
+    json_decref(job->outputs);
+    json_decref(job->not_made);
+    json_decref(job->out_facts);
+    json_decref(job->verdicts);
+    json_decref(job->warnings);
+    json_decref(job->timings);
+    free(job->puts);
+    free(job);
+}
+
+const PmJobResult *pm_job_result(const PmImageJob *job)
+{
+    return &job->result;
+}
+
+const char *pm_job_crash(const PmImageJob *job)
+{
+    return job->crash[0] != '\0' ? job->crash : NULL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One source object on its way: fetched, worked on, every output stored. Hides the order of things: an output is on its
+ * way to its store while the worker makes the next. Knows no trigger; told to start, it ends with one callback.
+ */
+#ifndef PM_BROKER_JOB_H
+#define PM_BROKER_JOB_H
+
+#include "broker/pool.h"
+#include "broker/run.h"
+#include "broker/source.h"
+#include "broker/store.h"
+
+typedef struct PmImageJob PmImageJob;
+
+/* What every job of a run shares; borrowed, outlives them. */
+typedef struct PmJobWorld {
+    PmLoop *loop;
+    const PmPipeline *pipeline;
+    PmPool *pool;
+    PmSource *source;
+    PmStore *files, *objects; /* stores for file and s3 places; one may be NULL when unused */
+    PmStore *everything;      /* apply: this one for every place; else NULL */
+    const json_t *outputs;    /* names wanted, or NULL */
+    const char *digest;
+    bool needs_sha256; /* a key names {sha256} */
+} PmJobWorld;
+
+typedef struct PmJobSink {
+    void *data;
+    void (*ready)(void *data, PmImageJob *job); /* fetched: wants a worker */
+    void (*done)(void *data, PmImageJob *job);  /* see pm_job_result; freed by the callback's owner */
+} PmJobSink;
+
+/* New; starts to fetch at once. `object` is borrowed and outlives the job. `done` may come without `ready`. */
+PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int attempt, const PmJobSink *sink,
+                       PmError *err);
+/* Gives it a worker; on failure (none is free) it stays as it is. */
+PmStatus pm_job_work(PmImageJob *job, PmError *err);
+/* Ends it wherever it is; nothing is told. Puts under way may or may not become visible. */
+void pm_job_free(PmImageJob *job);
+
+/* After `done`: what became of it. */
+const PmJobResult *pm_job_result(const PmImageJob *job);
+const char *pm_job_crash(const PmImageJob *job); /* the crash's tag, or NULL */
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "broker/process.h"
+#include "broker/slot.h"
+
+enum { WORKERS_MAX = 1024, RESTART_MIN_MS = 100, RESTART_MAX_MS = 10000, RESTARTS_IN_A_ROW = 5 };
+
+struct PmPool {
+    PmLoop *loop;
+    const PmPipeline *pipeline;
+    char *text;
+    size_t text_size;
+    PmPoolOptions options;
+    char *worker, *plugin_dirs;
+    PmPoolSink sink;
+    int sock;
+    pid_t pid;
+    PmWatch *watch;
+    PmTimer *restart;
+    bool ready, ending;
+    unsigned failures; /* starts in a row that never got ready */
+    PmSlot *slots;
+    size_t count;
+};
+
+PmLoop *pm_pool_loop(const PmPool *pool)
+{
+    return pool->loop;
+}
+
+const PmPipeline *pm_pool_pipeline(const PmPool *pool)
+{
+    return pool->pipeline;
+}
+
+/* --- the zygote --- */
+
+static void start(void *data);
+
+/* The zygote is gone: so are its children, by their parent-death signal. */
+static void stop_zygote(PmPool *pool)
+{
+    pm_loop_unwatch(pool->watch);
+    pool->watch = NULL;
+    if (pool->sock >= 0) close(pool->sock);
+    pool->sock = -1;
+    pm_process_end(pool->pid);
+    pool->pid = 0;
+    pool->ready = false;
+}
+
+static void lost_zygote(PmPool *pool, const char *why)
+{
+    if (pool->ending) return;
+    bool was_ready = pool->ready;
+    stop_zygote(pool);
+    for (size_t i = 0; i < pool->count; i++) pm_slot_lost(&pool->slots[i]);
+    pool->failures = was_ready ? 1 : pool->failures + 1;
+    if (pool->failures >= RESTARTS_IN_A_ROW) {
+        PmError err = {0};
+        pm_error_set(&err, PM_BUG, "pixmill-worker ended %u times in a row before it was ready: %s", pool->failures,
+                     why);
+        pool->sink.failed(pool->sink.data, &err);
+        return;
+    }
+    int64_t delay = RESTART_MIN_MS << (pool->failures * 2);
+    pm_log(PM_LOG_WARN, "worker.lost", "msg", why, NULL);
+    pool->restart = pm_loop_after(pool->loop, delay > RESTART_MAX_MS ? RESTART_MAX_MS : delay, start, pool);
+}
+
+bool pm_pool_spawn(PmPool *pool, PmSlot *slot)
+{
+    int pair[2], fds[2];
+    PmError err = {0};
+    PmProgress *progress = NULL;
+    int page = pm_progress_new(&progress, &err);
+    if (page < 0 || pm_ipc_pair(pair, &err) != PM_OK) {
+        if (page >= 0) close(page);
+        pm_progress_unmap(progress);
+        pm_log(PM_LOG_ERROR, "worker.spawn", "msg", err.message, NULL);
+        return false;
+    }
+    json_t *body = json_pack("{sI}", "slot", (json_int_t)(slot - pool->slots));
+    fds[0] = pair[1];
+    fds[1] = page;
+    PmStatus status = pm_ipc_send(pool->sock, PM_MSG_SPAWN, body, fds, 2, &err);
+    json_decref(body);
+    close(pair[1]);
+    close(page);
+    if (status == PM_OK) {
+        pm_slot_open(slot, pair[0], progress);
+        return true;
+    }
+    close(pair[0]);
+    pm_progress_unmap(progress);
+    return false;
+}
+
+static PmSlot *slot_of(PmPool *pool, const json_t *body)
+{
+    json_int_t i = json_integer_value(json_object_get(body, "slot"));
+    return json_is_integer(json_object_get(body, "slot")) && i >= 0 && (size_t)i < pool->count ? &pool->slots[i] : NULL;
+}
+
+static void on_refused(PmPool *pool, const json_t *body)
+{
+    PmErrorList errors = {0};
+    const json_t *list = json_object_get(body, "errors");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        PmError err;
+        pm_error_from_json(json_array_get(list, i), &err);
+        pm_error_list_add(&errors, &err);
+    }
+    pool->ending = true;
+    stop_zygote(pool);
+    pool->sink.refused(pool->sink.data, &errors);
+    pm_error_list_finish(&errors);
+}
+
+static void on_ready(PmPool *pool, const json_t *body)
+{
+    pool->ready = true;
+    pool->failures = 0;
+    pool->sink.ready(pool->sink.data, body);
+    for (size_t i = 0; !pool->options.check && i < pool->count; i++) pm_pool_spawn(pool, &pool->slots[i]);
+}
+
+static void on_message(PmPool *pool, PmMessage *message)
+{
+    PmSlot *slot = slot_of(pool, message->body);
+    switch (message->type) {
+    case PM_MSG_READY:
+        on_ready(pool, message->body);
+        break;
+    case PM_MSG_ERRORS:
+        on_refused(pool, message->body);
+        break;
+    case PM_MSG_SPAWNED:
+        if (slot != NULL) pm_slot_spawned(slot, message);
+        break;
+    case PM_MSG_EXITED:
+        if (slot != NULL) pm_slot_exited(slot, message->body);
+        break;
+    default:
+        pm_log(PM_LOG_WARN, "worker.unexpected", "message", pm_message_name(message->type), NULL);
+    }
+}
+
+static void on_zygote(void *data, int fd, unsigned events)
+{
+    (void)events;
+    PmPool *pool = data;
+    for (int i = 0; i < 64 && pool->sock == fd; i++) {
+        PmMessage message = {0};
+        PmError err = {0};
+        bool got = false;
+        if (pm_ipc_receive(fd, MSG_DONTWAIT, &message, &got, &err) != PM_OK) {
+            lost_zygote(pool, err.message);
+            return;
+        }
+        if (!got) return;
+        on_message(pool, &message);
+        pm_message_finish(&message);
+    }
+}
+
+static json_t *load_body(const PmPool *pool)
+{
+    json_t *environment = json_object(), *names = pm_pipeline_worker_variables(pool->pipeline);
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i)), *value = getenv(name);
+        if (value != NULL) json_object_set_new(environment, name, json_string(value));
+    }
+    json_decref(names);
+    return json_pack("{ss ss so so sb}", "file", pool->pipeline->file, "dir", pool->pipeline->dir, "env", environment,
+                     "plugin_dirs", pm_pool_plugin_dirs(&pool->options), "check", pool->options.check ? 1 : 0);
+}
+
+static void start(void *data)
+{
+    PmPool *pool = data;
+    PmError err = {0};
+    pool->restart = NULL;
+    if (pm_process_start(&pool->options, &pool->sock, &pool->pid, &err) != PM_OK) {
+        pool->sink.failed(pool->sink.data, &err);
+        return;
+    }
+    pool->watch = pm_loop_watch(pool->loop, pool->sock, PM_READABLE, on_zygote, pool);
+    int text = pm_memfd_new("pipeline", pool->text, pool->text_size, &err);
+    json_t *body = load_body(pool);
+    if (pool->watch == NULL || text < 0 || body == NULL) {
+        pm_error_set(&err, PM_TRANSIENT, "the pipeline cannot be handed to pixmill-worker");
+        pool->sink.failed(pool->sink.data, &err);
+    } else if (pm_ipc_send(pool->sock, PM_MSG_LOAD, body, &text, 1, &err) != PM_OK) {
+        lost_zygote(pool, err.message);
+    }
+    if (text >= 0) close(text);
+    json_decref(body);
+}
+
+/* --- life --- */
+
+static size_t count_workers(const PmPoolOptions *options, const PmPipeline *pipeline)
+{
+    long n = options->workers > 0 ? options->workers : (long)pipeline->worker.count;
+    if (n <= 0) n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (size_t)n;
+}
+
+PmPool *pm_pool_new(PmLoop *loop, const PmPipeline *pipeline, const char *text, size_t size,
+                    const PmPoolOptions *options, const PmPoolSink *sink, PmError *err)
+{
+    PmPool *pool = calloc(1, sizeof *pool);
+    if (pool == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    *pool =
+        (PmPool){.loop = loop, .pipeline = pipeline, .text_size = size, .options = *options, .sink = *sink, .sock = -1};
+    pool->count = count_workers(options, pipeline);
+    pool->text = malloc(size + 1);
+    pool->slots = calloc(pool->count, sizeof *pool->slots);
+    if (options->worker != NULL) pool->options.worker = pool->worker = strdup(options->worker);
+    if (options->plugin_dirs != NULL) pool->options.plugin_dirs = pool->plugin_dirs = strdup(options->plugin_dirs);
+    if (pool->text != NULL && pool->slots != NULL) {
+        memcpy(pool->text, text, size);
+        pool->text[size] = '\0';
+        for (size_t i = 0; i < pool->count; i++) pm_slot_init(&pool->slots[i], pool);
+        pool->restart = pm_loop_after(loop, 0, start, pool);
+    }
+    if (pool->restart != NULL) return pool;
+    pm_pool_free(pool);
+    pm_error_set(err, PM_TRANSIENT, "out of memory");
+    return NULL;
+}
+
+void pm_pool_free(PmPool *pool)
+{
+    if (pool == NULL) return;
+    pool->ending = true;
+    pm_loop_cancel(pool->restart);
+    for (size_t i = 0; pool->slots != NULL && i < pool->count; i++) pm_slot_finish(&pool->slots[i]);
+    stop_zygote(pool);
+    free(pool->slots);
+    free(pool->text);
+    free(pool->worker);
+    free(pool->plugin_dirs);
+    free(pool);
+}
+
+size_t pm_pool_size(const PmPool *pool)
+{
+    return pool->count;
+}
+
+size_t pm_pool_idle(const PmPool *pool)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pool->count; i++) n += pm_slot_is_idle(&pool->slots[i]);
+    return n;
+}
+
+void pm_pool_tell_idle(PmPool *pool)
+{
+    if (pool->sink.idle != NULL) pool->sink.idle(pool->sink.data);
+}
+
+bool pm_pool_is_ready(const PmPool *pool)
+{
+    return pool->ready && !pool->ending;
+}
+
+static PmSlot *idle_slot(PmPool *pool, PmError *err)
+{
+    for (size_t i = 0; i < pool->count; i++)
+        if (pm_slot_is_idle(&pool->slots[i])) return &pool->slots[i];
+    pm_error_set(err, PM_TRANSIENT, "no worker is free");
+    return NULL;
+}
+
+PmLease *pm_pool_run(PmPool *pool, const PmPoolJob *job, const PmPoolJobSink *sink, PmError *err)
+{
+    PmSlot *slot = idle_slot(pool, err);
+    return slot != NULL && pm_slot_run(slot, job, sink, err) == PM_OK ? (PmLease *)slot : NULL;
+}
+
+void pm_pool_abandon(PmLease *lease)
+{
+    if (lease != NULL) pm_slot_abandon((PmSlot *)lease);
+}
+
+PmStatus pm_pool_plan(PmPool *pool, const json_t *body, int source_fd, PmPoolPlanned *planned, void *data, PmError *err)
+{
+    PmSlot *slot = idle_slot(pool, err);
+    return slot != NULL ? pm_slot_plan(slot, body, source_fd, planned, data, err) : err->status;
+}

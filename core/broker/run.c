@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/retry.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "broker/job.h"
+#include "broker/world.h"
+
+enum { PREFETCH = 2, GRACE_MS = 20000, BUG_ATTEMPTS = 2, DELAY_MAX_MS = 3600000 };
+
+typedef struct Flight Flight;
+
+/* One object of an event. */
+typedef struct Passenger {
+    Flight *flight;
+    PmImageJob *job;
+    struct Passenger *next; /* in the queue for a worker */
+    bool queued;
+} Passenger;
+
+/* An event under way. */
+struct Flight {
+    struct Run *run;
+    Flight *previous, *next;
+    PmEvent *event;
+    size_t open;
+    PmFateKind fate;
+    PmError reason;
+    const PmObject *object; /* that decided it */
+    char tag[160];
+    Passenger passengers[];
+};
+
+typedef struct Run {
+    PmLoop *loop;
+    const PmRunOptions *options;
+    PmRunSummary *summary;
+    PmErrorList *errors;
+    PmError *err;
+    PmJobWorld world;
+    PmTrigger *trigger;
+    Flight *flights;
+    Passenger *first, *last; /* fetched, waiting for a worker */
+    size_t objects;          /* under way */
+    PmTimer *grace;
+    char digest[80];
+    bool ready, dry, stopping;
+} Run;
+
+/* --- fates --- */
+
+static int64_t backoff(const Run *run, int attempt)
+{
+    int64_t delay = run->world.pipeline->on_error.backoff;
+    for (int i = 1; i < attempt && delay < DELAY_MAX_MS; i++) delay *= 2;
+    if (delay > DELAY_MAX_MS) delay = DELAY_MAX_MS;
+    return delay / 2 + pm_retry_random((uint32_t)(delay / 2 + 1));
+}
+
+/* What one object's result means for its event. */
+static PmFateKind fate_of(const Run *run, const PmJobResult *result, int attempt)
+{
+    if (result->error == NULL) return PM_FATE_ACK;
+    switch (result->error->status) {
+    case PM_OK:
+        return PM_FATE_ACK;
+    case PM_REJECTED:
+        return result->fate;
+    case PM_BUG:
+        return attempt < BUG_ATTEMPTS ? PM_FATE_RETRY : PM_FATE_DEAD;
+    case PM_TRANSIENT:
+    case PM_BAD_CONFIG: /* a right or a bucket that is missing: the operator may be mending it */
+        return attempt <= run->world.pipeline->on_error.retries ? PM_FATE_RETRY : PM_FATE_DEAD;
+    case PM_BAD_INPUT:
+    case PM_LIMIT:
+        break;
+    }
+    return PM_FATE_DEAD;
+}
+
+/* An event with several objects shares the fate of the one that is worst off. */
+static int weight(PmFateKind kind)
+{
+    static const int weights[] = {
+        [PM_FATE_ACK] = 0, [PM_FATE_QUARANTINE] = 1, [PM_FATE_DEAD] = 2, [PM_FATE_RETRY] = 3, [PM_FATE_RELEASE] = 4};
+    return weights[kind];
+}
+
+static void decide(Flight *flight, PmFateKind kind, const PmError *reason, const PmObject *object, const char *tag)
+{
+    if (flight->object != NULL && weight(kind) <= weight(flight->fate)) return;
+    flight->fate = kind;
+    flight->object = object;
+    flight->reason = reason != NULL ? *reason : (PmError){0};
+    pm_text_copy(flight->tag, sizeof flight->tag, tag != NULL ? tag : "");
+}
+
+static void ask_for_more(Run *run);
+static void maybe_stop(Run *run);
+
+static void on_settled(void *data, const PmError *err)
+{
+    (void)data;
+    if (err == NULL) return;
+    char text[1600];
+    pm_error_format(err, text, sizeof text);
+    pm_log(PM_LOG_ERROR, "settle.failed", "msg", text, NULL);
+}
+
+static void settle(Flight *flight)
+{
+    Run *run = flight->run;
+    PmEvent *event = flight->event;
+    PmFate fate = {.kind = flight->fate,
+                   .delay_ms = flight->fate == PM_FATE_RETRY ? backoff(run, event->attempt) : 0,
+                   .reason = flight->reason.status != PM_OK ? &flight->reason : NULL,
+                   .object = flight->object,
+                   .tag = flight->tag[0] != '\0' ? flight->tag : NULL};
+    if (run->stopping && fate.kind == PM_FATE_RETRY) fate.kind = PM_FATE_RELEASE;
+    event->trigger->ops->settle(event->trigger, event, &fate, on_settled, run);
+    if (flight->previous != NULL)
+        flight->previous->next = flight->next;
+    else
+        run->flights = flight->next;
+    if (flight->next != NULL) flight->next->previous = flight->previous;
+    free(flight);
+    ask_for_more(run);
+    maybe_stop(run);
+}
+
+static void leave(Passenger *passenger)
+{
+    Flight *flight = passenger->flight;
+    pm_job_free(passenger->job);
+    passenger->job = NULL;
+    flight->run->objects--;
+    if (--flight->open == 0) settle(flight);
+}
+
+/* --- jobs --- */
+
+static void count_result(PmRunSummary *summary, const PmJobResult *result, PmFateKind fate)
+{
+    summary->bytes_in += result->source_size;
+    for (size_t i = 0; i < json_array_size(result->outputs); i++) {
+        const json_t *entry = json_array_get(result->outputs, i);
+        const char *stored = json_string_value(json_object_get(entry, "stored"));
+        if (stored == NULL || strcmp(stored, "stored") != 0) continue;
+        summary->outputs++;
+        summary->bytes_out += json_integer_value(json_object_get(entry, "size"));
+    }
+    if (fate == PM_FATE_RETRY)
+        summary->retried++;
+    else if (result->skipped != NULL)
+        summary->skipped++;
+    else if (result->error == NULL)
+        summary->done++;
+    else if (result->error->status == PM_REJECTED)
+        summary->rejected++;
+    else
+        summary->failed++;
+}
+
+static void on_done(void *data, PmImageJob *job)
+{
+    Passenger *passenger = data;
+    Flight *flight = passenger->flight;
+    Run *run = flight->run;
+    PmJobResult result = *pm_job_result(job);
+    result.fate = fate_of(run, &result, flight->event->attempt);
+    if (run->stopping && result.fate == PM_FATE_RETRY) result.fate = PM_FATE_RELEASE;
+    count_result(run->summary, &result, result.fate);
+    if (run->options->result != NULL) run->options->result(run->options->data, &result);
+    decide(flight, result.fate, result.error, result.object, pm_job_crash(job));
+    leave(passenger);
+}
+
+static void dispatch(Run *run)
+{
+    while (run->first != NULL && pm_pool_idle(run->world.pool) > 0) {
+        Passenger *passenger = run->first;
+        PmError err = {0};
+        if (pm_job_work(passenger->job, &err) != PM_OK && pm_pool_idle(run->world.pool) == 0) return;
+        run->first = passenger->next;
+        if (run->first == NULL) run->last = NULL;
+        passenger->next = NULL;
+        passenger->queued = false;
+    }
+}
+
+static void on_fetched(void *data, PmImageJob *job)
+{
+    Passenger *passenger = data;
+    Run *run = passenger->flight->run;
+    (void)job;
+    passenger->queued = true;
+    if (run->last != NULL)
+        run->last->next = passenger;
+    else
+        run->first = passenger;
+    run->last = passenger;
+    dispatch(run);
+}
+
+static void on_idle(void *data)
+{
+    dispatch(data);
+}
+
+/* --- events --- */
+
+static void on_event(void *data, PmEvent *event)
+{
+    Run *run = data;
+    Flight *flight = calloc(1, sizeof *flight + event->count * sizeof *flight->passengers);
+    if (flight == NULL) {
+        PmFate fate = {.kind = PM_FATE_RELEASE};
+        event->trigger->ops->settle(event->trigger, event, &fate, on_settled, run);
+        return;
+    }
+    *flight = (Flight){.run = run, .next = run->flights, .event = event};
+    if (flight->next != NULL) flight->next->previous = flight;
+    run->flights = flight;
+    if (event->error.status != PM_OK) {
+        PmJobResult result = {.object = event->count > 0 ? &event->objects[0] : NULL,
+                              .error = &event->error,
+                              .fate = PM_FATE_DEAD,
+                              .attempt = event->attempt};
+        run->summary->failed++;
+        if (result.object != NULL && run->options->result != NULL) run->options->result(run->options->data, &result);
+        decide(flight, PM_FATE_DEAD, &event->error, result.object, NULL);
+        flight->fate = PM_FATE_DEAD;
+        flight->reason = event->error;
+        settle(flight);
+        return;
+    }
+    if (event->count == 0) {
+        settle(flight);
+        return;
+    }
+    flight->open = event->count;
+    run->objects += event->count;
+    for (size_t i = 0, n = event->count; i < n; i++) {
+        Passenger *passenger = &flight->passengers[i];
+        PmJobSink sink = {.data = passenger, .ready = on_fetched, .done = on_done};
+        PmError err = {0};
+        passenger->flight = flight;
+        passenger->job = pm_job_new(&run->world, &event->objects[i], event->attempt, &sink, &err);
+        if (passenger->job != NULL) continue;
+        decide(flight, PM_FATE_RETRY, &err, &event->objects[i], NULL);
+        leave(passenger);
+    }
+}
+
+static void ask_for_more(Run *run)
+{
+    if (run->stopping || !run->ready) return;
+    size_t room = pm_pool_size(run->world.pool) + PREFETCH;
+    run->trigger->ops->want(run->trigger, room > run->objects ? room - run->objects : 0);
+}
+
+static void maybe_stop(Run *run)
+{
+    if (run->flights == NULL && (run->dry || run->stopping)) pm_loop_stop(run->loop);
+}
+
+static void on_dry(void *data)
+{
+    Run *run = data;
+    run->dry = true;
+    maybe_stop(run);
+}
+
+static void on_failed(void *data, const PmError *err)
+{
+    Run *run = data;
+    pm_error_set(run->err, err->status, "%s", err->message);
+    if (err->hint[0] != '\0') pm_error_hint(run->err, "%s", err->hint);
+    pm_loop_stop(run->loop);
+}
+
+/* --- the pool --- */
+
+static void on_ready(void *data, const json_t *info)
+{
+    Run *run = data;
+    if (run->ready) return; /* after a restart */
+    pm_pipeline_check_facts(run->world.pipeline, json_object_get(info, "facts"), run->errors);
+    if (run->errors->count > 0) {
+        pm_loop_stop(run->loop);
+        return;
+    }
+    const char *digest = json_string_value(json_object_get(info, "digest"));
+    pm_text_copy(run->digest, sizeof run->digest, digest != NULL ? digest : "");
+    run->ready = true;
+    if (run->options->started != NULL) run->options->started(run->options->data, info, pm_pool_size(run->world.pool));
+    ask_for_more(run);
+}
+
+static void on_refused(void *data, const PmErrorList *errors)
+{
+    Run *run = data;
+    for (size_t i = 0; i < errors->count; i++) pm_error_list_add(run->errors, &errors->items[i]);
+    pm_loop_stop(run->loop);
+}
+
+/* --- stopping --- */
+
+static void release(Flight *flight, const PmObject *object)
+{
+    decide(flight, PM_FATE_RELEASE, NULL, object, NULL);
+}
+
+/* Those that no worker has begun go back at once. */
+static void release_waiting(Run *run)
+{
+    while (run->first != NULL) {
+        Passenger *passenger = run->first;
+        run->first = passenger->next;
+        release(passenger->flight, passenger->flight->event->objects);
+        leave(passenger);
+    }
+    run->last = NULL;
+}
+
+static void on_grace_over(void *data)
+{
+    Run *run = data;
+    run->grace = NULL;
+    pm_log(PM_LOG_WARN, "run.grace", "msg", "the grace time is over: what is unfinished goes back", NULL);
+    while (run->flights != NULL) {
+        Flight *flight = run->flights;
+        for (size_t i = 0, n = flight->event->count; i < n && run->flights == flight; i++) {
+            if (flight->passengers[i].job == NULL) continue;
+            release(flight, &flight->event->objects[i]);
+            leave(&flight->passengers[i]);
+        }
+    }
+    pm_loop_stop(run->loop);
+}
+
+static void on_signal(void *data)
+{
+    Run *run = data;
+    if (run->stopping) { /* the second time: now */
+        if (run->grace != NULL) pm_loop_cancel(run->grace);
+        on_grace_over(run);
+        return;
+    }
+    run->stopping = true;
+    run->summary->interrupted = true;
+    run->trigger->ops->stop(run->trigger);
+    release_waiting(run);
+    int64_t grace = run->options->grace_ms > 0 ? run->options->grace_ms : GRACE_MS;
+    run->grace = pm_loop_after(run->loop, grace, on_grace_over, run);
+    maybe_stop(run);
+}
+
+/* --- wiring --- */
+
+static PmTrigger *new_trigger(Run *run, PmError *err)
+{
+    const PmPipeline *pipeline = run->world.pipeline;
+    PmTriggerSink sink = {.data = run, .event = on_event, .dry = on_dry, .failed = on_failed};
+    if (run->options->files != NULL) {
+        PmTrigger *list =
+            pm_trigger_list_new(run->loop, run->options->files, run->options->file_count, &sink, NULL, NULL, err);
+        if (list != NULL && run->options->listed != NULL)
+            run->options->listed(run->options->data, pm_trigger_list_count(list));
+        return list;
+    }
+    return pm_world_trigger(run->loop, pipeline, run->options->once, &sink, err);
+}
+
+static json_t *wanted_outputs(const PmPipeline *pipeline, const char *const *names, PmError *err)
+{
+    if (names == NULL || names[0] == NULL) return NULL;
+    json_t *list = json_array();
+    const char *known[70];
+    size_t n = 0;
+    for (size_t i = 0; i < pipeline->output_count && i < 69; i++) known[n++] = pipeline->outputs[i].name;
+    known[n] = NULL;
+    for (; *names != NULL; names++) {
+        bool found = false;
+        for (size_t i = 0; i < n; i++) found = found || strcmp(known[i], *names) == 0;
+        json_array_append_new(list, json_string(*names));
+        if (found) continue;
+        const char *near = pm_text_nearest(*names, known);
+        pm_error_set(err, PM_BAD_CONFIG, "%s has no output \"%s\"", pipeline->file, *names);
+        if (near != NULL) pm_error_hint(err, "did you mean \"%s\"?", near);
+    }
+    return list;
+}
+
+static PmStatus wire(Run *run, const char *text, size_t size, PmError *err)
+{
+    const PmPipeline *pipeline = run->world.pipeline;
+    PmPoolSink sink = {.data = run, .ready = on_ready, .refused = on_refused, .failed = on_failed, .idle = on_idle};
+    run->world.loop = run->loop;
+    run->world.digest = run->digest;
+    run->world.outputs = wanted_outputs(pipeline, run->options->outputs, err);
+    if (err->status != PM_OK || pm_world_open(&run->world, run->options, err) != PM_OK) return err->status;
+    run->trigger = new_trigger(run, err);
+    if (run->trigger == NULL) return err->status;
+    run->world.pool = pm_pool_new(run->loop, pipeline, text, size, &run->options->pool, &sink, err);
+    if (run->world.pool == NULL) return err->status;
+    if (!pm_loop_signal(run->loop, SIGTERM, on_signal, run) || !pm_loop_signal(run->loop, SIGINT, on_signal, run))
+        return pm_error_set(err, PM_TRANSIENT, "cannot handle signals");
+    return PM_OK;
+}
+
+PmStatus pm_run(const PmPipeline *pipeline, const char *text, size_t size, const PmRunOptions *options,
+                PmRunSummary *summary, PmErrorList *errors, PmError *err)
+{
+    Run run = {.options = options, .summary = summary, .errors = errors, .err = err, .world = {.pipeline = pipeline}};
+    int64_t started = pm_clock_mono_ms();
+    *summary = (PmRunSummary){0};
+    signal(SIGPIPE, SIG_IGN);
+    run.loop = pm_loop_new(err);
+    if (run.loop != NULL && wire(&run, text, size, err) == PM_OK) pm_loop_run(run.loop);
+    while (run.flights != NULL) { /* only after a failure: nothing is settled, so nothing is lost */
+        Flight *flight = run.flights;
+        for (size_t i = 0; i < flight->event->count; i++) pm_job_free(flight->passengers[i].job);
+        run.flights = flight->next;
+        free(flight);
+    }
+    pm_loop_cancel(run.grace);
+    if (run.trigger != NULL) run.trigger->ops->free(run.trigger);
+    pm_pool_free(run.world.pool);
+    pm_world_close(&run.world);
+    pm_loop_free(run.loop);
+    summary->ms = pm_clock_mono_ms() - started;
+    if (errors->count > 0) return PM_BAD_CONFIG;
+    return err->status;
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/slot.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+
+enum { OUTPUT_BYTES_MAX = 1 << 30, RESPAWN_MS = 1000 };
+
+void pm_slot_init(PmSlot *slot, PmPool *pool)
+{
+    *slot = (PmSlot){.pool = pool, .sock = -1, .pidfd = -1};
+}
+
+static void kill_child(PmSlot *slot)
+{
+    if (slot->pidfd >= 0) syscall(SYS_pidfd_send_signal, slot->pidfd, SIGKILL, NULL, 0);
+}
+
+static void close_child(PmSlot *slot)
+{
+    pm_loop_unwatch(slot->watch);
+    slot->watch = NULL;
+    if (slot->sock >= 0) close(slot->sock);
+    if (slot->pidfd >= 0) close(slot->pidfd);
+    slot->sock = slot->pidfd = -1;
+    pm_progress_unmap(slot->progress);
+    slot->progress = NULL;
+    pm_loop_cancel(slot->grace);
+    slot->grace = NULL;
+    slot->state = PM_SLOT_EMPTY;
+}
+
+void pm_slot_finish(PmSlot *slot)
+{
+    kill_child(slot);
+    pm_loop_cancel(slot->deadline);
+    slot->deadline = NULL;
+    slot->has_job = false;
+    close_child(slot);
+}
+
+bool pm_slot_is_idle(const PmSlot *slot)
+{
+    return slot->state == PM_SLOT_IDLE && !slot->has_job;
+}
+
+/* --- ending a job --- */
+
+static void end_job(PmSlot *slot, const PmPoolReport *report, const json_t *plan)
+{
+    pm_loop_cancel(slot->deadline);
+    slot->deadline = NULL;
+    if (!slot->has_job) return;
+    slot->has_job = false;
+    PmPoolJobSink sink = slot->sink;
+    PmPoolPlanned *planned = slot->planned;
+    slot->planned = NULL;
+    if (planned != NULL)
+        planned(slot->planned_data, plan, report->error.status != PM_OK ? &report->error : NULL);
+    else
+        sink.done(sink.data, report);
+}
+
+static const char *signal_text(int signo)
+{
+    const char *name = sigabbrev_np(signo);
+    return name != NULL ? name : "?";
+}
+
+/* The step's place in the file, from its path: a child's word for a line is not taken. */
+static const PmStep *find_step(const PmPipeline *pipeline, const char *path)
+{
+    for (size_t i = 0; i < pipeline->step_count; i++)
+        if (strcmp(pipeline->steps[i].path, path) == 0) return &pipeline->steps[i];
+    for (size_t o = 0; o < pipeline->output_count; o++)
+        for (size_t i = 0; i < pipeline->outputs[o].step_count; i++)
+            if (strcmp(pipeline->outputs[o].steps[i].path, path) == 0) return &pipeline->outputs[o].steps[i];
+    return NULL;
+}
+
+static void place_error(const PmSlot *slot, const PmProgress *at, PmError *err)
+{
+    const PmPipeline *pipeline = pm_pool_pipeline(slot->pool);
+    const PmStep *step = find_step(pipeline, at->step);
+    char plugin[64];
+    pm_text_utf8(plugin, sizeof plugin, at->fault_plugin[0] != '\0' ? at->fault_plugin : at->plugin);
+    pm_text_copy(err->plugin, sizeof err->plugin, plugin);
+    if (step == NULL) return;
+    pm_text_copy(err->step, sizeof err->step, step->path);
+    pm_text_copy(err->where, sizeof err->where, step->where);
+    pm_error_place(err, pipeline->file, step->line, step->column);
+}
+
+/* What a child's death means for its job. */
+static void report_death(PmSlot *slot, int code, int signo)
+{
+    PmPoolReport report = {0};
+    PmProgress at = slot->progress != NULL ? pm_progress_read(slot->progress) : (PmProgress){0};
+    const PmLimits *limits = &pm_pool_pipeline(slot->pool)->limits;
+    char plugin[64], tag[160] = "", limit[32];
+    pm_text_utf8(plugin, sizeof plugin,
+                 at.fault_plugin[0] != '\0' ? at.fault_plugin
+                 : at.plugin[0] != '\0'     ? at.plugin
+                                            : "codec");
+    bool named = at.fault_plugin[0] != '\0' || at.plugin[0] != '\0';
+    if (slot->violation.status != PM_OK) {
+        report.error = slot->violation;
+    } else if (slot->timed_out) {
+        pm_text_duration(limit, sizeof limit, limits->wall_time);
+        pm_error_set(&report.error, PM_LIMIT, "not finished within limits.wall_time, %s", limit);
+        pm_error_hint(&report.error, "the worker process was ended%s%s", named ? " in plugin " : "",
+                      named ? plugin : "");
+    } else if (signo == SIGXCPU) {
+        pm_text_duration(limit, sizeof limit, limits->cpu_time);
+        pm_error_set(&report.error, PM_LIMIT, "took more processor time than limits.cpu_time, %s", limit);
+    } else if (signo != 0) {
+        pm_error_set(&report.error, PM_BUG, "the worker process died of SIG%s in %s%s", signal_text(signo),
+                     named ? "plugin " : "the ", plugin);
+        snprintf(tag, sizeof tag, "plugin_crash:%s:SIG%s", plugin, signal_text(signo));
+        report.crash = tag;
+    } else {
+        pm_error_set(&report.error, PM_BUG, "the worker process ended with exit(%d) in the middle of a job, in %s%s",
+                     code, named ? "plugin " : "the ", plugin);
+        snprintf(tag, sizeof tag, "plugin_crash:%s:exit", plugin);
+        report.crash = tag;
+    }
+    place_error(slot, &at, &report.error);
+    end_job(slot, &report, NULL);
+}
+
+static void respawn(PmSlot *slot)
+{
+    if (pm_pool_is_ready(slot->pool) && slot->state == PM_SLOT_EMPTY) pm_pool_spawn(slot->pool, slot);
+}
+
+void pm_slot_exited(PmSlot *slot, const json_t *body)
+{
+    if (slot->state == PM_SLOT_EMPTY) return;
+    int code = (int)json_integer_value(json_object_get(body, "code")),
+        signo = (int)json_integer_value(json_object_get(body, "signal"));
+    if (slot->has_job) report_death(slot, code, signo);
+    close_child(slot);
+    respawn(slot);
+}
+
+void pm_slot_lost(PmSlot *slot)
+{
+    if (slot->has_job) {
+        PmPoolReport report = {0};
+        pm_error_set(&report.error, PM_TRANSIENT, "the worker process was lost");
+        end_job(slot, &report, NULL);
+    }
+    close_child(slot);
+}
+
+/* Ends a child that is of no use any more; EXITED will come, or the grace timer. */
+static void retire(PmSlot *slot)
+{
+    slot->state = PM_SLOT_ENDING;
+    pm_loop_unwatch(slot->watch);
+    slot->watch = NULL;
+    if (slot->sock >= 0) close(slot->sock);
+    slot->sock = -1; /* an idle child ends when its channel closes */
+}
+
+static void break_protocol(PmSlot *slot, const char *fmt, const char *what)
+{
+    char message[200];
+    snprintf(message, sizeof message, fmt, what);
+    pm_error_set(&slot->violation, PM_BUG, "the worker process broke the protocol: %s", message);
+    kill_child(slot);
+    retire(slot);
+}
+
+static void on_deadline(void *data)
+{
+    PmSlot *slot = data;
+    slot->deadline = NULL;
+    slot->timed_out = true;
+    kill_child(slot); /* EXITED follows and ends the job */
+}
+
+void pm_slot_abandon(PmSlot *slot)
+{
+    slot->has_job = false;
+    pm_loop_cancel(slot->deadline);
+    slot->deadline = NULL;
+    kill_child(slot);
+    if (slot->state == PM_SLOT_BUSY) retire(slot);
+}
+
+/* --- what the child says --- */
+
+static const PmOutput *take_output(PmSlot *slot, const char *name)
+{
+    const PmPipeline *pipeline = pm_pool_pipeline(slot->pool);
+    for (size_t i = 0; name != NULL && i < pipeline->output_count && i < 64; i++) {
+        if (strcmp(pipeline->outputs[i].name, name) != 0) continue;
+        if (slot->told[i]) return NULL;
+        slot->told[i] = true;
+        return &pipeline->outputs[i];
+    }
+    return NULL;
+}
+
+static bool is_word(const char *text, const char *also)
+{
+    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t n = text != NULL ? strlen(text) : 0;
+    if (n == 0 || n > 100) return false;
+    for (const char *p = text; *p != '\0'; p++)
+        if (strchr(alphabet, *p) == NULL && strchr(also, *p) == NULL) return false;
+    return true;
+}
+
+static int32_t side_at(const json_t *body, const char *key)
+{
+    json_int_t value = json_integer_value(json_object_get(body, key));
+    return value > 0 && value <= INT32_MAX ? (int32_t)value : 0;
+}
+
+static void on_output(PmSlot *slot, PmMessage *message)
+{
+    const json_t *body = message->body;
+    PmPoolOutput out = {.format = json_string_value(json_object_get(body, "format")),
+                        .mime = json_string_value(json_object_get(body, "mime")),
+                        .extension = json_string_value(json_object_get(body, "extension")),
+                        .width = side_at(body, "width"),
+                        .height = side_at(body, "height"),
+                        .pages = side_at(body, "pages"),
+                        .source = json_is_true(json_object_get(body, "source")),
+                        .facts = json_object_get(body, "facts")};
+    out.output = take_output(slot, json_string_value(json_object_get(body, "output")));
+    PmError err = {0};
+    int fd = pm_message_take_fd(message, 0);
+    bool words = is_word(out.format, "-") && is_word(out.extension, "") && is_word(out.mime, "/.+-") && out.width > 0 &&
+                 out.height > 0 && out.pages > 0;
+    if (slot->planned != NULL || out.output == NULL || !words || (fd < 0) != out.source) {
+        break_protocol(slot, "%s", "an OUTPUT that was not asked for, or not complete");
+    } else if (!out.source && pm_memfd_map(fd, OUTPUT_BYTES_MAX, &out.bytes, &err) != PM_OK) {
+        break_protocol(slot, "%s", err.message);
+    } else {
+        slot->sink.output(slot->sink.data, &out);
+    }
+    if (fd >= 0) close(fd);
+}
+
+static void on_skipped(PmSlot *slot, const json_t *body)
+{
+    const PmOutput *output = take_output(slot, json_string_value(json_object_get(body, "output")));
+    const char *reason = json_string_value(json_object_get(body, "reason"));
+    if (output == NULL || slot->planned != NULL) {
+        break_protocol(slot, "%s", "a SKIPPED that was not asked for");
+        return;
+    }
+    slot->sink.skipped(slot->sink.data, output->name, reason != NULL ? reason : "");
+}
+
+static void after_job(PmSlot *slot)
+{
+    const PmWorkerConfig *config = &pm_pool_pipeline(slot->pool)->worker;
+    slot->jobs++;
+    if (config->isolation == PM_ISOLATION_PER_JOB || slot->jobs >= config->jobs_per_child)
+        retire(slot);
+    else
+        slot->state = PM_SLOT_IDLE;
+}
+
+static void on_done(PmSlot *slot, const json_t *body, const json_t *plan)
+{
+    PmPoolReport report = {.facts = json_object_get(body, "facts"),
+                           .verdicts = json_object_get(body, "verdicts"),
+                           .warnings = json_object_get(body, "warnings"),
+                           .timings = json_object_get(body, "timings")};
+    const json_t *error = json_object_get(body, "error");
+    const char *rejected = json_string_value(json_object_get(body, "rejected_as"));
+    if (error != NULL) pm_error_from_json(error, &report.error);
+    if (error != NULL && report.error.status == PM_OK) report.error.status = PM_BUG;
+    report.rejected_as =
+        rejected != NULL && strcmp(rejected, "drop") == 0 ? PM_ON_REJECT_DROP : PM_ON_REJECT_QUARANTINE;
+    after_job(slot);
+    end_job(slot, &report, plan);
+    if (slot->state == PM_SLOT_IDLE) pm_pool_tell_idle(slot->pool);
+}
+
+static void on_log(const json_t *body)
+{
+    int level = (int)json_integer_value(json_object_get(body, "level"));
+    pm_log(level < PM_LOG_ERROR || level > PM_LOG_DEBUG ? PM_LOG_DEBUG : level, "plugin.log", "plugin",
+           json_string_value(json_object_get(body, "plugin")), "msg", json_string_value(json_object_get(body, "text")),
+           NULL);
+}
+
+/* The broker has no HTTP client of its own for plugins yet: the plugin learns that at once. */
+static void on_fetch(PmSlot *slot)
+{
+    PmError err = {0};
+    json_t *body =
+        json_pack("{s{ssss}}", "error", "status", "bad_config", "message", "this broker fetches nothing for plugins");
+    if (pm_ipc_send(slot->sock, PM_MSG_FETCHED, body, NULL, 0, &err) != PM_OK) break_protocol(slot, "%s", err.message);
+    json_decref(body);
+}
+
+static void on_message(PmSlot *slot, PmMessage *message)
+{
+    if (message->type == PM_MSG_LOG) {
+        on_log(message->body);
+    } else if (!slot->has_job) {
+        break_protocol(slot, "%s without a job", pm_message_name(message->type));
+    } else if (message->type == PM_MSG_OUTPUT) {
+        on_output(slot, message);
+    } else if (message->type == PM_MSG_SKIPPED) {
+        on_skipped(slot, message->body);
+    } else if (message->type == PM_MSG_FETCH) {
+        on_fetch(slot);
+    } else if (message->type == PM_MSG_DONE && slot->planned == NULL) {
+        on_done(slot, message->body, NULL);
+    } else if (message->type == PM_MSG_PLANNED && slot->planned != NULL) {
+        on_done(slot, message->body, json_object_get(message->body, "plan"));
+    } else {
+        break_protocol(slot, "an unexpected %s", pm_message_name(message->type));
+    }
+}
+
+static void on_child(void *data, int fd, unsigned events)
+{
+    (void)events;
+    PmSlot *slot = data;
+    for (int i = 0; i < 64 && slot->sock == fd; i++) {
+        PmMessage message = {0};
+        PmError err = {0};
+        bool got = false;
+        PmStatus status = pm_ipc_receive(fd, MSG_DONTWAIT, &message, &got, &err);
+        if (status == PM_BUG || status == PM_LIMIT) {
+            break_protocol(slot, "%s", err.message);
+        } else if (status != PM_OK) {
+            /* Gone: EXITED says how. A child that closed its channel but lives is helped along. */
+            kill_child(slot);
+            retire(slot);
+        } else if (!got) {
+            return;
+        } else {
+            on_message(slot, &message);
+            pm_message_finish(&message);
+        }
+    }
+}
+
+/* --- starting --- */
+
+void pm_slot_open(PmSlot *slot, int sock, PmProgress *progress)
+{
+    slot->sock = sock;
+    slot->progress = progress;
+    slot->state = PM_SLOT_STARTING;
+    slot->jobs = 0;
+    slot->violation = (PmError){0};
+    slot->watch = pm_loop_watch(pm_pool_loop(slot->pool), sock, PM_READABLE, on_child, slot);
+}
+
+static void on_respawn(void *data)
+{
+    PmSlot *slot = data;
+    slot->grace = NULL;
+    respawn(slot);
+}
+
+void pm_slot_spawned(PmSlot *slot, PmMessage *message)
+{
+    if (json_object_get(message->body, "error") != NULL) {
+        PmError err;
+        pm_error_from_json(json_object_get(message->body, "error"), &err);
+        pm_log(PM_LOG_ERROR, "worker.spawn", "msg", err.message, NULL);
+        close_child(slot);
+        slot->grace = pm_loop_after(pm_pool_loop(slot->pool), RESPAWN_MS, on_respawn, slot);
+        return;
+    }
+    slot->pidfd = pm_message_take_fd(message, 0);
+    if (slot->state != PM_SLOT_STARTING) return;
+    slot->state = PM_SLOT_IDLE;
+    pm_pool_tell_idle(slot->pool);
+}
+
+static PmStatus begin(PmSlot *slot, PmMessageType type, const json_t *body, int fd, PmError *err)
+{
+    if (pm_ipc_send(slot->sock, type, body, &fd, fd >= 0 ? 1 : 0, err) != PM_OK) {
+        kill_child(slot);
+        retire(slot);
+        return err->status;
+    }
+    slot->state = PM_SLOT_BUSY;
+    slot->has_job = true;
+    slot->timed_out = false;
+    memset(slot->told, 0, sizeof slot->told);
+    slot->deadline =
+        pm_loop_after(pm_pool_loop(slot->pool), pm_pool_pipeline(slot->pool)->limits.wall_time, on_deadline, slot);
+    return PM_OK;
+}
+
+PmStatus pm_slot_run(PmSlot *slot, const PmPoolJob *job, const PmPoolJobSink *sink, PmError *err)
+{
+    json_t *body = json_pack("{sO sI si}", "facts", job->facts, "wall_ms",
+                             (json_int_t)pm_pool_pipeline(slot->pool)->limits.wall_time, "attempt", job->attempt);
+    if (body == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
+    if (job->outputs != NULL) json_object_set(body, "outputs", (json_t *)job->outputs);
+    slot->sink = *sink;
+    slot->planned = NULL;
+    PmStatus status = begin(slot, PM_MSG_JOB, body, job->source_fd, err);
+    json_decref(body);
+    return status;
+}
+
+PmStatus pm_slot_plan(PmSlot *slot, const json_t *body, int source_fd, PmPoolPlanned *planned, void *data, PmError *err)
+{
+    slot->planned = planned;
+    slot->planned_data = data;
+    return begin(slot, PM_MSG_PLAN, body, source_fd, err);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One place of the pool: a child, the job it is at, its deadline. Used by pool.c alone.
+ */
+#ifndef PM_BROKER_SLOT_H
+#define PM_BROKER_SLOT_H
+
+#include "broker/pool.h"
+
+typedef enum PmSlotState {
+    PM_SLOT_EMPTY,    /* no child */
+    PM_SLOT_STARTING, /* asked for; its socket is ours already */
+    PM_SLOT_IDLE,
+    PM_SLOT_BUSY,
+    PM_SLOT_ENDING /* its end is certain, EXITED not yet told */
+} PmSlotState;
+
+typedef struct PmSlot {
+    PmPool *pool;
+    PmSlotState state;
+    int sock, pidfd;
+    PmWatch *watch;
+    PmProgress *progress;
+    int64_t jobs; /* done by this child */
+    /* the job at hand */
+    bool has_job, timed_out;
+    PmPoolJobSink sink;
+    PmPoolPlanned *planned;
+    void *planned_data;
+    PmTimer *deadline, *grace;
+    bool told[64];     /* outputs that the child has delivered or skipped, by index */
+    PmError violation; /* what it did against the protocol */
+} PmSlot;
+
+void pm_slot_init(PmSlot *slot, PmPool *pool);
+void pm_slot_finish(PmSlot *slot);
+bool pm_slot_is_idle(const PmSlot *slot);
+
+void pm_slot_open(PmSlot *slot, int sock, PmProgress *progress); /* takes both */
+void pm_slot_spawned(PmSlot *slot, PmMessage *message);
+void pm_slot_exited(PmSlot *slot, const json_t *body);
+void pm_slot_lost(PmSlot *slot); /* the zygote is gone, and the child with it */
+
+PmStatus pm_slot_run(PmSlot *slot, const PmPoolJob *job, const PmPoolJobSink *sink, PmError *err);
+PmStatus pm_slot_plan(PmSlot *slot, const json_t *body, int source_fd, PmPoolPlanned *planned, void *data,
+                      PmError *err);
+void pm_slot_abandon(PmSlot *slot);
+
+/* What a slot needs of its pool. */
+PmLoop *pm_pool_loop(const PmPool *pool);
+const PmPipeline *pm_pool_pipeline(const PmPool *pool);
+bool pm_pool_spawn(PmPool *pool, PmSlot *slot);
+void pm_pool_tell_idle(PmPool *pool);
+bool pm_pool_is_ready(const PmPool *pool);
+
+#endif
