@@ -222,7 +222,9 @@ void pm_text_bytes(char *out, size_t size, long long bytes)
 
 void pm_text_duration(char *out, size_t size, long long ms)
 {
-    if (ms >= 60000 && ms % 60000 == 0)
+    if (ms >= 3600000 && ms % 3600000 == 0)
+        snprintf(out, size, "%lldh", ms / 3600000);
+    else if (ms >= 60000 && ms % 60000 == 0)
         snprintf(out, size, "%lldm", ms / 60000);
     else if (ms >= 1000 && ms % 1000 == 0)
         snprintf(out, size, "%llds", ms / 1000);

@@ -30,7 +30,7 @@ bool pm_text_glob(const char *pattern, const char *text);
 /* "1.5 MiB", "300 B". */
 void pm_text_bytes(char *out, size_t size, long long bytes);
 
-/* "15s", "1500ms", "2m". */
+/* "15s", "1500ms", "2m", "12h". */
 void pm_text_duration(char *out, size_t size, long long ms);
 
 #endif

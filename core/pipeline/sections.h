@@ -37,4 +37,11 @@ typedef struct PmSandboxConfig {
 
 extern const char *const pm_on_reject_names[]; /* in the order of PmOnReject */
 
+/* What a step may have beside its plugin. */
+#define PM_STEP_NAME_DOC "Name of the step in facts, logs and messages."
+#define PM_ON_REJECT_DOC                                                                                             \
+    "What follows when the step rejects the picture. quarantine: set it aside. drop: forget it. blur, placeholder: " \
+    "go "                                                                                                            \
+    "on with it blurred, or with a flat picture of its size. flag: go on with it as it is."
+
 #endif
