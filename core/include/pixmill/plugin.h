@@ -158,6 +158,8 @@ enum {
                             output that needs no more than this may start from it */
     PM_KEEP_SOURCE = 32, /* encoders: if no step changed the picture, and the source is of this format and not
                            larger, the source's own bytes may be the result */
+    PM_NO_PIXELS = 64,   /* inspectors: decides without reading pixels, so that the runner need not hold the picture
+                           in memory for it and for the steps after it */
 };
 
 /* What a step promises. Preset by the host: out is the input, flags 0, need_* the full input, the rest NULL. */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "engine/internal.h"
+
+PmStatus pm_engine_setup(PmError *err)
+{
+    if (vips_init("pixmill") != 0) {
+        PmStatus status = pm_error_set(err, PM_BUG, "libvips does not start: %s", vips_error_buffer());
+        vips_error_clear();
+        return status;
+    }
+    /* Nothing is computed twice here, so a cache only holds on to memory. One thread a job: N processes with one thread
+     * each beat one with N, and a plugin's pixels are then computed in a known order. */
+    vips_cache_set_max(0);
+    vips_cache_set_max_mem(0);
+    vips_cache_set_max_files(0);
+    vips_concurrency_set(1);
+    vips_leak_set(FALSE);
+    pm_load_setup();
+    return PM_OK;
+}
+
+/* Facts that a step before it sets are known to a template; the trunk comes before every output, outputs not before
+ * each other. */
+static void make_outputs(PmStepMaker *maker, PmEngine *engine)
+{
+    json_t *trunk_facts = json_copy(maker->facts), *all = json_copy(maker->facts);
+    for (size_t i = 0; i < engine->pipeline->output_count; i++) {
+        json_array_clear(maker->facts);
+        json_array_extend(maker->facts, trunk_facts);
+        pm_steps_make(maker, &engine->pipeline->outputs[i], &engine->outputs[i]);
+        json_array_extend(all, maker->facts);
+    }
+    json_decref(trunk_facts);
+    json_decref(maker->facts);
+    /* Each name once. */
+    maker->facts = json_array();
+    json_t *seen = json_object(), *fact;
+    size_t i;
+    json_array_foreach(all, i, fact)
+    {
+        if (json_object_get(seen, json_string_value(fact)) != NULL) continue;
+        json_object_set_new(seen, json_string_value(fact), json_true());
+        json_array_append(maker->facts, fact);
+    }
+    json_decref(seen);
+    json_decref(all);
+}
+
+PmEngine *pm_engine_new(const PmPipeline *pipeline, const PmEngineOptions *options, PmErrorList *errors)
+{
+    size_t before = errors->count + errors->dropped;
+    PmEngine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        pm_error_list_addf(errors, PM_TRANSIENT, NULL, 0, 0, NULL, "no memory");
+        return NULL;
+    }
+    engine->pipeline = pipeline;
+    engine->progress = options->progress;
+    engine->arena = pm_arena_new();
+    engine->registry = pm_registry_new(options->plugin_dirs);
+    engine->outputs = pm_arena_alloc(engine->arena, (pipeline->output_count + 1) * sizeof *engine->outputs);
+    PmStepMaker maker = {.pipeline = pipeline,
+                         .registry = engine->registry,
+                         .arena = engine->arena,
+                         .errors = errors,
+                         .facts = json_array()};
+    pm_steps_make(&maker, NULL, &engine->trunk);
+    make_outputs(&maker, engine);
+    engine->assets = maker.assets;
+    engine->facts = maker.facts;
+    pm_pipeline_check_facts(pipeline, engine->facts, errors);
+    if (errors->count + errors->dropped > before) {
+        pm_engine_free(engine);
+        return NULL;
+    }
+    pm_engine_digest(engine, engine->digest);
+    return engine;
+}
+
+void pm_engine_free(PmEngine *engine)
+{
+    if (engine == NULL) return;
+    for (size_t i = engine->pipeline->output_count; i > 0; i--) pm_steps_finish(&engine->outputs[i - 1]);
+    pm_steps_finish(&engine->trunk);
+    pm_assets_free(engine->assets);
+    json_decref(engine->facts);
+    pm_registry_free(engine->registry);
+    pm_arena_free(engine->arena);
+    free(engine);
+}
+
+void pm_engine_set_progress(PmEngine *engine, PmProgress *progress)
+{
+    engine->progress = progress;
+}
+
+/* ------------------------------------------------------------------ describe */
+
+static void add_plugins(json_t *plugins, const PmInstances *instances)
+{
+    for (size_t i = 0; i < instances->count; i++) {
+        const PmLoaded *plugin = instances->items[i].plugin;
+        bool known = false;
+        size_t j;
+        json_t *entry;
+        json_array_foreach(plugins, j, entry) known =
+            known || strcmp(json_string_value(json_object_get(entry, "name")), plugin->transform.name) == 0;
+        if (known) continue;
+        char file[512];
+        pm_text_utf8(file, sizeof file, plugin->file);
+        json_array_append_new(
+            plugins, json_pack("{ss ss ss}", "name", plugin->transform.name, "version", plugin->version, "file", file));
+    }
+}
+
+/* What is written through `convert` is the plugin's affair; this tells what libvips has been built with. */
+static json_t *formats(void)
+{
+    static const struct {
+        PmFormat format;
+        const char *save;
+    } savers[] = {
+        {PM_FORMAT_JPEG, "jpegsave_target"}, {PM_FORMAT_PNG, "pngsave_target"},   {PM_FORMAT_WEBP, "webpsave_target"},
+        {PM_FORMAT_GIF, "gifsave_target"},   {PM_FORMAT_TIFF, "tiffsave_target"}, {PM_FORMAT_AVIF, "heifsave_target"},
+        {PM_FORMAT_JXL, "jxlsave_target"},
+    };
+    json_t *all = json_object();
+    for (int i = 1; i < PM_FORMAT_COUNT; i++) {
+        bool saves = false;
+        for (size_t j = 0; j < sizeof savers / sizeof savers[0]; j++)
+            if (savers[j].format == (PmFormat)i) saves = vips_type_find("VipsOperation", savers[j].save) != 0;
+        json_object_set_new(all, pm_format_name((PmFormat)i),
+                            json_pack("{sb sb}", "load", pm_load_supports((PmFormat)i), "save", saves));
+    }
+    return all;
+}
+
+static json_t *format_warnings(const PmPipeline *pipeline)
+{
+    json_t *warnings = json_array();
+    for (size_t i = 0; i < pipeline->limits.formats.count; i++) {
+        const char *name = pipeline->limits.formats.items[i];
+        PmFormat format = pm_format_from_name(name);
+        if (format != PM_FORMAT_UNKNOWN && pm_load_supports(format)) continue;
+        PmError warning = {0};
+        pm_error_at(&warning, PM_BAD_CONFIG, pipeline->file, 0, 0,
+                    "limits.formats lets %s in, which this libvips cannot read", name);
+        json_array_append_new(warnings, pm_error_to_json(&warning));
+    }
+    return warnings;
+}
+
+json_t *pm_engine_describe(const PmEngine *engine)
+{
+    json_t *plugins = json_array();
+    add_plugins(plugins, &engine->trunk);
+    for (size_t i = 0; i < engine->pipeline->output_count; i++) add_plugins(plugins, &engine->outputs[i]);
+    return json_pack("{so sO ss ss so so}", "plugins", plugins, "facts", engine->facts, "digest", engine->digest,
+                     "vips", vips_version_string(), "formats", formats(), "warnings",
+                     format_warnings(engine->pipeline));
+}
+
+static void describe_one(PmRegistry *registry, const char *name, json_t *plugins, json_t *errors)
+{
+    PmError err = {0};
+    const PmLoaded *loaded = pm_registry_load(registry, name, &err);
+    if (loaded != NULL)
+        json_array_append_new(plugins, pm_registry_describe(loaded));
+    else
+        json_array_append_new(errors, pm_error_to_json(&err));
+}
+
+json_t *pm_engine_describe_plugins(const char *const *dirs, const char *const *names)
+{
+    json_t *plugins = json_array(), *errors = json_array();
+    PmRegistry *registry = pm_registry_new(dirs);
+    if (names != NULL) {
+        for (; *names != NULL; names++) describe_one(registry, *names, plugins, errors);
+    } else {
+        json_t *all = pm_registry_names(registry), *name;
+        size_t i;
+        json_array_foreach(all, i, name) describe_one(registry, json_string_value(name), plugins, errors);
+        json_decref(all);
+    }
+    pm_registry_free(registry);
+    return json_pack("{so so}", "plugins", plugins, "errors", errors);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the engine know of each other: the engine and one run of it. Not for other folders.
+ */
+#ifndef PM_ENGINE_INTERNAL_H
+#define PM_ENGINE_INTERNAL_H
+
+#include "base/buffer.h"
+#include "engine/engine.h"
+#include "engine/host.h"
+#include "engine/load.h"
+#include "engine/picture.h"
+#include "engine/plan.h"
+#include "engine/steps.h"
+
+struct PmEngine {
+    const PmPipeline *pipeline; /* borrowed */
+    PmRegistry *registry;
+    PmArena *arena;
+    PmAsset *assets;
+    PmInstances trunk;
+    PmInstances *outputs; /* pipeline->output_count of them */
+    json_t *facts;        /* names that steps set */
+    PmProgress *progress; /* borrowed; may be NULL */
+    char digest[65];
+};
+
+/* One output while a run goes on. */
+typedef struct PmRunOutput {
+    PmFacts *facts; /* the job's and those its own steps set; NULL until the output starts */
+    PmPicture fork; /* held while others start from it */
+    bool has_fork;
+    int fork_users_left;
+} PmRunOutput;
+
+/* One job on its way. */
+typedef struct PmRun {
+    PmEngine *engine;
+    const PmJobInput *input;
+    const PmSink *sink;
+    PmReport *report;
+    PmJob job;
+    PmFacts *facts;
+    PmSource source;
+    bool has_source; /* false for a plan of a source that was only described */
+    PmFormat format;
+    PmRoute route;
+    PmLoadOptions load;
+    PmPicture trunk;
+    size_t trunk_users_left;
+    PmRunOutput *outputs;
+    const PmInstance *last; /* the last step that made something lazily: its pixels are computed later */
+} PmRun;
+
+/* --- run.c --- */
+
+/* False: no memory. pm_run_finish in either case. */
+bool pm_run_init(PmRun *run, PmEngine *engine, const PmJobInput *input, const PmSink *sink, PmReport *report);
+void pm_run_finish(PmRun *run);
+/* Reads the header of the input. */
+PmStatus pm_run_open(PmRun *run, PmError *err);
+
+/* --- route.c: from pipeline and source to a route --- */
+
+/* Fills run->facts, run->route and run->load for the shape in run->route.source. */
+PmStatus pm_run_plan(PmRun *run, PmError *err);
+/* Whether the `when` holds; `why` is filled when not. */
+PmRuns pm_run_when(const PmWhen *when, const PmFacts *facts, char *why, size_t why_size);
+
+/* --- execute.c: steps --- */
+
+/* Runs steps [from, to) on the picture. */
+PmStatus pm_run_steps(PmRun *run, const PmInstances *instances, const PmRouteStep *route, size_t from, size_t to,
+                      PmPicture *picture, PmError *err);
+/* One step's plan for the picture as it is. */
+PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmRouteStep *route, const PmPicture *picture,
+                    PmPlan *plan, PmError *err);
+/* Computes the picture into memory. */
+PmStatus pm_run_hold(PmRun *run, PmPicture *picture, PmError *err);
+/* Turns libvips' message after pixels could not be computed into the right error: damaged source, no memory, or the
+ * step at fault. */
+PmStatus pm_run_pixels_failed(PmRun *run, PmError *err);
+
+/* --- encode.c --- */
+
+/* The output's last step, and the rendition to the sink. Takes no reference. */
+PmStatus pm_run_encode(PmRun *run, size_t output, PmPicture *picture, PmError *err);
+
+/* --- digest.c --- */
+
+/* SHA-256, hex, of all that decides what outputs look like. */
+void pm_engine_digest(const PmEngine *engine, char out[65]);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an image may claim before anything is decoded. Each refusal names the limit, what was found, and the YAML
+ * key to change. Pure.
+ */
+#ifndef PM_ENGINE_LIMITS_H
+#define PM_ENGINE_LIMITS_H
+
+#include "engine/sniff.h"
+#include "pipeline/pipeline.h"
+
+/* All return PM_OK, or PM_LIMIT (PM_BAD_INPUT for what is no image of a listed format) with err set. */
+PmStatus pm_limits_check_file(const PmLimits *limits, size_t bytes, PmError *err);
+PmStatus pm_limits_check_format(const PmLimits *limits, PmFormat format, PmError *err);
+/* Width and height of one page, in pixels. */
+PmStatus pm_limits_check_size(const PmLimits *limits, int64_t width, int64_t height, int64_t pages, PmError *err);
+PmStatus pm_limits_check_metadata(const PmLimits *limits, size_t icc, size_t all, PmError *err);
+PmStatus pm_limits_check_memory(const PmLimits *limits, int64_t bytes, PmError *err);
+PmStatus pm_limits_check_output(const PmLimits *limits, int64_t width, int64_t height, PmError *err);
+
+#endif

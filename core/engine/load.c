@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/load.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/limits.h"
+#include "engine/peek.h"
+#include "engine/vipserr.h"
+
+typedef struct Loader {
+    const char *operation; /* nickname of the one loader for the format */
+    const char *type;      /* its GType */
+    const char *asset;     /* the one for assets, which come from the operator */
+    bool pages;            /* an animation: has `n` */
+} Loader;
+
+static const Loader loaders[PM_FORMAT_COUNT] = {
+    [PM_FORMAT_JPEG] = {"jpegload_buffer", "VipsForeignLoadJpegBuffer", "VipsForeignLoadJpegSource", false},
+    [PM_FORMAT_PNG] = {"pngload_buffer", "VipsForeignLoadPngBuffer", "VipsForeignLoadPngSource", false},
+    [PM_FORMAT_WEBP] = {"webpload_buffer", "VipsForeignLoadWebpBuffer", "VipsForeignLoadWebpSource", true},
+    [PM_FORMAT_GIF] = {"gifload_buffer", "VipsForeignLoadNsgifBuffer", "VipsForeignLoadNsgifSource", true},
+    [PM_FORMAT_TIFF] = {"tiffload_buffer", "VipsForeignLoadTiffBuffer", "VipsForeignLoadTiffSource", false},
+    [PM_FORMAT_AVIF] = {"heifload_buffer", "VipsForeignLoadHeifBuffer", "VipsForeignLoadHeifSource", false},
+    [PM_FORMAT_HEIF] = {"heifload_buffer", "VipsForeignLoadHeifBuffer", "VipsForeignLoadHeifSource", false},
+    [PM_FORMAT_JXL] = {"jxlload_buffer", "VipsForeignLoadJxlBuffer", "VipsForeignLoadJxlSource", false},
+    [PM_FORMAT_SVG] = {"svgload_buffer", "VipsForeignLoadSvgBuffer", "VipsForeignLoadSvgSource", false},
+    [PM_FORMAT_PDF] = {"pdfload_buffer", "VipsForeignLoadPdfBuffer", "VipsForeignLoadPdfSource", false},
+};
+
+/* vips_block_untrusted_set() alone would block loaders that an operator may list (svg, pdf, jxl are flagged untrusted)
+ * and leave others open that nobody asked for. So: everything untrusted and every loader shut, then ours opened.
+ * jxlsave is flagged untrusted too, but writes only what we hand it. */
+void pm_load_setup(void)
+{
+    vips_block_untrusted_set(TRUE);
+    vips_operation_block_set("VipsForeignLoad", TRUE);
+    for (size_t i = 1; i < PM_FORMAT_COUNT; i++) {
+        vips_operation_block_set(loaders[i].type, FALSE);
+        vips_operation_block_set(loaders[i].asset, FALSE);
+    }
+    vips_operation_block_set("VipsForeignSaveJxlTarget", FALSE);
+}
+
+const char *pm_load_name(PmFormat format)
+{
+    return (size_t)format < PM_FORMAT_COUNT ? loaders[format].operation : NULL;
+}
+
+bool pm_load_supports(PmFormat format)
+{
+    const char *name = pm_load_name(format);
+    return name != NULL && vips_type_find("VipsOperation", name) != 0;
+}
+
+/* ------------------------------------------------------------------ opening */
+
+/* A truncated file must fail, not end in a grey bar. The level above it, FAIL_ON_ERROR, would refuse files that every
+ * browser shows. Always sequential: what needs another order is copied to memory when it has shrunk (execute.c). */
+static VipsImage *open_image(const void *bytes, size_t size, PmFormat format, const PmLoadOptions *options)
+{
+    /* libvips 8.14 takes the buffer as gpointer but does not write to it. */
+    void *buffer = (void *)(uintptr_t)bytes;
+    VipsAccess access = VIPS_ACCESS_SEQUENTIAL;
+    VipsFailOn fail_on = VIPS_FAIL_ON_TRUNCATED;
+    VipsImage *out = NULL;
+    int result = -1;
+    switch (format) {
+    case PM_FORMAT_JPEG:
+        result = vips_jpegload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, "shrink",
+                                      options->shrink, NULL);
+        break;
+    case PM_FORMAT_PNG:
+        result = vips_pngload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, NULL);
+        break;
+    case PM_FORMAT_WEBP:
+        result = vips_webpload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, "n", options->pages,
+                                      "scale", options->scale, NULL);
+        break;
+    case PM_FORMAT_GIF:
+        result =
+            vips_gifload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, "n", options->pages, NULL);
+        break;
+    case PM_FORMAT_TIFF:
+        result = vips_tiffload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, NULL);
+        break;
+    case PM_FORMAT_AVIF:
+    case PM_FORMAT_HEIF:
+        result = vips_heifload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, NULL);
+        break;
+    case PM_FORMAT_JXL:
+        result = vips_jxlload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, NULL);
+        break;
+    case PM_FORMAT_SVG:
+        result = vips_svgload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, "scale", options->scale,
+                                     NULL);
+        break;
+    case PM_FORMAT_PDF:
+        result = vips_pdfload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, "scale", options->scale,
+                                     NULL);
+        break;
+    case PM_FORMAT_UNKNOWN:
+    case PM_FORMAT_COUNT:
+        break;
+    }
+    return result == 0 ? out : NULL;
+}
+
+static PmStatus damaged(const PmSource *source, PmError *err)
+{
+    char what[64];
+    snprintf(what, sizeof what, "the %s is damaged or cut short", pm_format_name(source->format));
+    return pm_vips_error(err, PM_BAD_INPUT, what);
+}
+
+/* Documents (tiff, pdf) and image collections (heif) show their first page: only animations have pages. */
+static int32_t count_pages(VipsImage *image, PmFormat format)
+{
+    if (!loaders[format].pages) return 1;
+    int pages = vips_image_get_n_pages(image);
+    return pages > 0 ? pages : 1;
+}
+
+typedef struct Blobs {
+    size_t icc, all;
+} Blobs;
+
+static void *add_blob(VipsImage *image, const char *name, GValue *value, void *data)
+{
+    (void)image;
+    Blobs *blobs = data;
+    size_t size = 0;
+    if (G_VALUE_TYPE(value) == VIPS_TYPE_BLOB)
+        vips_value_get_blob(value, &size);
+    else if (G_VALUE_TYPE(value) == VIPS_TYPE_REF_STRING)
+        vips_value_get_ref_string(value, &size);
+    blobs->all += size;
+    if (strcmp(name, VIPS_META_ICC_NAME) == 0) blobs->icc = size;
+    return NULL;
+}
+
+/* Plugins see sRGB, RGB16 or grey: CMYK, Lab, scRGB and whatever else a TIFF can hold are converted. */
+static bool needs_srgb(const VipsImage *image)
+{
+    switch (image->Type) {
+    case VIPS_INTERPRETATION_sRGB:
+    case VIPS_INTERPRETATION_RGB:
+    case VIPS_INTERPRETATION_RGB16:
+    case VIPS_INTERPRETATION_B_W:
+    case VIPS_INTERPRETATION_GREY16:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static bool is_wide(const VipsImage *image)
+{
+    return image->BandFmt == VIPS_FORMAT_USHORT;
+}
+
+static PmShape shape_of_header(const PmSource *source)
+{
+    VipsImage *image = source->header;
+    PmShape shape = pm_shape_of(image);
+    int orientation = vips_image_get_orientation(image);
+    shape.pages = count_pages(image, source->format);
+    shape.height = vips_image_get_page_height(image);
+    shape.orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
+    if (orientation >= 5 && orientation <= 8) {
+        int32_t swap = shape.width;
+        shape.width = shape.height;
+        shape.height = swap;
+    }
+    if (source->converts) {
+        bool mono = shape.bands - shape.has_alpha < 3 && image->Type == VIPS_INTERPRETATION_MULTIBAND;
+        shape.bands = (mono ? 1 : 3) + shape.has_alpha;
+        shape.interpretation = mono ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB;
+        shape.band_format = VIPS_FORMAT_UCHAR;
+        shape.has_profile = false;
+    } else if (!is_wide(image)) {
+        shape.band_format = VIPS_FORMAT_UCHAR;
+    } else {
+        shape.interpretation = shape.bands < 3 ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_RGB16;
+    }
+    shape.source_width = shape.width;
+    shape.source_height = shape.height;
+    return shape;
+}
+
+PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const PmLimits *limits, PmError *err)
+{
+    *source = (PmSource){.bytes = bytes, .size = size, .options = {.scale = 1.0, .shrink = 1, .pages = 1}};
+    PmStatus status = pm_limits_check_file(limits, size, err);
+    if (status != PM_OK) return status;
+    source->format = pm_sniff(bytes, size);
+    status = pm_limits_check_format(limits, source->format, err);
+    if (status != PM_OK) return status;
+    if (!pm_load_supports(source->format))
+        return pm_error_set(err, PM_BAD_INPUT, "this libvips cannot read %s", pm_format_name(source->format));
+    PmPeek peek;
+    if (pm_peek(source->format, bytes, size, &peek)) {
+        /* WebP and GIF may leave the size to their frames, hence 0; codecs tell. */
+        if (peek.width > 0 && peek.height > 0) status = pm_limits_check_size(limits, peek.width, peek.height, 1, err);
+        if (status != PM_OK) return status;
+    }
+    source->header = open_image(bytes, size, source->format, &source->options);
+    if (source->header == NULL) return damaged(source, err);
+    Blobs blobs = {0};
+    vips_image_map(source->header, add_blob, &blobs);
+    status = pm_limits_check_metadata(limits, blobs.icc, blobs.all, err);
+    if (status != PM_OK) return status;
+    source->converts = needs_srgb(source->header);
+    source->shape = shape_of_header(source);
+    return pm_limits_check_size(limits, source->shape.width, source->shape.height, source->shape.pages, err);
+}
+
+void pm_source_finish(PmSource *source)
+{
+    if (source == NULL) return;
+    g_clear_object(&source->header);
+}
+
+/* ------------------------------------------------------------------ shrinking */
+
+PmLoadOptions pm_load_choose(PmFormat format, const PmShape *full, int32_t width, int32_t height, int32_t pages)
+{
+    PmLoadOptions options = {.shrink = 1, .scale = 1.0, .pages = full->pages > 1 && pages != 1 ? -1 : 1};
+    if (width <= 0 || height <= 0) return options;
+    if (format == PM_FORMAT_JPEG) {
+        for (int32_t shrink = 8; shrink > 1; shrink /= 2)
+            if (full->width / shrink >= width && full->height / shrink >= height) {
+                options.shrink = shrink;
+                break;
+            }
+    }
+    bool scales = format == PM_FORMAT_SVG || format == PM_FORMAT_PDF;
+    /* Frames of an animation are patches of the canvas, and libvips would round the place of each. */
+    scales = scales || (format == PM_FORMAT_WEBP && full->pages == 1);
+    if (scales) {
+        /* Half a pixel more, so that neither rounding nor cutting leaves less than was asked for. */
+        double scale = fmax((width + 0.5) / full->width, (height + 0.5) / full->height);
+        if (scale < 0.75) options.scale = scale; /* above that, little is saved */
+    }
+    return options;
+}
+
+PmShape pm_load_shape(PmFormat format, const PmShape *full, const PmLoadOptions *options)
+{
+    PmShape shape = *full;
+    if (options->pages == 1) shape.pages = 1;
+    if (format == PM_FORMAT_JPEG) {
+        shape.width = full->width / options->shrink;
+        shape.height = full->height / options->shrink;
+    } else {
+        shape.width = (int32_t)(full->width * options->scale);
+        shape.height = (int32_t)(full->height * options->scale);
+    }
+    if (shape.width < 1) shape.width = 1;
+    if (shape.height < 1) shape.height = 1;
+    return shape;
+}
+
+/* ------------------------------------------------------------------ making it plain */
+
+/* Replaces *image by `next`, which is NULL when the operation failed. */
+static bool advance(VipsImage **image, VipsImage *next, int result)
+{
+    if (result != 0) return false;
+    g_object_unref(*image);
+    *image = next;
+    return true;
+}
+
+/* CMYK has no meaning without a profile; libvips brings a common one for files that have none. The result's profile
+ * would be plain sRGB, which is what every reader assumes without one. */
+static bool cmyk_to_srgb(VipsImage **image)
+{
+    VipsImage *next = NULL;
+    int result = vips_icc_transform(*image, &next, "srgb", "embedded", TRUE, "input_profile", "cmyk", "depth", 8,
+                                    "intent", VIPS_INTENT_RELATIVE, "black_point_compensation", TRUE, NULL);
+    return advance(image, next, result);
+}
+
+/* Bands without a meaning: one or two are grey (and alpha), three or four are RGB (and alpha), further ones unknown. */
+static bool name_bands(VipsImage **image)
+{
+    VipsImage *next = NULL;
+    if ((*image)->Bands > 4 && !advance(image, next, vips_extract_band(*image, &next, 0, "n", 3, NULL))) return false;
+    bool mono = (*image)->Bands < 3;
+    next = NULL;
+    int result =
+        vips_copy(*image, &next, "interpretation", mono ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB, NULL);
+    return advance(image, next, result);
+}
+
+static bool plain_colours(VipsImage **image, bool converts)
+{
+    VipsImage *next = NULL;
+    if (converts) {
+        if ((*image)->Type == VIPS_INTERPRETATION_CMYK) {
+            if (!cmyk_to_srgb(image)) return false;
+        } else if ((*image)->Type == VIPS_INTERPRETATION_MULTIBAND) {
+            if (!name_bands(image)) return false;
+        } else if (!advance(image, next, vips_colourspace(*image, &next, VIPS_INTERPRETATION_sRGB, NULL))) {
+            return false;
+        }
+        vips_image_remove(*image, VIPS_META_ICC_NAME);
+    }
+    next = NULL;
+    if ((*image)->BandFmt != VIPS_FORMAT_UCHAR && (converts || !is_wide(*image)) &&
+        !advance(image, next, vips_cast(*image, &next, VIPS_FORMAT_UCHAR, NULL)))
+        return false;
+    VipsInterpretation type = (*image)->Bands < 3 ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_RGB16;
+    next = NULL;
+    return !is_wide(*image) || (*image)->Type == type ||
+           advance(image, next, vips_copy(*image, &next, "interpretation", type, NULL));
+}
+
+/* Turning by a quarter, upside down or over the diagonal reads the picture from the bottom or across: it is held in
+ * memory for that, as small as it was decoded. Mirroring left to right goes line by line. */
+static bool turn_upright(VipsImage **image, bool *in_memory)
+{
+    int orientation = vips_image_get_orientation(*image);
+    VipsImage *next = NULL;
+    if (orientation > 2) {
+        next = vips_image_copy_memory(*image);
+        if (!advance(image, next, next == NULL)) return false;
+    }
+    next = NULL;
+    if (!advance(image, next, vips_autorot(*image, &next, NULL))) return false;
+    *in_memory = orientation > 2;
+    return true;
+}
+
+static bool same_options(const PmLoadOptions *a, const PmLoadOptions *b)
+{
+    return a->shrink == b->shrink && a->pages == b->pages && !(a->scale < b->scale) && !(a->scale > b->scale);
+}
+
+PmStatus pm_source_load(const PmSource *source, const PmLoadOptions *options, VipsImage **out, bool *in_memory,
+                        PmError *err)
+{
+    VipsImage *image = NULL;
+    *in_memory = false;
+    if (same_options(options, &source->options)) {
+        image = source->header;
+        g_object_ref(image);
+    } else {
+        image = open_image(source->bytes, source->size, source->format, options);
+        if (image == NULL) return damaged(source, err);
+    }
+    /* Metadata are set and removed on the way, and the header image is shared. */
+    VipsImage *own = NULL;
+    bool good = advance(&image, own, vips_copy(image, &own, NULL)) && plain_colours(&image, source->converts) &&
+                turn_upright(&image, in_memory);
+    if (!good) {
+        g_object_unref(image);
+        return damaged(source, err);
+    }
+    *out = image;
+    return PM_OK;
+}
+
+PmStatus pm_source_probe(const PmSource *source, const PmLoadOptions *options, PmError *err)
+{
+    double average;
+    VipsImage *image = open_image(source->bytes, source->size, source->format, options);
+    if (image == NULL) return damaged(source, err);
+    int result = vips_avg(image, &average, NULL);
+    g_object_unref(image);
+    return result == 0 ? PM_OK : damaged(source, err);
+}
+
+PmShape pm_shape_of(VipsImage *image)
+{
+    PmShape shape = {
+        .width = image->Xsize,
+        .height = vips_image_get_page_height(image),
+        .pages = 1,
+        .bands = image->Bands,
+        .band_format = image->BandFmt,
+        .interpretation = image->Type,
+        .orientation = 1,
+        .has_alpha = vips_image_hasalpha(image),
+        .has_profile = vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0,
+    };
+    shape.pages = image->Ysize / shape.height;
+    shape.source_width = shape.width;
+    shape.source_height = shape.height;
+    return shape;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From bytes to an upright picture in a colour space that plugins know. Hides the loaders and their options, the
+ * checks before decoding, EXIF orientation and CMYK.
+ */
+#ifndef PM_ENGINE_LOAD_H
+#define PM_ENGINE_LOAD_H
+
+#include <vips/vips.h>
+
+#include "engine/sniff.h"
+#include "pipeline/pipeline.h"
+
+/* What the decoder is told. */
+typedef struct PmLoadOptions {
+    double scale;   /* webp, svg, pdf: 0..1 */
+    int32_t shrink; /* jpeg: 1, 2, 4 or 8 */
+    int32_t pages;  /* 1, or -1 for all */
+} PmLoadOptions;
+
+typedef struct PmSource {
+    const void *bytes; /* borrowed */
+    size_t size;
+    PmFormat format;
+    VipsImage *header;     /* opened with the options of a full, one-page decode; no pixel read */
+    PmLoadOptions options; /* those of `header` */
+    PmShape shape;         /* as plugins see it: upright, all pages, colours converted */
+    bool converts;         /* its colours are converted to sRGB */
+} PmSource;
+
+/* Once per process: only the loaders that pixmill names may run, and those that read from a VipsSource, for assets. */
+void pm_load_setup(void);
+
+/* True when this libvips reads the format. */
+bool pm_load_supports(PmFormat format);
+
+/* "jpegload_buffer", or NULL */
+const char *pm_load_name(PmFormat format);
+
+/* Sniffs, checks every limit that the header shows, and fills `source` (zeroed by the caller). PM_BAD_INPUT: no image,
+ * or damaged; PM_LIMIT. Finish in either case. */
+PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const PmLimits *limits, PmError *err);
+void pm_source_finish(PmSource *source);
+
+/* The options that decode the least of which at least width x height (upright, one page) remain. Pure. */
+PmLoadOptions pm_load_choose(PmFormat format, const PmShape *full, int32_t width, int32_t height, int32_t pages);
+
+/* Size of one page after decoding with these options, upright. Pure; what the decoders of libvips do. */
+PmShape pm_load_shape(PmFormat format, const PmShape *full, const PmLoadOptions *options);
+
+/* The picture, upright and in sRGB, grey or RGB with its own profile; lazy, top to bottom, unless *in_memory says
+ * that it had to be held in memory to be turned. New reference. */
+PmStatus pm_source_load(const PmSource *source, const PmLoadOptions *options, VipsImage **out, bool *in_memory,
+                        PmError *err);
+
+/* Decodes and forgets: tells a damaged source from a failing encoder. */
+PmStatus pm_source_probe(const PmSource *source, const PmLoadOptions *options, PmError *err);
+
+/* Width, height, pages, bands .. of an image; source_* equal to its own size, orientation 1. */
+PmShape pm_shape_of(VipsImage *image);
+
+#endif

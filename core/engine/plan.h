@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The route of a job: which steps run on what, how small the source may be decoded, what outputs share. Pure: works
+ * on shapes and asks steps through a callback; touches no pixel and knows no plugin by name.
+ *
+ *   1. Shapes forward on the full-size header, through the trunk and every output.
+ *   2. Demand backward: the smallest picture that serves every output, so the decoder can shrink.
+ *   3. Shapes forward again on what the decoder will give. A step's source_width and source_height are the size its
+ *      input had in the first pass.
+ *   4. Forks: an output whose first step that does anything is PM_RESAMPLE makes a smaller picture of the trunk;
+ *      outputs that need no more start from it instead of the trunk.
+ */
+#ifndef PM_ENGINE_PLAN_H
+#define PM_ENGINE_PLAN_H
+
+#include "base/error.h"
+
+typedef enum PmStepKind { PM_STEP_APPLY, PM_STEP_INSPECT, PM_STEP_ENCODE } PmStepKind;
+
+/* Whether a step or output runs: its `when` may name facts that an inspector has yet to set. */
+typedef enum PmRuns { PM_RUNS_YES = 0, PM_RUNS_NO, PM_RUNS_MAYBE } PmRuns;
+
+typedef struct PmRouteStep {
+    /* in */
+    const void *step; /* the planner's own */
+    PmStepKind kind;
+    PmRuns runs;
+    char why[128]; /* when it does not run */
+    /* out; meaningless when it does not run */
+    PmShape full_in; /* pass one */
+    PmShape in, out; /* last pass */
+    uint32_t flags;
+    int32_t need_width, need_height, need_pages; /* as the step said for full_in; sides 0: whatever follows needs */
+    const char *format, *extension, *mime;       /* encoders */
+} PmRouteStep;
+
+enum { PM_FROM_TRUNK = -1, PM_NO_FORK = -1 };
+
+typedef struct PmRouteOutput {
+    /* in */
+    const char *name;
+    const char *where;
+    PmRuns runs;
+    char why[128];
+    PmRouteStep *steps;
+    size_t count;
+    /* out */
+    int32_t demand_width, demand_height, demand_pages; /* of its start, in full-size pixels; pages 0: all */
+    int from;                                          /* PM_FROM_TRUNK, or the output whose fork it starts from */
+    int fork;                                          /* index of the step that makes its fork, or PM_NO_FORK */
+    int fork_users;                                    /* outputs that start from it, this one not counted */
+} PmRouteOutput;
+
+typedef struct PmRoute {
+    /* in */
+    PmShape source; /* full size, upright */
+    PmRouteStep *trunk;
+    size_t trunk_count;
+    PmRouteOutput *outputs;
+    size_t output_count;
+    /* out */
+    int32_t demand_width, demand_height, demand_pages;
+    PmShape loaded;
+    PmShape trunk_end;    /* what the outputs get, pass two */
+    size_t trunk_users;   /* outputs that start from the trunk */
+    bool share_trunk;     /* held in memory, because more than one output starts from it */
+    int64_t memory_bytes; /* pictures held at once, at most */
+} PmRoute;
+
+typedef struct PmPlanner {
+    void *data;
+    /* The plan of a step for `in`. `plan` is preset. */
+    PmStatus (*ask)(void *data, const PmRouteStep *step, const PmShape *in, PmPlan *plan, PmError *err);
+    /* What the decoder gives when at least width x height (upright, 0: all) and pages (1, or 0: all) are needed. */
+    PmShape (*load)(void *data, int32_t width, int32_t height, int32_t pages);
+} PmPlanner;
+
+/* Fills in the `out` members. `ask`'s errors are passed on. */
+PmStatus pm_route_plan(PmRoute *route, const PmPlanner *planner, PmError *err);
+
+/* Presets a plan as the ABI says: out is the input, need_* the full input. */
+PmPlan pm_plan_preset(const PmShape *in);
+
+/* Bytes of a picture in memory. */
+int64_t pm_shape_bytes(const PmShape *shape);
+
+/* True for a step that runs and changes or reads the picture. */
+bool pm_route_step_acts(const PmRouteStep *step);
+
+#endif

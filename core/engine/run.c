@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One job: source, plan, trunk, outputs.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "engine/internal.h"
+#include "engine/limits.h"
+#include "engine/vipserr.h"
+
+/* ------------------------------------------------------------------ a run's own things */
+
+bool pm_run_init(PmRun *run, PmEngine *engine, const PmJobInput *input, const PmSink *sink, PmReport *report)
+{
+    *run = (PmRun){.engine = engine, .input = input, .sink = sink, .report = report};
+    run->facts = pm_facts_copy(input->facts);
+    run->job = (PmJob){
+        .pipeline = engine->pipeline,
+        .assets = engine->assets,
+        .arena = pm_arena_new(),
+        .facts = run->facts,
+        .sink = sink,
+        .progress = engine->progress,
+        .deadline_ms = input->deadline_ms,
+    };
+    run->outputs = pm_arena_alloc(run->job.arena, (engine->pipeline->output_count + 1) * sizeof *run->outputs);
+    vips_error_clear();
+    return run->facts != NULL;
+}
+
+void pm_run_finish(PmRun *run)
+{
+    for (size_t i = 0; i < run->engine->pipeline->output_count; i++) {
+        pm_facts_free(run->outputs[i].facts);
+        pm_picture_finish(&run->outputs[i].fork);
+    }
+    pm_picture_finish(&run->trunk);
+    pm_source_finish(&run->source);
+    pm_facts_free(run->facts);
+    pm_arena_free(run->job.arena);
+    vips_error_clear();
+}
+
+PmStatus pm_run_open(PmRun *run, PmError *err)
+{
+    pm_job_at(&run->job, NULL, "load", 0);
+    PmStatus status =
+        pm_source_open(&run->source, run->input->bytes, run->input->size, &run->engine->pipeline->limits, err);
+    pm_job_at(&run->job, NULL, NULL, 0);
+    run->has_source = status == PM_OK;
+    run->format = run->source.format;
+    run->route.source = run->source.shape;
+    return status;
+}
+
+/* ------------------------------------------------------------------ trunk */
+
+static PmStatus load_source(PmRun *run, PmError *err)
+{
+    VipsImage *image = NULL;
+    bool in_memory;
+    pm_job_at(&run->job, NULL, "load", 0);
+    PmStatus status = pm_source_load(&run->source, &run->load, &image, &in_memory, err);
+    pm_job_at(&run->job, NULL, NULL, 0);
+    if (status != PM_OK) return status;
+    run->trunk = pm_picture_new(image, in_memory);
+    /* A format that only shows its first page here, and an animation of which no more is needed. */
+    run->trunk.changed = run->trunk.shape.pages < run->source.shape.pages;
+    if (run->trunk.shape.pages <= 1) pm_picture_set_pages(image, run->trunk.shape.height, 1);
+    return PM_OK;
+}
+
+static PmStatus run_trunk(PmRun *run, PmError *err)
+{
+    PmStatus status = load_source(run, err);
+    if (status == PM_OK)
+        status = pm_run_steps(run, &run->engine->trunk, run->route.trunk, 0, run->route.trunk_count, &run->trunk, err);
+    run->trunk_users_left = run->route.trunk_users;
+    /* One decode for all: each output would start its own otherwise, and a stream cannot be read twice. */
+    if (status == PM_OK && run->route.share_trunk) status = pm_run_hold(run, &run->trunk, err);
+    return status;
+}
+
+/* ------------------------------------------------------------------ outputs */
+
+static PmStatus begin_output(PmRun *run, size_t index, PmError *err)
+{
+    PmRunOutput *output = &run->outputs[index];
+    if (output->facts != NULL) return PM_OK;
+    output->facts = pm_facts_copy(run->facts);
+    if (output->facts == NULL || !pm_facts_set(output->facts, "output", run->route.outputs[index].name))
+        return pm_error_set(err, PM_TRANSIENT, "no memory for the facts of the job");
+    return PM_OK;
+}
+
+static PmStatus take_fork(PmRun *run, size_t index, PmPicture *out, PmError *err);
+
+/* Where the output starts: a reference to the trunk, or to another output's fork. What has had its last user is let
+ * go. */
+static PmStatus take_start(PmRun *run, size_t index, PmPicture *out, PmError *err)
+{
+    const PmRouteOutput *route = &run->route.outputs[index];
+    PmStatus status = PM_OK;
+    if (route->from != PM_FROM_TRUNK) {
+        status = take_fork(run, (size_t)route->from, out, err);
+    } else {
+        *out = pm_picture_ref(&run->trunk);
+        if (--run->trunk_users_left == 0) pm_picture_finish(&run->trunk);
+    }
+    if (status == PM_OK && route->demand_pages == 1 && out->shape.pages > 1 && !pm_picture_cut(out))
+        return pm_run_pixels_failed(run, err);
+    return status;
+}
+
+/* The picture after the output's first resampling step, held in memory, made when it is first asked for. */
+static PmStatus take_fork(PmRun *run, size_t index, PmPicture *out, PmError *err)
+{
+    const PmRouteOutput *route = &run->route.outputs[index];
+    PmRunOutput *output = &run->outputs[index];
+    if (!output->has_fork) {
+        PmPicture picture = {0};
+        PmFacts *before = run->job.facts;
+        PmStatus status = begin_output(run, index, err);
+        if (status == PM_OK) status = take_start(run, index, &picture, err);
+        run->job.facts = output->facts;
+        if (status == PM_OK)
+            status = pm_run_steps(run, &run->engine->outputs[index], route->steps, 0, (size_t)route->fork + 1, &picture,
+                                  err);
+        if (status == PM_OK) status = pm_run_hold(run, &picture, err);
+        run->job.facts = before;
+        if (status != PM_OK) {
+            pm_picture_finish(&picture);
+            return status;
+        }
+        output->fork = picture;
+        output->has_fork = true;
+        output->fork_users_left = route->fork_users + 1;
+    }
+    *out = pm_picture_ref(&output->fork);
+    if (--output->fork_users_left == 0) pm_picture_finish(&output->fork);
+    return PM_OK;
+}
+
+static void let_go(PmRun *run, size_t index)
+{
+    const PmRouteOutput *route = &run->route.outputs[index];
+    PmRunOutput *output = &run->outputs[index];
+    if (output->has_fork) {
+        if (--output->fork_users_left == 0) pm_picture_finish(&output->fork);
+    } else if (route->fork_users == 0 && route->from == PM_FROM_TRUNK && --run->trunk_users_left == 0) {
+        pm_picture_finish(&run->trunk);
+    }
+}
+
+static PmStatus run_output(PmRun *run, size_t index, PmError *err)
+{
+    PmRouteOutput *route = &run->route.outputs[index];
+    const PmInstances *instances = &run->engine->outputs[index];
+    char why[128] = "";
+    bool runs = route->runs != PM_RUNS_NO;
+    pm_text_copy(why, sizeof why, route->why);
+    if (route->runs == PM_RUNS_MAYBE) {
+        runs = pm_when_matches(run->engine->pipeline->outputs[index].when, run->facts, why, sizeof why);
+        if (!runs) let_go(run, index);
+    }
+    if (!runs) return run->sink->skipped(run->sink->data, route->name, why, err);
+
+    PmPicture picture = {0};
+    size_t from = 0;
+    PmStatus status = begin_output(run, index, err);
+    if (status == PM_OK && route->fork_users > 0) {
+        status = take_fork(run, index, &picture, err);
+        from = (size_t)route->fork + 1;
+    } else if (status == PM_OK) {
+        status = take_start(run, index, &picture, err);
+    }
+    run->job.facts = run->outputs[index].facts;
+    if (status == PM_OK) status = pm_run_steps(run, instances, route->steps, from, instances->count - 1, &picture, err);
+    if (status == PM_OK) status = pm_run_encode(run, index, &picture, err);
+    run->job.facts = run->facts;
+    pm_picture_finish(&picture);
+    return status;
+}
+
+/* ------------------------------------------------------------------ report */
+
+/* All facts at the end: the job's, and what steps of outputs set. */
+static json_t *all_facts(const PmRun *run)
+{
+    json_t *facts = pm_facts_to_json(run->facts);
+    for (size_t i = 0; i < run->engine->pipeline->output_count; i++) {
+        if (run->outputs[i].facts == NULL) continue;
+        json_t *own = pm_facts_to_json(run->outputs[i].facts);
+        json_t *value;
+        const char *name;
+        json_object_foreach(own, name, value) if (strchr(name, '.') != NULL) json_object_set(facts, name, value);
+        json_decref(own);
+    }
+    return facts;
+}
+
+void pm_report_finish(PmReport *report)
+{
+    if (report == NULL) return;
+    json_decref(report->facts);
+    json_decref(report->verdicts);
+    json_decref(report->warnings);
+    json_decref(report->timings);
+    *report = (PmReport){0};
+}
+
+PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *sink, PmReport *report, PmError *err)
+{
+    PmRun run;
+    PmError own = {0};
+    if (err == NULL) err = &own; /* the first error must be kept somewhere */
+    *report = (PmReport){.verdicts = json_array(), .warnings = json_array()};
+    int64_t began = pm_clock_mono_ms(), planned = began, decoded = began;
+    PmStatus status = pm_run_init(&run, engine, input, sink, report)
+                          ? PM_OK
+                          : pm_error_set(err, PM_TRANSIENT, "no memory for the facts of the job");
+    if (status == PM_OK) status = pm_run_open(&run, err);
+    if (status == PM_OK) status = pm_run_plan(&run, err);
+    if (status == PM_OK) status = pm_limits_check_memory(&engine->pipeline->limits, run.route.memory_bytes, err);
+    planned = decoded = pm_clock_mono_ms();
+    if (status == PM_OK && run.route.trunk_users > 0) status = run_trunk(&run, err);
+    if (status == PM_OK) decoded = pm_clock_mono_ms();
+    for (size_t i = 0; i < engine->pipeline->output_count && status == PM_OK; i++) status = run_output(&run, i, err);
+    report->facts = all_facts(&run);
+    report->timings = json_pack("{sI sI sI}", "plan_ms", (json_int_t)(planned - began), "decode_ms",
+                                (json_int_t)(decoded - planned), "run_ms", (json_int_t)(pm_clock_mono_ms() - began));
+    pm_run_finish(&run);
+    return status;
+}

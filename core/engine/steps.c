@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/steps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "engine/host.h"
+
+/* ------------------------------------------------------------------ assets */
+
+const PmAsset *pm_assets_find(const PmAsset *assets, const char *name)
+{
+    for (; assets != NULL; assets = assets->next)
+        if (strcmp(assets->name, name) == 0) return assets;
+    return NULL;
+}
+
+void pm_assets_free(PmAsset *assets)
+{
+    while (assets != NULL) {
+        PmAsset *next = assets->next;
+        free(assets->bytes);
+        free(assets);
+        assets = next;
+    }
+}
+
+/* Reads a regular file of at most `max` bytes. False with the reason in `why`. */
+static bool read_file(const char *path, int64_t max, void **bytes, size_t *size, char *why, size_t why_size)
+{
+    bool good = false;
+    char *data = NULL;
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        snprintf(why, why_size, "%s", strerror(errno));
+        goto out;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        snprintf(why, why_size, "it is not a regular file");
+        goto out;
+    }
+    if (max > 0 && info.st_size > max) {
+        char found[32], allowed[32];
+        pm_text_bytes(found, sizeof found, info.st_size);
+        pm_text_bytes(allowed, sizeof allowed, max);
+        snprintf(why, why_size, "it has %s, more than the %s of limits.file_size", found, allowed);
+        goto out;
+    }
+    data = malloc((size_t)info.st_size + 1);
+    size_t have = 0;
+    while (data != NULL && have < (size_t)info.st_size) {
+        ssize_t n = read(fd, data + have, (size_t)info.st_size - have);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) snprintf(why, why_size, "%s", strerror(errno));
+        if (n < 0) goto out;
+        if (n == 0) break;
+        have += (size_t)n;
+    }
+    if (data == NULL || have == 0) {
+        snprintf(why, why_size, "%s", data == NULL ? "no memory" : "it is empty");
+        goto out;
+    }
+    *bytes = data;
+    *size = have;
+    data = NULL;
+    good = true;
+out:
+    free(data);
+    if (fd >= 0) close(fd);
+    return good;
+}
+
+/* The node of a parameter's value, or of the step when it was not written (a default). */
+static PmError *param_error(PmStepMaker *maker, const PmStep *step, const char *param, const char *message)
+{
+    const PmNode *node = step->params != NULL ? pm_node_get(step->params, param) : NULL;
+    return pm_error_list_addf(maker->errors, PM_BAD_CONFIG, maker->pipeline->file,
+                              node != NULL ? node->line : step->line, node != NULL ? node->column : step->column,
+                              step->where, "%s: %s", param, message);
+}
+
+static void read_asset(PmStepMaker *maker, const PmStep *step, const char *param, const char *name)
+{
+    if (pm_assets_find(maker->assets, name) != NULL) return;
+    char why[256] = "no memory", message[768];
+    char *path = pm_pipeline_path(maker->pipeline, name);
+    PmAsset *asset = calloc(1, sizeof *asset);
+    if (path != NULL && asset != NULL &&
+        read_file(path, maker->pipeline->limits.file_size, &asset->bytes, &asset->size, why, sizeof why)) {
+        asset->name = pm_arena_strdup(maker->arena, name);
+        asset->next = maker->assets;
+        maker->assets = asset;
+        asset = NULL;
+    } else {
+        snprintf(message, sizeof message, "cannot read \"%s\": %s", name, why);
+        PmError *error = param_error(maker, step, param, message);
+        if (error != NULL && path != NULL && strcmp(path, name) != 0) pm_error_hint(error, "looked for %s", path);
+    }
+    free(asset);
+    free(path);
+}
+
+/* ------------------------------------------------------------------ values that the table cannot check */
+
+static void check_endpoint(PmStepMaker *maker, const PmStep *step, const char *param, const char *url)
+{
+    bool http = strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0;
+    const char *host = http ? strstr(url, "://") + 3 : "";
+    if (*host != '\0' && *host != '/' && strpbrk(url, " \t\r\n") == NULL) return;
+    param_error(maker, step, param, "an https:// or http:// address expected");
+}
+
+static bool is_plugin_fact(const json_t *facts, const char *name)
+{
+    size_t i;
+    json_t *fact;
+    json_array_foreach(facts, i, fact) if (strcmp(json_string_value(fact), name) == 0) return true;
+    return false;
+}
+
+/* The nearest of the facts that a template may name here, or NULL. */
+static const char *nearest_fact(const json_t *facts, const char *name)
+{
+    enum { NAMES_MAX = 256 };
+    const char *names[NAMES_MAX + 1];
+    size_t count = 0, i;
+    for (const PmFactInfo *info = pm_fact_table; info->name != NULL && count < NAMES_MAX; info++)
+        if (info->flags & PM_FACT_PLUGIN) names[count++] = info->name;
+    json_t *fact;
+    json_array_foreach(facts, i, fact) if (count < NAMES_MAX) names[count++] = json_string_value(fact);
+    names[count] = NULL;
+    return pm_text_nearest(name, names);
+}
+
+static void check_template(PmStepMaker *maker, const PmStep *step, const char *param, const char *text)
+{
+    PmError err = {0};
+    PmTemplate *tmpl = pm_template_new(PM_TEMPLATE_TEXT, text, NULL, &err);
+    if (tmpl == NULL) param_error(maker, step, param, err.message);
+    const char *name = NULL;
+    for (size_t i = 0; tmpl != NULL && (name = pm_template_fact(tmpl, i)) != NULL; i++) {
+        const PmFactInfo *info = pm_fact_info(name);
+        if ((info != NULL && (info->flags & PM_FACT_PLUGIN)) || is_plugin_fact(maker->facts, name)) continue;
+        char message[256];
+        snprintf(message, sizeof message, info != NULL ? "{%s} is not known yet when this step runs" : "no fact {%s}",
+                 name);
+        PmError *error = param_error(maker, step, param, message);
+        const char *near = info == NULL ? nearest_fact(maker->facts, name) : NULL;
+        if (error != NULL && near != NULL) pm_error_hint(error, "did you mean {%s}?", near);
+    }
+    pm_template_free(tmpl);
+}
+
+static void check_values(PmStepMaker *maker, const PmInstance *instance)
+{
+    const PmTransform *transform = &instance->plugin->transform;
+    for (size_t i = 0; i < transform->param_count; i++) {
+        const PmParam *param = &transform->params[i];
+        bool text = param->type == PM_STRING || param->type == PM_ASSET || param->type == PM_ENDPOINT;
+        const char *value =
+            text ? *(const char *const *)(const void *)((const char *)instance->config + param->offset) : NULL;
+        if (value == NULL) continue;
+        if (param->type == PM_ASSET) read_asset(maker, instance->step, param->name, value);
+        if (param->type == PM_ENDPOINT) check_endpoint(maker, instance->step, param->name, value);
+        if (param->flags & PM_TEMPLATE) check_template(maker, instance->step, param->name, value);
+    }
+}
+
+/* ------------------------------------------------------------------ steps */
+
+static void add_fact(json_t *facts, const char *step, const char *fact)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s.%s", step, fact);
+    if (!is_plugin_fact(facts, name)) json_array_append_new(facts, json_string(name));
+}
+
+static void add_facts(json_t *facts, const PmInstance *instance)
+{
+    const char *const *own = instance->plugin->transform.facts;
+    for (; own != NULL && *own != NULL; own++) add_fact(facts, instance->step->name, *own);
+    if (instance->kind != PM_STEP_INSPECT) return;
+    static const char *const verdict[] = {"decision", "score", "label"};
+    for (size_t i = 0; i < sizeof verdict / sizeof verdict[0]; i++) add_fact(facts, instance->step->name, verdict[i]);
+}
+
+static PmStepKind kind_of(const PmLoaded *plugin)
+{
+    return plugin->transform.encode != NULL    ? PM_STEP_ENCODE
+           : plugin->transform.inspect != NULL ? PM_STEP_INSPECT
+                                               : PM_STEP_APPLY;
+}
+
+static bool check_kind(PmStepMaker *maker, const PmOutput *output, const PmInstance *instance, bool last)
+{
+    const PmStep *step = instance->step;
+    const char *file = maker->pipeline->file;
+    PmError *error = NULL;
+    bool good = true;
+    if (instance->kind == PM_STEP_ENCODE && (output == NULL || !last)) {
+        error = pm_error_list_addf(maker->errors, PM_BAD_CONFIG, file, step->line, step->column, step->where,
+                                   output == NULL ? "%s writes a file, which steps shared by all outputs cannot"
+                                                  : "%s writes the file, so no step can follow it",
+                                   step->plugin);
+        if (error != NULL)
+            pm_error_hint(error, output == NULL ? "make it the last step of each output"
+                                                : "make it the last step of the output");
+        good = false;
+    }
+    if (instance->kind == PM_STEP_ENCODE && step->when != NULL) {
+        error = pm_error_list_addf(maker->errors, PM_BAD_CONFIG, file, step->line, step->column, step->where,
+                                   "the step that writes the file cannot depend on `when`");
+        if (error != NULL) pm_error_hint(error, "put `when` on the output");
+        good = false;
+    }
+    if (step->has_on_reject && instance->kind != PM_STEP_INSPECT) {
+        error = pm_error_list_addf(maker->errors, PM_BAD_CONFIG, file, step->line, step->column, step->where,
+                                   "`on_reject` is for steps that inspect, and %s does not", step->plugin);
+        good = false;
+    }
+    return good;
+}
+
+/* Binds and creates. False when the step cannot run. */
+static bool make_step(PmStepMaker *maker, const PmOutput *output, const PmStep *step, bool last, PmInstance *instance)
+{
+    const PmPipeline *pipeline = maker->pipeline;
+    PmError err = {0};
+    const PmLoaded *plugin = pm_registry_load(maker->registry, step->plugin, &err);
+    if (plugin == NULL) {
+        pm_text_copy(err.where, sizeof err.where, step->where);
+        pm_text_copy(err.step, sizeof err.step, step->path);
+        pm_error_place(&err, pipeline->file, step->line, step->column);
+        pm_error_list_add(maker->errors, &err);
+        return false;
+    }
+    *instance = (PmInstance){.step = step, .plugin = plugin, .kind = kind_of(plugin)};
+    bool good = check_kind(maker, output, instance, last);
+
+    size_t before = maker->errors->count + maker->errors->dropped;
+    void *config = pm_arena_alloc(maker->arena, plugin->transform.config_size + 1);
+    PmBindContext context = {.file = pipeline->file, .where = step->where, .errors = maker->errors};
+    good = pm_bind(&context, step->params, plugin->transform.params, plugin->transform.param_count, config,
+                   maker->arena) &&
+           good;
+    instance->config = config;
+    if (good) check_values(maker, instance);
+    good = good && maker->errors->count + maker->errors->dropped == before;
+
+    /* A fact is there for the steps after the one that sets it, whether or not this one could be made. */
+    add_facts(maker->facts, instance);
+    PmJob job = {.pipeline = pipeline, .assets = maker->assets, .arena = maker->arena};
+    return good && pm_call_create(&job, instance, maker->errors) == PM_OK;
+}
+
+/* `convert: {}`, for an output that does not say how it is written. */
+static const PmStep *implicit_convert(PmStepMaker *maker, const PmOutput *output)
+{
+    PmStep *step = pm_arena_alloc(maker->arena, sizeof *step);
+    char text[256];
+    step->plugin = "convert";
+    step->name = "convert";
+    snprintf(text, sizeof text, "outputs.%s.steps[%zu]", output->name, output->step_count);
+    step->path = pm_arena_strdup(maker->arena, text);
+    snprintf(text, sizeof text, "%s: convert", output->where);
+    step->where = pm_arena_strdup(maker->arena, text);
+    step->line = output->line;
+    step->column = output->column;
+    return step;
+}
+
+void pm_steps_make(PmStepMaker *maker, const PmOutput *output, PmInstances *out)
+{
+    const PmStep *steps = output != NULL ? output->steps : maker->pipeline->steps;
+    size_t count = output != NULL ? output->step_count : maker->pipeline->step_count;
+    out->items = pm_arena_alloc(maker->arena, (count + 1) * sizeof *out->items);
+    bool encodes = false, complete = true;
+    for (size_t i = 0; i < count; i++) {
+        PmInstance *instance = &out->items[out->count];
+        if (make_step(maker, output, &steps[i], i + 1 == count, instance))
+            out->count++;
+        else
+            complete = false;
+        encodes = instance->plugin != NULL && instance->kind == PM_STEP_ENCODE;
+        if (!complete && !instance->created) *instance = (PmInstance){0};
+    }
+    if (output == NULL || encodes) return;
+    /* Steps that could not be made may hide the encoder, so nothing is added then. */
+    if (complete && make_step(maker, output, implicit_convert(maker, output), true, &out->items[out->count]))
+        out->count++;
+}
+
+void pm_steps_finish(PmInstances *instances)
+{
+    for (size_t i = 0; i < instances->count; i++) {
+        PmInstance *instance = &instances->items[i];
+        if (instance->created && instance->plugin->transform.destroy != NULL)
+            instance->plugin->transform.destroy(instance->self);
+        instance->created = false;
+    }
+    instances->count = 0;
+}
