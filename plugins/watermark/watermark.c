@@ -59,7 +59,7 @@ static const PmParam params[] = {
     PM_PARAM_COLOR(Config, stroke_color, "stroke_color", .def = "black", .doc = "Colour of that line."),
     PM_PARAM_LENGTH(Config, shadow, "shadow", .def = "0", .max = 1000,
                     .doc = "How far a soft shadow of the text falls to the lower right; 0: none. Percent of `size`."),
-    PM_PARAM_COLOR(Config, shadow_color, "shadow_color", .def = "\"#000000a0\"", .doc = "Colour of the shadow."),
+    PM_PARAM_COLOR(Config, shadow_color, "shadow_color", .def = "#000000a0", .doc = "Colour of the shadow."),
     PM_PARAM_STRING(Config, gravity, "gravity", .def = "south-east",
                     .doc = "Where it goes: north-west, north, north-east, west, center, east, south-west, south, "
                            "south-east, or a point such as \"0.3,0.7\" (from the left, from the top, 0 to 1) that its "
