@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/print.h"
+#include "cli/start.h"
+
+static const PmCommandOption options[] = {
+    {"out", "DIR", "Where the renditions go: below it, each output's own path. Made when needed.", 'o'},
+    {"output", "NAME", "Only this output; may be given several times.", 0},
+    {"workers", "N", "How many images at the same time; one per core by default.", 'w'},
+    {"json", NULL, "One JSON object for everything, on standard output.", 0},
+    {NULL, NULL, NULL, 0},
+};
+
+typedef struct Apply {
+    bool json, quiet;
+    size_t files, done;
+    json_t *results;
+} Apply;
+
+static void on_listed(void *data, size_t files)
+{
+    Apply *apply = data;
+    apply->files = files;
+}
+
+static void on_result(void *data, const PmJobResult *result)
+{
+    Apply *apply = data;
+    if (result->fate != PM_FATE_RETRY) apply->done++;
+    if (apply->json) {
+        if (result->fate != PM_FATE_RETRY) json_array_append_new(apply->results, pm_result_to_json(result));
+    } else {
+        PmBuffer line;
+        pm_buffer_init(&line, 64 * 1024);
+        pm_result_to_text(result, &line);
+        pm_print_progress_end();
+        if (!line.failed) puts(line.data);
+        fflush(stdout);
+        pm_buffer_finish(&line);
+    }
+    char label[1200];
+    pm_object_label(result->object, label, sizeof label);
+    if (apply->files > 1) pm_print_progress(apply->done, apply->files, label);
+}
+
+static char *make_out(const char *path)
+{
+    char partial[4096];
+    if (!pm_text_copy(partial, sizeof partial, path)) {
+        errno = ENAMETOOLONG;
+        return NULL;
+    }
+    for (char *slash = strchr(partial + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash != NULL) *slash = '\0';
+        if (mkdir(partial, 0777) != 0 && errno != EEXIST) return NULL;
+        if (slash == NULL) break;
+        *slash = '/';
+    }
+    char *real = realpath(path, NULL);
+    struct stat st;
+    if (real != NULL && (stat(real, &st) != 0 || !S_ISDIR(st.st_mode))) {
+        free(real);
+        errno = ENOTDIR;
+        return NULL;
+    }
+    return real;
+}
+
+static void print_summary(const Apply *apply, const PmRunSummary *summary, const char *out)
+{
+    pm_print_progress_end();
+    if (!apply->json) {
+        printf("%zu of %zu %s done, %zu failed, %zu rejected; %zu %s in %s (%.1f s)\n", summary->done, apply->files,
+               pm_plural(apply->files, "image", "images"), summary->failed, summary->rejected, summary->outputs,
+               pm_plural(summary->outputs, "rendition", "renditions"), out, (double)summary->ms / 1000);
+        return;
+    }
+    json_t *root =
+        json_pack("{sO s{sI sI sI sI sI sI}}", "results", apply->results, "summary", "done", (json_int_t)summary->done,
+                  "failed", (json_int_t)summary->failed, "rejected", (json_int_t)summary->rejected, "skipped",
+                  (json_int_t)summary->skipped, "outputs", (json_int_t)summary->outputs, "ms", (json_int_t)summary->ms);
+    char *text = json_dumps(root, JSON_INDENT(2));
+    if (text != NULL) puts(text);
+    free(text);
+    json_decref(root);
+}
+
+static int run(const PmArguments *arguments)
+{
+    PmStart start;
+    const char *out = pm_arguments_get(arguments, "out");
+    if (out == NULL) return pm_cli_usage("say where the renditions go: --out DIR", "--out is missing");
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) return PM_EXIT_USAGE;
+    char *folder = make_out(out);
+    if (folder == NULL) {
+        pm_start_finish(&start);
+        return pm_cli_usage(NULL, "cannot make the folder %s: %s", out, strerror(errno));
+    }
+    const char *names[PM_CLI_VALUES_MAX + 1];
+    size_t n = 0;
+    for (const char *name; n < PM_CLI_VALUES_MAX && (name = pm_arguments_at(arguments, "output", n)) != NULL; n++)
+        names[n] = name;
+    names[n] = NULL;
+    Apply apply = {.json = pm_arguments_get(arguments, "json") != NULL, .results = json_array()};
+    PmRunOptions request = {.pool = arguments->pool,
+                            .once = true,
+                            .files = arguments->values + 1,
+                            .file_count = arguments->count - 1,
+                            .out_dir = folder,
+                            .outputs = n > 0 ? names : NULL,
+                            .data = &apply,
+                            .listed = on_listed,
+                            .result = on_result};
+    PmRunSummary summary;
+    int code = pm_start_run(&start, &request, &summary);
+    if (code != PM_EXIT_USAGE) print_summary(&apply, &summary, out);
+    json_decref(apply.results);
+    free(folder);
+    pm_start_finish(&start);
+    return code;
+}
+
+const PmCommand pm_command_apply = {
+    .name = "apply",
+    .usage = "PIPELINE FILE... --out DIR [--output NAME] [--json]",
+    .summary = "Run a pipeline over files, into a folder.",
+    .text = "Takes any pipeline: trigger and source are left out, every `to` becomes a path below DIR. The files stay\n"
+            "where they are; a folder stands for all files in it.\n"
+            "\n"
+            "Examples:\n"
+            "  pixmill apply photos.yaml cat.jpg --out renditions\n"
+            "  pixmill apply photos.yaml holiday/ --out renditions --output thumb\n"
+            "  pixmill apply photos.yaml cat.jpg --out /tmp/x --json | jq '.results[].outputs'",
+    .options = options,
+    .least = 2,
+    .run = run,
+};

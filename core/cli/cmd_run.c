@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/print.h"
+#include "cli/start.h"
+
+static const PmCommandOption options[] = {
+    {"once", NULL, "End when everything that is there is done.", 0},
+    {"workers", "N", "How many images at the same time; one per core by default.", 'w'},
+    {"grace", "TIME", "How long to finish what is under way after SIGTERM; 20s by default.", 0},
+    {"json", NULL, "One JSON object per image on standard output.", 0},
+    {NULL, NULL, NULL, 0},
+};
+
+static void on_started(void *data, const json_t *info, size_t workers)
+{
+    const PmPipeline *pipeline = data;
+    char count[24];
+    snprintf(count, sizeof count, "%zu", workers);
+    const json_t *sandbox = json_object_get(info, "sandbox");
+    pm_log(PM_LOG_INFO, "run.started", "pipeline", pipeline->name, "workers", count, "sandbox",
+           json_string_value(json_object_get(sandbox, "tier")), "vips",
+           json_string_value(json_object_get(info, "vips")), NULL);
+    for (size_t i = 0; i < json_array_size(json_object_get(info, "warnings")); i++) {
+        PmError warning;
+        char text[2000];
+        pm_error_from_json(json_array_get(json_object_get(info, "warnings"), i), &warning);
+        pm_error_format(&warning, text, sizeof text);
+        pm_log(PM_LOG_WARN, "pipeline.warning", "msg", text, NULL);
+    }
+}
+
+static void print_text(void *data, const PmJobResult *result)
+{
+    (void)data;
+    PmBuffer line;
+    pm_buffer_init(&line, 64 * 1024);
+    pm_result_to_text(result, &line);
+    if (!line.failed) puts(line.data);
+    fflush(stdout);
+    pm_buffer_finish(&line);
+}
+
+static void print_json(void *data, const PmJobResult *result)
+{
+    (void)data;
+    json_t *object = pm_result_to_json(result);
+    char *text = json_dumps(object, JSON_COMPACT);
+    if (text != NULL) puts(text);
+    fflush(stdout);
+    free(text);
+    json_decref(object);
+}
+
+static int run(const PmArguments *arguments)
+{
+    PmStart start;
+    int64_t grace = 0;
+    char why[120];
+    const char *grace_text = pm_arguments_get(arguments, "grace");
+    if (grace_text != NULL && (!pm_parse_duration(grace_text, &grace, why, sizeof why) || grace < 1))
+        return pm_cli_usage(NULL, "--grace must be %s, not \"%s\"",
+                            grace == 0 && why[0] != '\0' ? why : "a duration such as 20s", grace_text);
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) return PM_EXIT_USAGE;
+    bool json = pm_arguments_get(arguments, "json") != NULL;
+    PmRunOptions request = {.pool = arguments->pool,
+                            .once = pm_arguments_get(arguments, "once") != NULL,
+                            .grace_ms = grace,
+                            .data = start.pipeline,
+                            .started = on_started,
+                            .result = json ? print_json : print_text};
+    PmRunSummary summary;
+    int code = pm_start_run(&start, &request, &summary);
+    if (code != PM_EXIT_USAGE) {
+        char in[32], out[32], text[300];
+        pm_text_bytes(in, sizeof in, summary.bytes_in);
+        pm_text_bytes(out, sizeof out, summary.bytes_out);
+        snprintf(text, sizeof text, "%zu done, %zu failed, %zu rejected, %zu skipped; %zu %s; %s in, %s out; %.1f s%s",
+                 summary.done, summary.failed, summary.rejected, summary.skipped, summary.outputs,
+                 pm_plural(summary.outputs, "rendition", "renditions"), in, out, (double)summary.ms / 1000,
+                 summary.interrupted ? "; stopped by a signal" : "");
+        if (json)
+            pm_log(PM_LOG_INFO, "run.ended", "msg", text, NULL);
+        else
+            puts(text);
+    }
+    pm_start_finish(&start);
+    return code;
+}
+
+const PmCommand pm_command_run = {
+    .name = "run",
+    .usage = "PIPELINE [--once] [--workers N]",
+    .summary = "Run a pipeline: take images as its trigger delivers them.",
+    .text = "A folder is watched with inotify; a finished file moves to done/, a hopeless one to failed/ with a\n"
+            ".reason.json beside it. SIGTERM and Ctrl-C finish what is under way; a second one ends at once.\n"
+            "\n"
+            "Examples:\n"
+            "  pixmill run photos.yaml\n"
+            "  pixmill run photos.yaml --once --workers 4\n"
+            "  pixmill run photos.yaml --once --json | jq .outputs",
+    .options = options,
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading a pipeline and running it, with every error printed: what `run` and `apply` share.
+ */
+#ifndef PM_CLI_START_H
+#define PM_CLI_START_H
+
+#include "cli/command.h"
+
+typedef struct PmStart {
+    PmPipeline *pipeline;
+    char *text;
+    size_t size;
+} PmStart;
+
+/* Prints all errors, the plugins' too, and returns other than PM_OK when there are any. */
+PmStatus pm_start_read(const char *file, const PmPoolOptions *pool, PmStart *start);
+/* Runs; prints what went wrong as a whole. The exit code. */
+int pm_start_run(const PmStart *start, const PmRunOptions *options, PmRunSummary *summary);
+void pm_start_finish(PmStart *start);
+
+#endif
