@@ -5,11 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
-#include "base/buffer.h"
-#include "base/text.h"
-#include "pipeline/bind.h"
+#include "pipeline/tree_internal.h"
 
 enum { ANCHORS_MAX = 256 };
 
@@ -19,12 +16,6 @@ typedef struct Anchor {
     size_t nodes; /* how many it stands for */
     bool open;    /* still being read: an alias to it would be a cycle */
 } Anchor;
-
-struct PmTree {
-    char *file;
-    PmArena *arena;
-    PmNode *root;
-};
 
 typedef struct Reader {
     PmTree *tree;
@@ -61,51 +52,11 @@ static void give_up(Reader *reader, yaml_mark_t at, const char *fmt, ...)
     reader->failed = true;
 }
 
-/* libyaml speaks of its grammar; these are the words of who wrote the file. */
-static const char *readable(const char *problem, const char **hint)
-{
-    static const struct {
-        const char *part, *text, *hint;
-    } table[] = {
-        {"found character that cannot start any token", "this character cannot stand here",
-         "indent with spaces, not tabs, and put text with special characters in quotes"},
-        {"mapping values are not allowed in this context", "a \":\" cannot stand here",
-         "put text that contains \": \" in quotes, or check the indentation"},
-        {"did not find expected key", "expected a key here", "check the indentation against the lines above"},
-        {"could not find expected ':'", "expected a \":\" after this key", NULL},
-        {"did not find expected '-' indicator", "expected a list item \"- ...\" here", "check the indentation"},
-        {"did not find expected ',' or ']'", "expected \",\" or \"]\" here",
-         "the list that began with \"[\" is not closed"},
-        {"did not find expected ',' or '}'", "expected \",\" or \"}\" here",
-         "the mapping that began with \"{\" is not closed"},
-        {"found unexpected end of stream", "the text ends inside a quoted value", "the closing quote is missing"},
-        {"found undefined tag handle", "unknown tag", NULL},
-        {"did not find expected <document start>", "expected the end of the document", NULL},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        if (strstr(problem, table[i].part) != NULL) {
-            *hint = table[i].hint;
-            return table[i].text;
-        }
-    return problem;
-}
-
 static bool next_event(Reader *reader, yaml_event_t *event)
 {
     if (reader->failed) return false;
     if (yaml_parser_parse(&reader->parser, event)) return true;
-    const yaml_parser_t *p = &reader->parser;
-    const char *hint = NULL;
-    const char *problem = p->problem != NULL ? readable(p->problem, &hint) : "the file cannot be read";
-    if (p->error == YAML_READER_ERROR) {
-        int line = 1; /* the reader knows only the offset */
-        for (size_t i = 0; i < p->problem_offset && p->input.string.start + i < p->input.string.end; i++)
-            line += p->input.string.start[i] == '\n';
-        fail(reader, line, 1, "save the file as UTF-8 without control characters",
-             "the file is no valid UTF-8 text (%s)", problem);
-    } else {
-        fail(reader, (int)p->problem_mark.line + 1, (int)p->problem_mark.column + 1, hint, "%s", problem);
-    }
+    pm_tree_syntax_error(&reader->parser, reader->tree->file, reader->errors);
     reader->failed = true;
     return false;
 }
@@ -133,7 +84,10 @@ static Anchor *remember(Reader *reader, const yaml_char_t *name, PmNode *node, y
         return NULL;
     }
     Anchor *anchor = &reader->anchors[reader->anchor_count++];
-    *anchor = (Anchor){pm_arena_strdup(reader->tree->arena, (const char *)name), node, reader->nodes, true};
+    *anchor = (Anchor){.name = pm_arena_strdup(reader->tree->arena, (const char *)name),
+                       .node = node,
+                       .nodes = reader->nodes,
+                       .open = true};
     return anchor;
 }
 
@@ -144,14 +98,25 @@ static void close_anchor(Reader *reader, Anchor *anchor)
     anchor->nodes = reader->nodes - anchor->nodes + 1;
 }
 
-static void check_tag(Reader *reader, const yaml_char_t *tag, yaml_mark_t at)
+/* The short name of a core schema tag ("int"), "" when there is none, NULL when the tag is another. */
+static const char *core_tag(Reader *reader, const yaml_char_t *tag, yaml_mark_t at)
 {
     static const char *const core[] = {"str", "int", "float", "bool", "null", "map", "seq"};
     const char *text = (const char *)tag, *prefix = "tag:yaml.org,2002:";
-    if (text == NULL || strcmp(text, "!") == 0) return;
+    if (text == NULL) return "";
+    if (strcmp(text, "!") == 0) return "str"; /* YAML 1.2: the non-specific tag forces text */
     for (size_t i = 0; strncmp(text, prefix, strlen(prefix)) == 0 && i < sizeof core / sizeof core[0]; i++)
-        if (strcmp(text + strlen(prefix), core[i]) == 0) return;
-    fail(reader, (int)at.line + 1, (int)at.column + 1, "remove the tag", "unknown tag %.100s", text);
+        if (strcmp(text + strlen(prefix), core[i]) == 0) return core[i];
+    fail(reader, (int)at.line + 1, (int)at.column + 1, "a pipeline file needs no tags", "unknown tag %.100s", text);
+    return NULL;
+}
+
+static void check_tag(Reader *reader, const yaml_char_t *tag, yaml_mark_t at, const char *fitting)
+{
+    const char *name = core_tag(reader, tag, at);
+    if (name == NULL || name[0] == '\0' || strcmp(name, fitting) == 0 || strcmp((const char *)tag, "!") == 0) return;
+    fail(reader, (int)at.line + 1, (int)at.column + 1, "a pipeline file needs no tags",
+         "the tag !!%s does not fit here", name);
 }
 
 static PmNode *read_node(Reader *reader, yaml_event_t *event);
@@ -244,6 +209,17 @@ static void read_mapping(Reader *reader, PmNode *node)
     node->count = list.count;
 }
 
+/* Levels of collections in a node: 0 for a scalar. Walks no more nodes than the cap allows: see its caller. */
+static size_t levels_of(const PmNode *node)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < node->count; i++) {
+        size_t levels = levels_of(node->kind == PM_NODE_SEQUENCE ? node->items[i] : node->pairs[i].value);
+        if (levels > most) most = levels;
+    }
+    return node->kind == PM_NODE_SCALAR ? 0 : most + 1;
+}
+
 static PmNode *read_alias(Reader *reader, const yaml_event_t *event)
 {
     const char *name = (const char *)event->data.alias.anchor;
@@ -258,6 +234,10 @@ static PmNode *read_alias(Reader *reader, const yaml_event_t *event)
         if (reader->nodes > PM_TREE_NODES_MAX) {
             give_up(reader, event->start_mark,
                     "the file has more than %d values (aliases count as what they stand for)", (int)PM_TREE_NODES_MAX);
+            return NULL;
+        }
+        if (reader->depth + levels_of(anchor->node) > PM_TREE_DEPTH_MAX) {
+            give_up(reader, event->start_mark, "the file nests deeper than %d levels", (int)PM_TREE_DEPTH_MAX);
             return NULL;
         }
         return anchor->node;
@@ -276,8 +256,9 @@ static PmNode *read_scalar(Reader *reader, const yaml_event_t *event)
         return NULL;
     }
     node->text = pm_arena_strdup(reader->tree->arena, text);
-    node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    check_tag(reader, event->data.scalar.tag, event->start_mark);
+    const char *tag = core_tag(reader, event->data.scalar.tag, event->start_mark);
+    bool untagged = tag == NULL || tag[0] == '\0';
+    node->plain = untagged ? event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE : strcmp(tag, "str") != 0;
     close_anchor(reader, remember(reader, event->data.scalar.anchor, node, event->start_mark));
     return node;
 }
@@ -298,7 +279,7 @@ static PmNode *read_node(Reader *reader, yaml_event_t *event)
                    NULL) {
             const yaml_char_t *name = sequence ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
             check_tag(reader, sequence ? event->data.sequence_start.tag : event->data.mapping_start.tag,
-                      event->start_mark);
+                      event->start_mark, sequence ? "seq" : "map");
             Anchor *anchor = remember(reader, name, node, event->start_mark);
             reader->depth++;
             if (sequence)
@@ -389,8 +370,11 @@ const PmNode *pm_node_get(const PmNode *mapping, const char *key)
 
 bool pm_node_is_null(const PmNode *node)
 {
-    return node == NULL || (node->kind == PM_NODE_SCALAR && node->plain &&
-                            (node->text[0] == '\0' || strcmp(node->text, "~") == 0 || strcmp(node->text, "null") == 0));
+    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+    if (node == NULL) return true;
+    for (size_t i = 0; node->kind == PM_NODE_SCALAR && node->plain && i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(node->text, words[i]) == 0) return true;
+    return false;
 }
 
 const char *pm_node_kind_name(const PmNode *node)
@@ -403,113 +387,4 @@ const char *pm_node_kind_name(const PmNode *node)
     bool truth;
     if (pm_parse_number(node->text, &number, NULL, 0)) return "a number";
     return pm_parse_bool(node->text, &truth, NULL, 0) ? "a boolean" : "text";
-}
-
-/* --- variables --- */
-
-static size_t name_length(const char *text)
-{
-    size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
-    return n > 0 && (text[0] < '0' || text[0] > '9') ? n : 0;
-}
-
-typedef struct Expansion {
-    PmTree *tree;
-    PmEnvLookup *lookup;
-    void *data;
-    PmErrorList *errors;
-} Expansion;
-
-static PmError *expansion_error(const Expansion *e, const PmNode *node, const char *message, const char *name,
-                                size_t size)
-{
-    return pm_error_list_addf(e->errors, PM_BAD_CONFIG, e->tree->file, node->line, node->column, NULL, message,
-                              (int)size, name);
-}
-
-/* Appends what "${...}" at `p` stands for; what follows it, or NULL after an error. */
-static const char *expand_one(const Expansion *e, const PmNode *node, const char *p, PmBuffer *out)
-{
-    const char *name = p + 2, *end = strchr(name, '}');
-    size_t n = name_length(name);
-    bool has_default = n > 0 && strncmp(name + n, ":-", 2) == 0;
-    if (end == NULL || n == 0 || (!has_default && name + n != end)) {
-        PmError *err = expansion_error(e, node, "\"%.*s\" is no variable", p,
-                                       end != NULL      ? (size_t)(end - p) + 1
-                                       : strlen(p) > 60 ? 60
-                                                        : strlen(p));
-        if (err != NULL) pm_error_hint(err, "write ${NAME} or ${NAME:-default}, and $${ for a literal ${");
-        return NULL;
-    }
-    char key[256];
-    if (n >= sizeof key) n = sizeof key - 1;
-    memcpy(key, name, n);
-    key[n] = '\0';
-    const char *value = e->lookup(e->data, key);
-    if (value != NULL && (value[0] != '\0' || !has_default)) {
-        pm_buffer_adds(out, value);
-    } else if (has_default) {
-        pm_buffer_add(out, name + n + 2, (size_t)(end - (name + n + 2)));
-    } else {
-        PmError *err = expansion_error(e, node, "the environment variable %.*s is not set", name, n);
-        if (err != NULL) pm_error_hint(err, "set it, or give a default: ${%s:-default}", key);
-        return NULL;
-    }
-    return end + 1;
-}
-
-static void expand_scalar(const Expansion *e, PmNode *node)
-{
-    node->expanded = true;
-    if (strchr(node->text, '$') == NULL) return;
-    PmBuffer out;
-    pm_buffer_init(&out, PM_TREE_TEXT_MAX);
-    const char *p = node->text;
-    while (p != NULL && *p != '\0') {
-        if (strncmp(p, "$${", 3) == 0) {
-            pm_buffer_adds(&out, "${");
-            p += 3;
-        } else if (strncmp(p, "${", 2) == 0) {
-            p = expand_one(e, node, p, &out);
-        } else {
-            pm_buffer_add(&out, p++, 1);
-        }
-    }
-    if (p != NULL && out.failed) expansion_error(e, node, "the value becomes longer than 1 MiB%.*s", "", 0);
-    if (p != NULL && !out.failed) node->text = pm_arena_strdup(e->tree->arena, out.data != NULL ? out.data : "");
-    if (p == NULL) node->text = "";
-    node->failed = p == NULL;
-    pm_buffer_finish(&out);
-}
-
-static void expand_node(const Expansion *e, PmNode *node)
-{
-    if (node == NULL || node->expanded) return;
-    if (node->kind == PM_NODE_SCALAR) {
-        expand_scalar(e, node);
-        return;
-    }
-    node->expanded = true;
-    for (size_t i = 0; i < node->count; i++)
-        expand_node(e, (PmNode *)(node->kind == PM_NODE_SEQUENCE ? node->items[i] : node->pairs[i].value));
-}
-
-void pm_tree_expand(PmTree *tree, const PmNode *node, PmEnvLookup *lookup, void *data, PmErrorList *errors)
-{
-    Expansion e = {tree, lookup, data, errors};
-    expand_node(&e, (PmNode *)node); /* the tree's own node */
-}
-
-void pm_tree_variables(const PmNode *node, json_t *names)
-{
-    if (node == NULL) return;
-    if (node->kind != PM_NODE_SCALAR) {
-        for (size_t i = 0; i < node->count; i++)
-            pm_tree_variables(node->kind == PM_NODE_SEQUENCE ? node->items[i] : node->pairs[i].value, names);
-        return;
-    }
-    for (const char *p = node->text; (p = strstr(p, "${")) != NULL; p += 2) {
-        size_t n = name_length(p + 2);
-        if (n > 0 && n < 256 && (p == node->text || p[-1] != '$')) json_array_append_new(names, json_stringn(p + 2, n));
-    }
 }

@@ -25,8 +25,9 @@ struct PmNode {
     int line, column; /* from 1 */
     const char *text; /* scalar: its value, ${VAR} already replaced where the tree was expanded */
     bool plain;       /* scalar without quotes: may be a number, a boolean or null */
-    bool failed;      /* its ${VAR} could not be replaced and was reported: no error is worth adding */
-    bool expanded;    /* ${VAR} was replaced: never again, also when an alias leads here twice */
+    bool variable; /* a ${VAR} stood in the scalar: it may be a number even in quotes, as `{ a: "${N}" }` needs them */
+    bool failed;   /* its ${VAR} could not be replaced and was reported: no error is worth adding */
+    bool expanded; /* ${VAR} was replaced: never again, also when an alias leads here twice */
     size_t count;
     const PmNode **items; /* sequence */
     const PmPair *pairs;  /* mapping, in the file's order */
@@ -48,13 +49,14 @@ const PmNode *pm_node_get(const PmNode *mapping, const char *key);
 bool pm_node_is_null(const PmNode *node);          /* NULL, or plain ~, null, or empty */
 const char *pm_node_kind_name(const PmNode *node); /* "a mapping", "a list", "a number", "text", "a boolean" */
 
-/* Replaces ${NAME}, ${NAME:-default} and $$ in the scalars below `node`. `lookup` returns a variable's value or
- * NULL. An unset variable without a default is an error at its place. Mapping keys are left alone.
+/* Replaces ${NAME}, ${NAME:-default} and the escape $${ in the scalars below `node`, once: what a variable brings is
+ * not read again. `lookup` returns a variable's value or NULL; as in a shell, the default stands in for an empty one
+ * too. An unset variable without a default is an error at its place. Mapping keys are left alone.
  * `node` must belong to `tree`. */
 typedef const char *PmEnvLookup(void *data, const char *name);
 void pm_tree_expand(PmTree *tree, const PmNode *node, PmEnvLookup *lookup, void *data, PmErrorList *errors);
 
-/* Adds the names of variables used below `node` to `names`, an array of strings. */
+/* Adds the names of variables used below `node` to `names`, an array of strings, each once. Before pm_tree_expand. */
 void pm_tree_variables(const PmNode *node, json_t *names);
 
 #endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * libyaml's messages speak of tokens and states. Here they become what the writer of the file can act on.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "pipeline/tree_internal.h"
+
+typedef struct Phrase {
+    const char *problem;        /* part of libyaml's */
+    const char *context;        /* part of libyaml's, or NULL for any */
+    const char *message, *hint; /* hint may be NULL */
+    bool opened;                /* the message goes on with where the thing was opened */
+} Phrase;
+
+/* The first that matches counts. */
+static const Phrase phrases[] = {
+    {"mapping values are not allowed", NULL, "a \":\" is not expected here",
+     "put a value that contains \": \" in quotes, and check that the keys of one mapping are equally far indented",
+     false},
+    {"could not find expected ':'", NULL, "a key without \":\" after it", "write \"key: value\"", false},
+    {"did not find expected key", "block mapping", "this line does not fit the mapping",
+     "keys of one mapping are equally far indented", true},
+    {"did not find expected '-' indicator", NULL, "this line does not fit the list",
+     "items of one list begin with \"- \" and are equally far indented", true},
+    {"did not find expected ',' or '}'", NULL, "expected \",\" or \"}\" in the mapping", "every { needs its }", true},
+    {"did not find expected ',' or ']'", NULL, "expected \",\" or \"]\" in the list", "every [ needs its ]", true},
+    {"did not find expected node content", NULL, "a value is missing here", NULL, false},
+    {"found unexpected end of stream", "quoted scalar", "no closing quote for the text", NULL, true},
+    {"found unexpected document indicator", NULL, "no closing quote for the text", NULL, true},
+    {"found unknown escape character", NULL, "no such escape in a text in double quotes",
+     "write \\\\ for a backslash, or use single quotes", false},
+    {"did not find expected hexdecimal number", NULL, "expected hexadecimal digits after \\x, \\u or \\U", NULL, false},
+    {"found invalid Unicode character escape code", NULL, "this escape is no Unicode character", NULL, false},
+    {"block sequence entries are not allowed", NULL, "a \"- \" is not expected here",
+     "a list begins on a line of its own below its key", false},
+    {"block mapping keys are not allowed", NULL, "a key is not expected here", NULL, false},
+    {"mapping keys are not allowed", NULL, "a key is not expected here", NULL, false},
+    {"found undefined tag handle", NULL, "this tag is not known", "a pipeline file needs no tags", false},
+    {"found undefined alias", NULL, "no anchor of this name comes before", NULL, false},
+    {"did not find expected alphabetic or numeric", "anchor",
+     "\"&\" begins an anchor; its name is made of letters, digits, - and _", "put a text that begins with & in quotes",
+     false},
+    {"did not find expected alphabetic or numeric", "alias",
+     "\"*\" begins an alias; its name is made of letters, digits, - and _", "put a glob such as \"*.jpg\" in quotes",
+     false},
+    {"found a tab character where an indentation", NULL, "a tab cannot indent a line", "use spaces", false},
+    {"found a tab character that violates", NULL, "a tab cannot indent a line", "use spaces", false},
+    {"found incompatible YAML document", NULL, "this YAML version is not supported", "leave the %YAML line out", false},
+    {"did not find expected <document start>", NULL, "expected the end of the file",
+     "the file holds one mapping, with its keys at the left margin", false},
+    {"exceeded maximum nesting", NULL, "nested too deeply", NULL, false},
+    {"control characters are not allowed", NULL, "a control character is not allowed", NULL, false},
+    {"invalid leading UTF-8 octet", NULL, "the file is not valid UTF-8 here", "save it as UTF-8", false},
+    {"invalid trailing UTF-8 octet", NULL, "the file is not valid UTF-8 here", "save it as UTF-8", false},
+    {"incomplete UTF-8 octet sequence", NULL, "the file is not valid UTF-8 here", "save it as UTF-8", false},
+    {"invalid length of a UTF-8 sequence", NULL, "the file is not valid UTF-8 here", "save it as UTF-8", false},
+    {"invalid Unicode character", NULL, "the file is not valid UTF-8 here", "save it as UTF-8", false},
+};
+
+static bool contains(const char *text, const char *part)
+{
+    return part == NULL || (text != NULL && strstr(text, part) != NULL);
+}
+
+static const Phrase *find_phrase(const yaml_parser_t *parser)
+{
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
+        if (contains(parser->problem, phrases[i].problem) && contains(parser->context, phrases[i].context))
+            return &phrases[i];
+    return NULL;
+}
+
+/* Line and column, from 1, of a byte; columns count characters as libyaml's do. */
+static void locate(const char *text, size_t offset, int *line, int *column)
+{
+    *line = *column = 1;
+    for (size_t i = 0; i < offset; i++) {
+        if (text[i] == '\n') {
+            ++*line;
+            *column = 1;
+        } else if (((unsigned char)text[i] & 0xC0) != 0x80) {
+            ++*column;
+        }
+    }
+}
+
+/* A character that begins no value: by far the most frequent are a tab and an unquoted @ or `. */
+static void cannot_start(const char *text, size_t size, size_t at, PmError *err, int line, int column, const char *file)
+{
+    char c = at < size ? text[at] : '\0';
+    if (c == '\t') {
+        pm_error_at(err, PM_BAD_CONFIG, file, line, column, "a tab cannot indent a line");
+        pm_error_hint(err, "use spaces");
+    } else {
+        pm_error_at(err, PM_BAD_CONFIG, file, line, column, "a value cannot begin with \"%c\"", c != '\0' ? c : '?');
+        pm_error_hint(err, "put it in quotes");
+    }
+}
+
+void pm_tree_syntax_error(const yaml_parser_t *parser, const char *file, PmErrorList *errors)
+{
+    const char *text = (const char *)parser->input.string.start;
+    size_t size = (size_t)(parser->input.string.end - parser->input.string.start);
+    PmError err = {0};
+    int line = (int)parser->problem_mark.line + 1, column = (int)parser->problem_mark.column + 1;
+    if (parser->error == YAML_READER_ERROR)
+        locate(text, parser->problem_offset < size ? parser->problem_offset : size, &line, &column);
+    const Phrase *phrase = find_phrase(parser);
+    if (contains(parser->context, "scanning an a")) { /* an anchor or alias: its sign is what is meant */
+        line = (int)parser->context_mark.line + 1;
+        column = (int)parser->context_mark.column + 1;
+    }
+    if (parser->error == YAML_MEMORY_ERROR) {
+        pm_error_set(&err, PM_TRANSIENT, "not enough memory to read the file");
+    } else if (contains(parser->problem, "found character that cannot start any token")) {
+        size_t at = 0;
+        int l = 1; /* the mark's index counts characters, not bytes: go by its line and column */
+        while (at < size && l < line) l += text[at++] == '\n';
+        for (int c = 1; at < size && c < column; c++) {
+            at++;
+            while (at < size && ((unsigned char)text[at] & 0xC0) == 0x80) at++;
+        }
+        cannot_start(text, size, at, &err, line, column, file);
+    } else if (phrase != NULL && phrase->opened && parser->context != NULL) {
+        pm_error_at(&err, PM_BAD_CONFIG, file, line, column, "%s that begins at line %d, column %d", phrase->message,
+                    (int)parser->context_mark.line + 1, (int)parser->context_mark.column + 1);
+    } else {
+        pm_error_at(&err, PM_BAD_CONFIG, file, line, column, "%s",
+                    phrase != NULL            ? phrase->message
+                    : parser->problem != NULL ? parser->problem
+                                              : "this is not YAML");
+    }
+    if (phrase != NULL && phrase->hint != NULL) pm_error_hint(&err, "%s", phrase->hint);
+    pm_error_list_add(errors, &err);
+}
