@@ -28,7 +28,7 @@ static int open_named(VipsSource *source, VipsImage **out)
 /* Whatever was decoded, as sRGB of 8 bits with alpha; lazy. */
 static int to_srgba(VipsObject *owner, VipsImage *in, VipsImage **out)
 {
-    VipsImage **t = (VipsImage **)vips_object_local_array(owner, 3);
+    VipsImage **t = (VipsImage **)vips_object_local_array(owner, 4);
     VipsImage *colour = in;
     bool cmyk = in->Type == VIPS_INTERPRETATION_CMYK;
     if (cmyk || vips_image_get_typeof(in, VIPS_META_ICC_NAME)) {
@@ -40,8 +40,9 @@ static int to_srgba(VipsObject *owner, VipsImage *in, VipsImage **out)
     }
     if (vips_colourspace(colour, &t[1], VIPS_INTERPRETATION_sRGB, NULL)) return -1;
     if (vips_image_hasalpha(t[1])) return vips_extract_band(t[1], out, 0, "n", 4, NULL);
-    if (vips_addalpha(t[1], &t[2], NULL)) return -1;
-    return vips_cast_uchar(t[2], out, NULL);
+    /* Not vips_addalpha(): it computes its constant, on a thread of libvips' own. See pixels_pull(). */
+    if (vips_black(&t[2], in->Xsize, in->Ysize, NULL) || vips_invert(t[2], &t[3], NULL)) return -1;
+    return vips_bandjoin2(t[1], t[3], out, NULL);
 }
 
 /* One still, upright picture in memory, with the metadata that to_srgba() needs. */

@@ -74,6 +74,8 @@ int pixels_resize(VipsImage *in, double across, double down, VipsImage **out)
 
 int pixels_rotate(VipsImage *in, double degrees, VipsImage **out)
 {
+    static const VipsAngle quarters[] = {VIPS_ANGLE_D0, VIPS_ANGLE_D90, VIPS_ANGLE_D180, VIPS_ANGLE_D270};
+    if (fmod(degrees, 90) == 0) return vips_rot(in, out, quarters[((int)degrees / 90 % 4 + 4) % 4], NULL);
     VipsObject *owner = VIPS_OBJECT(vips_image_new());
     VipsImage **t = (VipsImage **)vips_object_local_array(owner, 1);
     VipsImage *premultiplied;
@@ -119,7 +121,7 @@ static void stamp_disc(guchar *pixels, int width, int height, int x, int y, int 
 /* The mask of `mask` grown by `radius`, at its own resolution. */
 static int grow(VipsImage *mask, double radius, VipsImage **out)
 {
-    int width = mask->Xsize, height = mask->Ysize, reach = (int)ceil(radius + 0.5), side = 2 * reach + 1;
+    int width = mask->Xsize, height = mask->Ysize, reach = (int)ceil(radius + 1), side = 2 * reach + 1;
     const guchar *source = pixels_line(mask, 0);
     size_t size = (size_t)width * (size_t)height;
     guchar *disc = g_malloc((size_t)side * (size_t)side);
@@ -131,7 +133,7 @@ static int grow(VipsImage *mask, double radius, VipsImage **out)
     }
     for (int dy = -reach; dy <= reach; dy++) {
         for (int dx = -reach; dx <= reach; dx++) {
-            double cover = radius + 0.5 - hypot(dx, dy);
+            double cover = radius + 1 - hypot(dx, dy); /* of the pixel there, by a pixel's disc */
             disc[(dy + reach) * side + dx + reach] = (guchar)lround(255 * VIPS_CLIP(0, cover, 1));
         }
     }

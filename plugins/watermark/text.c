@@ -110,7 +110,9 @@ static bool ends_with_size(const char *font)
 {
     const char *last = strrchr(font, ' ');
     last = last == NULL ? font : last + 1;
-    return g_ascii_isdigit(*last);
+    char *end;
+    g_ascii_strtod(last, &end);
+    return end != last && (*end == '\0' || !strcmp(end, "px"));
 }
 
 static PmStatus draw_first(const PmHost *host, PmJob *job, const Config *config, Face *face, bool facts)

@@ -8,7 +8,7 @@
 enum { ENTRIES_MAX = 32, MESSAGE_MAX = 4096 };
 
 typedef struct Fact {
-    char name[64], value[256];
+    char name[64], value[1024];
 } Fact;
 
 typedef struct Asset {
@@ -22,7 +22,7 @@ struct PmJob {
     size_t fact_count;
     Asset assets[ENTRIES_MAX];
     size_t asset_count;
-    char expanded[1024];
+    char expanded[2048];
     PmStatus failed; /* what fail() or fail_param() was last told */
 };
 
@@ -97,10 +97,13 @@ static PmStatus host_open_asset(PmJob *job, const char *name, VipsSource **out)
     return host_fail(job, PM_BAD_CONFIG, "no asset %s", name);
 }
 
+static HarnessFetch answer_fetch;
+
 static PmStatus host_fetch(PmJob *job, const PmRequest *request, PmResponse *response)
 {
-    (void)response;
-    return host_fail(job, PM_TRANSIENT, "fetch of %s is not part of the harness", request->endpoint);
+    assert_int_equal(request->size, sizeof(*request));
+    PmStatus status = answer_fetch(request, response);
+    return status == PM_OK ? PM_OK : host_fail(job, status, "fetch of %s failed", request->endpoint);
 }
 
 static const char *host_fact(PmJob *job, const char *name)
@@ -153,13 +156,12 @@ static int64_t host_remaining_ms(PmJob *job)
     return 15000;
 }
 
-static const PmHost host = {
+static PmHost host = {
     .size = sizeof(PmHost),
     .log = host_log,
     .fail = host_fail,
     .fail_param = host_fail_param,
     .open_asset = host_open_asset,
-    .fetch = host_fetch,
     .set_fact = host_set_fact,
     .fact = host_fact,
     .expand = host_expand,
@@ -167,6 +169,21 @@ static const PmHost host = {
 };
 
 /* ------------------------------------------------------------------ steps */
+
+static Asset common_assets[8];
+static size_t common_asset_count;
+
+void harness_set_asset(const char *name, const void *bytes, size_t size)
+{
+    assert_true(common_asset_count < sizeof(common_assets) / sizeof(common_assets[0]));
+    common_assets[common_asset_count++] = (Asset){name, bytes, size};
+}
+
+void harness_set_fetch(HarnessFetch fetch)
+{
+    answer_fetch = fetch;
+    host.fetch = fetch ? host_fetch : NULL;
+}
 
 void harness_setup(const char *program)
 {
@@ -208,6 +225,8 @@ Step *step_try(const char *plugin, const char *yaml)
     message[0] = '\0';
     Step *step = g_new0(Step, 1);
     step->transform = *open_plugin(plugin);
+    memcpy(step->job.assets, common_assets, sizeof(common_assets));
+    step->job.asset_count = common_asset_count;
     step->arena = pm_arena_new();
 
     PmErrorList errors = {0};
@@ -314,6 +333,12 @@ static void check_shape(VipsImage *image, const PmShape *planned)
     assert_int_equal(real.has_alpha, planned->has_alpha);
     assert_int_equal(real.has_profile, planned->has_profile);
     assert_int_equal(real.band_format, planned->band_format);
+}
+
+PmStatus step_try_apply(Step *step, VipsImage *in, VipsImage **out)
+{
+    message[0] = '\0';
+    return step->transform.apply(step->self, &step->job, in, out);
 }
 
 static VipsImage *apply_once(Step *step, VipsImage *in)

@@ -23,6 +23,12 @@
 /* Starts libvips as the worker does: untrusted operations blocked, no cache, one thread. Call first in main(). */
 void harness_setup(const char *program);
 
+/* What open_asset() finds for every step made later; borrowed. At most 8. */
+void harness_set_asset(const char *name, const void *bytes, size_t size);
+/* What answers fetch() for every step made later; NULL, as at first: this host has no fetch. */
+typedef PmStatus (*HarnessFetch)(const PmRequest *request, PmResponse *response);
+void harness_set_fetch(HarnessFetch fetch);
+
 /* --- a step --- */
 
 typedef struct Step Step;
@@ -47,6 +53,8 @@ PmStatus step_try_plan(Step *step, const PmShape *in, PmPlan *out);
 /* plan() and apply() as the engine does, page by page unless PM_ALL_PAGES; the result is computed and must have the
  * planned shape. With PM_SKIP the input comes back. `in` borrowed, result new and in memory. */
 VipsImage *step_apply(Step *step, VipsImage *in);
+/* One call of apply() on an image that is not planned first; what it returns, and *out new when that is PM_OK. */
+PmStatus step_try_apply(Step *step, VipsImage *in, VipsImage **out);
 /* As step_apply for a picture that the decoder shrank from source_width x source_height. */
 VipsImage *step_apply_shrunk(Step *step, VipsImage *in, int source_width, int source_height);
 
