@@ -5,13 +5,13 @@ typedef struct Box {
     int left, top, width, height;
 } Box;
 
-/* The box of all pixels whose band is above `floor`. */
-static Box box_above(VipsImage *image, int band, double floor)
+/* The box of all pixels whose band is above `floor`, from line `top` on; 8-bit images in memory. */
+static Box box_below(VipsImage *image, int top, int band, int floor)
 {
     int x0 = image->Xsize, y0 = image->Ysize, x1 = 0, y1 = 0;
-    for (int y = 0; y < image->Ysize; y++) {
+    for (int y = top; y < image->Ysize; y++) {
         for (int x = 0; x < image->Xsize; x++) {
-            if (image_at(image, x, y, band) <= floor) continue;
+            if (image->data[(y * image->Xsize + x) * image->Bands + band] <= floor) continue;
             x0 = VIPS_MIN(x0, x);
             y0 = VIPS_MIN(y0, y);
             x1 = VIPS_MAX(x1, x + 1);
@@ -19,6 +19,11 @@ static Box box_above(VipsImage *image, int band, double floor)
         }
     }
     return (Box){x0, y0, x1 - x0, y1 - y0};
+}
+
+static Box box_above(VipsImage *image, int band, int floor)
+{
+    return box_below(image, 0, band, floor);
 }
 
 static VipsImage *marked(const char *yaml, const char *stem, VipsImage *in)
@@ -206,12 +211,7 @@ static void lines_follow_align(void **state)
     VipsImage *left = marked("{text: \"WWWW\\nI\", size: 40, align: left, gravity: north-west}", NULL, black(300, 200));
     VipsImage *right =
         marked("{text: \"WWWW\\nI\", size: 40, align: right, gravity: north-west}", NULL, black(300, 200));
-    VipsImage *a = NULL, *b = NULL; /* the second lines */
-    assert_int_equal(vips_crop(left, &a, 0, 45, 300, 50, NULL), 0);
-    assert_int_equal(vips_crop(right, &b, 0, 45, 300, 50, NULL), 0);
-    assert_true(box_above(a, 0, 128).left + 60 < box_above(b, 0, 128).left);
-    g_object_unref(a);
-    g_object_unref(b);
+    assert_true(box_below(left, 45, 0, 128).left + 60 < box_below(right, 45, 0, 128).left);
     g_object_unref(left);
     g_object_unref(right);
 }
