@@ -6,9 +6,10 @@
 
 #include "base/text.h"
 #include "worker/fault.h"
+#include "worker/idle_threads.h"
 #include "worker/warmup.h"
 
-enum { STRINGS_MAX = 1000 };
+enum { STRINGS_MAX = 1000, LONG_WAIT_MS = 1000 };
 
 const char **pm_load_strings(const json_t *names, const char *what, PmError *err)
 {
@@ -68,6 +69,7 @@ static void check_sandbox(PmLoad *load, PmErrorList *errors)
 static void start_engine(PmLoad *load, PmErrorList *errors)
 {
     PmError err = {0};
+    pm_idle_threads_watch();
     load->plugin_dirs = pm_load_strings(json_object_get(load->message, "plugin_dirs"), "plugin_dirs", &err);
     if (load->plugin_dirs == NULL || pm_engine_setup(&err) != PM_OK) {
         pm_error_list_add(errors, &err);
@@ -83,13 +85,11 @@ static void warm_up(PmLoad *load, json_t *ready, PmErrorList *errors)
     pm_warm_up();
     PmError err = {0};
     int64_t waited_ms = 0;
-    if (pm_warm_up_settle(&waited_ms, &err) != PM_OK) {
-        pm_error_list_add(errors, &err);
-    } else if (waited_ms > 0) {
+    if (pm_warm_up_settle(&waited_ms, &err) != PM_OK) pm_error_list_add(errors, &err);
+    if (waited_ms > LONG_WAIT_MS) {
         PmError warning = {0};
-        pm_error_set(&warning, PM_BUG, "a plugin computes pixels in create(): starting took %lld ms longer",
+        pm_error_set(&warning, PM_BUG, "threads that plugins left in create() took %lld ms to end",
                      (long long)waited_ms);
-        pm_error_hint(&warning, "leave images lazy there; they are computed in the child");
         json_array_append_new(json_object_get(ready, "warnings"), pm_error_to_json(&warning));
     }
     pm_fault_learn(json_object_get(ready, "plugins"));

@@ -77,7 +77,7 @@ __attribute__((noreturn)) static void try_all(int fd)
     finding.error = probe_landlock(&finding.landlock_abi);
     tell(fd, finding);
     tell(fd, (Finding){.layer = PM_LAYER_NAMESPACES, .error = probe_namespaces()});
-    tell(fd, (Finding){.layer = PM_LAYER_SECCOMP, .error = pm_seccomp_enter(true)});
+    tell(fd, (Finding){.layer = PM_LAYER_SECCOMP, .error = pm_seccomp_enter(true, false)});
     _exit(0);
 }
 
@@ -263,7 +263,7 @@ PmStatus pm_sandbox_enter(const PmSandbox *sandbox, const PmSandboxLimits *limit
     }
     if (error == 0 && (sandbox->layers & PM_LAYER_SECCOMP) != 0) {
         what = "seccomp";
-        error = pm_seccomp_enter(landlocked);
+        error = pm_seccomp_enter(landlocked, limits->new_code);
     }
     if (error == 0) return PM_OK;
     return pm_error_set(err, PM_BUG, "sandbox: %s: %s", what, strerror(error));

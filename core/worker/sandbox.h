@@ -46,6 +46,7 @@ PmStatus pm_sandbox_isolate(const PmSandbox *sandbox, pid_t *init_pid, PmError *
 typedef struct PmSandboxLimits {
     int64_t memory_bytes; /* of address space beyond what is mapped now; 0: no limit */
     int descriptors;
+    bool new_code; /* code may be made at run time: libvips before 8.15 compiles its inner loops with Orc */
 } PmSandboxLimits;
 
 /* Locks the calling process in, for good: limits, no capabilities, no new privileges, Landlock, seccomp. When it
@@ -60,7 +61,8 @@ int pm_landlock_abi(void);
  * and with newer ABIs TCP, abstract sockets and signals to outside. Returns 0 or errno. */
 int pm_landlock_enter(int abi, const char *const *readable);
 
-/* Installs the filter. `may_read`: files may be opened for reading, as Landlock decides which. Returns 0 or errno. */
-int pm_seccomp_enter(bool may_read);
+/* Installs the filter. `may_read`: files may be opened for reading, as Landlock decides which. `new_code`: executable
+ * memory may be mapped. Returns 0 or errno. */
+int pm_seccomp_enter(bool may_read, bool new_code);
 
 #endif

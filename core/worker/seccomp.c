@@ -17,8 +17,8 @@
 /* Allowed whatever their arguments. */
 static const char *const allowed[] = {
     /* bytes to and from descriptors that are already open */
-    "read", "write", "readv", "writev", "pread64", "pwrite64", "lseek", "close", "fstat", "ftruncate", "sendmsg",
-    "recvmsg", "poll", "ppoll",
+    "read", "write", "readv", "writev", "pread64", "pwrite64", "lseek", "close", "fstat", "fstatfs", "ftruncate",
+    "sendmsg", "recvmsg", "poll", "ppoll",
     /* memory */
     "munmap", "mremap", "madvise", "brk",
     /* threads, which codecs and libvips start */
@@ -125,10 +125,10 @@ static void add_descriptors(scmp_filter_ctx filter, int *error, bool may_read)
     if (may_read) allow_if(filter, error, "openat", bits(2, not_reading, O_RDONLY));
 }
 
-static void add_memory_and_threads(scmp_filter_ctx filter, int *error)
+static void add_memory_and_threads(scmp_filter_ctx filter, int *error, bool new_code)
 {
-    /* No new code: everything that runs was mapped before the door closed. */
-    allow_if(filter, error, "mmap", bits(2, PROT_EXEC, 0));
+    /* No new code, if we can help it: everything that runs was mapped before the door closed. */
+    allow_if(filter, error, "mmap", bits(2, new_code ? 0 : PROT_EXEC, 0));
     allow_if(filter, error, "mprotect", bits(2, PROT_EXEC, 0));
     /* Threads, not processes. clone3 hides its flags behind a pointer; ENOSYS makes glibc use clone. */
     allow_if(filter, error, "clone", bits(0, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM));
@@ -137,7 +137,7 @@ static void add_memory_and_threads(scmp_filter_ctx filter, int *error)
     allow_if(filter, error, "prlimit64", equals(0, 0));
 }
 
-int pm_seccomp_enter(bool may_read)
+int pm_seccomp_enter(bool may_read, bool new_code)
 {
     /* An unknown architecture's calls (x32, i386 on amd64) kill, which is libseccomp's default. */
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -150,7 +150,7 @@ int pm_seccomp_enter(bool may_read)
         add(filter, &error, SCMP_ACT_KILL_PROCESS, deadly[i], 0, NULL);
     add_signals(filter, &error);
     add_descriptors(filter, &error, may_read);
-    add_memory_and_threads(filter, &error);
+    add_memory_and_threads(filter, &error, new_code);
     if (error == 0) error = -seccomp_load(filter);
     seccomp_release(filter);
     return error;

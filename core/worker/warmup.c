@@ -8,10 +8,15 @@
 #include <stdlib.h>
 #include <time.h>
 #include <vips/vips.h>
+#if VIPS_MAJOR_VERSION == 8 && VIPS_MINOR_VERSION < 15
+#include <vips/vector.h> /* needs vips.h before it */
+#define VIPS_MAY_USE_ORC 1
+#endif
 
 #include "base/clock.h"
+#include "worker/idle_threads.h"
 
-enum { NAP_MS = 50, PATIENCE_MS = 20 * 1000 };
+enum { NAP_MS = 2, PATIENCE_MS = 20 * 1000 };
 
 /* The first bytes of an AVIF: enough for libheif to be asked, which then opens its codecs, plugins of its own since
  * 1.14. The image behind them is missing, and the error is forgotten. */
@@ -47,6 +52,15 @@ void pm_warm_up(void)
     warm_up_text();
 }
 
+bool pm_warm_up_jit(void)
+{
+#ifdef VIPS_MAY_USE_ORC
+    return vips_version(1) < 15 && vips_vector_isenabled();
+#else
+    return false;
+#endif
+}
+
 int pm_thread_count(void)
 {
     DIR *dir = opendir("/proc/self/task");
@@ -61,6 +75,7 @@ PmStatus pm_warm_up_settle(int64_t *waited_ms, PmError *err)
 {
     int64_t start_ms = pm_clock_mono_ms();
     *waited_ms = 0;
+    pm_idle_threads_end();
     int threads;
     while ((threads = pm_thread_count()) > 1 && *waited_ms < PATIENCE_MS) {
         nanosleep(&(struct timespec){.tv_nsec = NAP_MS * 1000L * 1000}, NULL);

@@ -11,9 +11,12 @@
  * not fail: what is not there now is not there later. */
 void pm_warm_up(void);
 
-/* Waits until this process has one thread. libvips' workers end after 15 idle seconds, so it has patience for a little
- * more; *waited_ms tells. PM_BUG when threads are left. */
+/* Waits until this process has one thread; *waited_ms tells how long. libvips' workers are told to end, and would by
+ * themselves after 15 idle seconds, so it has patience for a little more. PM_BUG when threads are left. */
 PmStatus pm_warm_up_settle(int64_t *waited_ms, PmError *err);
+
+/* Whether this libvips compiles code while it runs (Orc, before 8.15; later ones do not). */
+bool pm_warm_up_jit(void);
 
 /* Threads of this process; 0 when the kernel does not tell. */
 int pm_thread_count(void);

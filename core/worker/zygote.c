@@ -19,9 +19,11 @@
 #include "engine/check.h"
 #include "worker/child.h"
 #include "worker/fault.h"
+#include "worker/idle_threads.h"
 #include "worker/library_log.h"
 #include "worker/load.h"
 #include "worker/relay.h"
+#include "worker/warmup.h"
 
 enum { CHILDREN_MAX = 1024, CHILD_DESCRIPTORS = 128, CHILD_SOCKET = 3 };
 
@@ -158,8 +160,10 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, PmProgre
         close_range(CHILD_SOCKET + 1, ~0U, 0) != 0)
         pm_error_set(&err, PM_BUG, "descriptors: %s", strerror(errno));
     reset_signals();
+    pm_idle_threads_leave();
     const PmLimits *limits = &z->load.pipeline->limits;
-    PmSandboxLimits sandbox = {.memory_bytes = limits->memory, .descriptors = CHILD_DESCRIPTORS};
+    PmSandboxLimits sandbox = {
+        .memory_bytes = limits->memory, .descriptors = CHILD_DESCRIPTORS, .new_code = pm_warm_up_jit()};
     if (err.status == PM_OK && pm_fault_install(progress, &err) == PM_OK)
         pm_sandbox_enter(&z->load.sandbox, &sandbox, &err);
     if (err.status != PM_OK) {
