@@ -149,6 +149,9 @@ static void on_message(PmPool *pool, PmMessage *message)
     case PM_MSG_EXITED:
         if (slot != NULL) pm_slot_exited(slot, message->body);
         break;
+    case PM_MSG_LOG:
+        pm_slot_log(message->body);
+        break;
     default:
         pm_log(PM_LOG_WARN, "worker.unexpected", "message", pm_message_name(message->type), NULL);
     }

@@ -291,7 +291,7 @@ static void on_done(PmSlot *slot, const json_t *body, const json_t *plan)
     if (slot->state == PM_SLOT_IDLE) pm_pool_tell_idle(slot->pool);
 }
 
-static void on_log(const json_t *body)
+void pm_slot_log(const json_t *body)
 {
     int level = (int)json_integer_value(json_object_get(body, "level"));
     pm_log(level < PM_LOG_ERROR || level > PM_LOG_DEBUG ? PM_LOG_DEBUG : level, "plugin.log", "plugin",
@@ -312,7 +312,7 @@ static void on_fetch(PmSlot *slot)
 static void on_message(PmSlot *slot, PmMessage *message)
 {
     if (message->type == PM_MSG_LOG) {
-        on_log(message->body);
+        pm_slot_log(message->body);
     } else if (!slot->has_job) {
         break_protocol(slot, "%s without a job", pm_message_name(message->type));
     } else if (message->type == PM_MSG_OUTPUT) {

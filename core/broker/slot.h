@@ -39,6 +39,8 @@ bool pm_slot_is_idle(const PmSlot *slot);
 void pm_slot_open(PmSlot *slot, int sock, PmProgress *progress); /* takes both */
 void pm_slot_spawned(PmSlot *slot, PmMessage *message);
 void pm_slot_exited(PmSlot *slot, const json_t *body);
+/* A LOG of a child or the zygote becomes a line of ours. */
+void pm_slot_log(const json_t *body);
 void pm_slot_lost(PmSlot *slot); /* the zygote is gone, and the child with it */
 
 PmStatus pm_slot_run(PmSlot *slot, const PmPoolJob *job, const PmPoolJobSink *sink, PmError *err);

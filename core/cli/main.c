@@ -156,9 +156,10 @@ static void add_options(Table *table, const PmCommandOption *options)
             if (options->argument != NULL) table->letters[n++] = ':';
             table->letters[n] = '\0';
         }
-        table->sources[table->count] = options;
-        table->options[table->count++] = (struct option){
-            options->name, options->argument != NULL ? required_argument : no_argument, NULL, 0x100 + table->count};
+        int i = table->count++;
+        table->sources[i] = options;
+        table->options[i] = (struct option){options->name, options->argument != NULL ? required_argument : no_argument,
+                                            NULL, 0x100 + i};
     }
 }
 

@@ -193,8 +193,8 @@ PmWhen *pm_when_new(const char *file, const char *where, const PmNode *node, PmE
 const char *pm_when_fact(const PmWhen *when, size_t i, int *line, int *column)
 {
     if (i >= when->count) return NULL;
-    *line = when->conditions[i].line;
-    *column = when->conditions[i].column;
+    if (line != NULL) *line = when->conditions[i].line;
+    if (column != NULL) *column = when->conditions[i].column;
     return when->conditions[i].fact;
 }
 

@@ -16,7 +16,7 @@ typedef struct PmWhen PmWhen;
 PmWhen *pm_when_new(const char *file, const char *where, const PmNode *node, PmErrorList *errors);
 void pm_when_free(PmWhen *when);
 
-/* The i-th condition's fact and place, or NULL beyond the last. */
+/* The i-th condition's fact and place (either may be NULL), or NULL beyond the last. */
 const char *pm_when_fact(const PmWhen *when, size_t i, int *line, int *column);
 
 /* True when all conditions hold. A fact that is not known matches nothing. When false, `why` (may be NULL) says

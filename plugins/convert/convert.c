@@ -106,10 +106,10 @@ static PmStatus check_combinations(const PmHost *host, PmJob *job, const Config 
     return PM_OK;
 }
 
-static PmStatus check_writable(const PmHost *host, PmJob *job, const Config *config, const Format *format)
+static PmStatus check_writable(const PmHost *host, PmJob *job, const Format *format)
 {
     char why[256];
-    if (format_works(format, config, why, sizeof(why))) return PM_OK;
+    if (format_works(format, why, sizeof(why))) return PM_OK;
     return host->fail_param(job, "format", "libvips %s here can't write %s: %s", vips_version_string(), format->name,
                             why);
 }
@@ -120,10 +120,10 @@ static PmStatus create(const PmHost *host, PmJob *job, const void *data, void **
     PmStatus status = check_combinations(host, job, config);
     if (status == PM_OK && config->format != FORMAT_AUTO) {
         status = check_settings(host, job, config, &formats[config->format]);
-        if (status == PM_OK) status = check_writable(host, job, config, &formats[config->format]);
+        if (status == PM_OK) status = check_writable(host, job, &formats[config->format]);
     }
     for (FormatId id = FORMAT_JPEG; status == PM_OK && config->format == FORMAT_AUTO && id <= FORMAT_WEBP; id++)
-        status = check_writable(host, job, config, &formats[id]);
+        status = check_writable(host, job, &formats[id]);
     if (status != PM_OK) return status;
     Convert *self = g_new0(Convert, 1);
     self->host = host;
@@ -143,7 +143,7 @@ static bool writes_avif(Convert *self)
 {
     char why[256];
     if (!self->avif_tried) {
-        self->avif_works = format_works(&formats[FORMAT_AVIF], self->config, why, sizeof(why));
+        self->avif_works = format_works(&formats[FORMAT_AVIF], why, sizeof(why));
         self->avif_tried = true;
     }
     return self->avif_works;

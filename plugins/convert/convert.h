@@ -54,8 +54,9 @@ typedef struct Format {
     int quality;  /* when none is given; 0: the format has none */
     int side_max; /* px */
     bool alpha, animated, profile;
-    bool rgb_only; /* grey is stored as RGB */
-    int depths[4]; /* bits a sample, ended by 0; the first holds 8-bit pictures, the second deep ones */
+    bool rgb_only;     /* grey is stored as RGB */
+    int depths[4];     /* bits a sample, ended by 0; the first holds 8-bit pictures, the second deep ones */
+    const char *saver; /* libvips' operation */
     int (*save)(VipsImage *image, VipsTarget *target, const Config *config, int quality);
 } Format;
 
@@ -63,9 +64,9 @@ extern const Format formats[FORMAT_COUNT];
 
 /* What a format takes, given the other settings: a png with a palette has a quality. */
 unsigned format_takes(const Format *format, const Config *config);
-/* True when this libvips, with the codecs at hand, really writes the format: a tiny picture is written. When not,
- * `why` says what libvips said. Clears libvips' error buffer. */
-bool format_works(const Format *format, const Config *config, char *why, size_t why_size);
+/* True when this libvips, with the codecs at hand, writes the format; asked without computing a pixel, since that would
+ * leave libvips' threads behind in the process that workers are forked from. When not, `why` says what is missing. */
+bool format_works(const Format *format, char *why, size_t why_size);
 bool format_has_depth(const Format *format, int64_t depth);
 /* Bits a sample that will be written for an image of this band format. */
 int format_depth(const Format *format, const Config *config, VipsBandFormat band_format);

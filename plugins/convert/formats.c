@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <dlfcn.h>
+
 #include "convert.h"
 
 /* Settings are passed by name and only those that every libvips from 8.14 on knows. Nothing is stripped here: what
@@ -88,6 +90,7 @@ const Format formats[FORMAT_COUNT] = {
                      .side_max = 65500,
                      .profile = true,
                      .depths = {8, 8},
+                     .saver = "jpegsave_target",
                      .save = save_jpeg},
     [FORMAT_PNG] = {.name = "png",
                     .extension = "png",
@@ -98,6 +101,7 @@ const Format formats[FORMAT_COUNT] = {
                     .alpha = true,
                     .profile = true,
                     .depths = {8, 16},
+                    .saver = "pngsave_target",
                     .save = save_png},
     [FORMAT_WEBP] = {.name = "webp",
                      .extension = "webp",
@@ -110,6 +114,7 @@ const Format formats[FORMAT_COUNT] = {
                      .profile = true,
                      .rgb_only = true,
                      .depths = {8, 8},
+                     .saver = "webpsave_target",
                      .save = save_webp},
     [FORMAT_AVIF] = {.name = "avif",
                      .extension = "avif",
@@ -122,6 +127,7 @@ const Format formats[FORMAT_COUNT] = {
                      .profile = true,
                      .rgb_only = true,
                      .depths = {8, 10, 12},
+                     .saver = "heifsave_target",
                      .save = save_avif},
     [FORMAT_GIF] = {.name = "gif",
                     .extension = "gif",
@@ -132,6 +138,7 @@ const Format formats[FORMAT_COUNT] = {
                     .animated = true,
                     .rgb_only = true,
                     .depths = {8, 8},
+                    .saver = "gifsave_target",
                     .save = save_gif},
     [FORMAT_TIFF] = {.name = "tiff",
                      .extension = "tif",
@@ -141,6 +148,7 @@ const Format formats[FORMAT_COUNT] = {
                      .alpha = true,
                      .profile = true,
                      .depths = {8, 16},
+                     .saver = "tiffsave_target",
                      .save = save_tiff},
     [FORMAT_JXL] = {.name = "jxl",
                     .extension = "jxl",
@@ -151,6 +159,7 @@ const Format formats[FORMAT_COUNT] = {
                     .alpha = true,
                     .profile = true,
                     .depths = {8, 16},
+                    .saver = "jxlsave_target",
                     .save = save_jxl},
 };
 
@@ -178,22 +187,42 @@ int format_depth(const Format *format, const Config *config, VipsBandFormat band
     return format_has_depth(format, format->depths[1]) ? format->depths[1] : format->depths[2];
 }
 
-bool format_works(const Format *format, const Config *config, char *why, size_t why_size)
+static bool saver_allowed(const char *saver)
 {
-    VipsImage *black = NULL, *image = NULL;
-    VipsTarget *target = vips_target_new_to_memory();
-    int quality = config->quality ? (int)config->quality : format->quality;
-    bool works = target && !vips_black(&black, 16, 16, "bands", 3, NULL) &&
-                 !vips_copy(black, &image, "interpretation", VIPS_INTERPRETATION_sRGB, NULL) &&
-                 !format->save(image, target, config, quality);
-    if (!works) {
-        /* One line: libvips ends each of its messages with a newline. */
-        g_strlcpy(why, vips_error_buffer(), why_size);
-        g_strdelimit(g_strchomp(why), "\n", ';');
+    GType type = vips_type_find("VipsOperation", saver);
+    if (!type) return false;
+    gpointer class = g_type_class_ref(type);
+    bool allowed = !(VIPS_OPERATION_CLASS(class)->flags & VIPS_OPERATION_BLOCKED);
+    g_type_class_unref(class);
+    return allowed;
+}
+
+/* libvips has its HEIF saver even where libheif found no AV1 encoder. libheif is asked itself, where it is a library of
+ * its own; built into libvips it has one. */
+static bool has_av1_encoder(void)
+{
+    enum { HEIF_COMPRESSION_AV1 = 4 }; /* heif_compression_AV1 */
+    void *library = dlopen("libheif.so.1", RTLD_LAZY | RTLD_NOLOAD);
+    if (!library) return true;
+    void *(*init)(void *) = NULL;
+    int (*have)(int) = NULL;
+    *(void **)&init = dlsym(library, "heif_init"); /* loads the encoders that are files of their own */
+    *(void **)&have = dlsym(library, "heif_have_encoder_for_format");
+    if (init) init(NULL);
+    bool found = !have || have(HEIF_COMPRESSION_AV1);
+    dlclose(library);
+    return found;
+}
+
+bool format_works(const Format *format, char *why, size_t why_size)
+{
+    if (!saver_allowed(format->saver)) {
+        g_snprintf(why, why_size, "it was built without it, or does not trust its codec");
+        return false;
     }
-    vips_error_clear();
-    g_clear_object(&image);
-    g_clear_object(&black);
-    g_clear_object(&target);
-    return works;
+    if (format == &formats[FORMAT_AVIF] && !has_av1_encoder()) {
+        g_strlcpy(why, "libheif has no AV1 encoder; Debian has one in libheif-plugin-aomenc", why_size);
+        return false;
+    }
+    return true;
 }
