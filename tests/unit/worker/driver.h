@@ -194,7 +194,8 @@ static json_t *worker_wait(Worker *worker, const Child *child)
 
 static void child_send_job(const Child *child, int source, const char *key, int wall_ms)
 {
-    json_t *body = json_pack("{s{ss} si si}", "facts", "key", key, "wall_ms", wall_ms, "attempt", 1);
+    json_t *body =
+        json_pack("{s{ss ss} si si}", "facts", "key", key, "stem", "a \xe4\xbd\xa0", "wall_ms", wall_ms, "attempt", 1);
     PmError err = {0};
     if (pm_ipc_send(child->sock, PM_MSG_JOB, body, &source, 1, &err) != PM_OK) fail_msg("%s", err.message);
     json_decref(body);
@@ -220,7 +221,10 @@ static Outcome child_collect(const Child *child)
             outcome.outputs[outcome.output_count++] = json_incref(message.body);
         }
         outcome.skipped += message.type == PM_MSG_SKIPPED;
-        outcome.log_lines += message.type == PM_MSG_LOG;
+        if (message.type == PM_MSG_LOG) {
+            outcome.log_lines++;
+            print_message("    log: %s\n", json_string_value(json_object_get(message.body, "text")));
+        }
         if (message.type == PM_MSG_DONE) {
             outcome.done = true;
             outcome.body = json_incref(message.body);
