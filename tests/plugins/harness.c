@@ -50,6 +50,13 @@ static void say(const char *prefix, const char *fmt, va_list args)
     if (used < sizeof(message)) vsnprintf(message + used, sizeof(message) - used, fmt, args);
 }
 
+/* LeakSanitizer asks this. Fontconfig keeps patterns that Pango asked for until the process ends. */
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfontconfig";
+}
+
 /* ------------------------------------------------------------------ the host */
 
 static void host_log(PmJob *job, int level, const char *fmt, ...)
