@@ -14,11 +14,12 @@
 
 #include "base/text.h"
 
-#ifndef PIXMILL_LIBEXECDIR
-#define PIXMILL_LIBEXECDIR "/usr/local/libexec/pixmill"
+/* Where an installed pixmill finds its parts, from the folder of its own executable: the prefix may be moved. */
+#ifndef PIXMILL_TO_LIBEXEC
+#define PIXMILL_TO_LIBEXEC "../libexec/pixmill"
 #endif
-#ifndef PIXMILL_PLUGINSDIR
-#define PIXMILL_PLUGINSDIR "/usr/local/lib/pixmill/plugins"
+#ifndef PIXMILL_TO_PLUGINS
+#define PIXMILL_TO_PLUGINS "../lib/pixmill/plugins"
 #endif
 
 enum { WORKER_FD = 3 };
@@ -42,14 +43,13 @@ static bool find_worker(const PmPoolOptions *options, char *out, size_t size, Pm
         pm_error_set(err, PM_BAD_CONFIG, "cannot start %.300s: %s", out, strerror(errno));
         return false;
     }
-    const char *const places[][2] = {{folder, "/pixmill-worker"},
-                                     {folder, "/../libexec/pixmill/pixmill-worker"},
-                                     {PIXMILL_LIBEXECDIR, "/pixmill-worker"}};
+    static const char *const places[] = {"pixmill-worker", PIXMILL_TO_LIBEXEC "/pixmill-worker"};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        int n = snprintf(out, size, "%s%s", places[i][0], places[i][1]);
+        int n = snprintf(out, size, "%s/%s", folder, places[i]);
         if (n > 0 && (size_t)n < size && access(out, X_OK) == 0) return true;
     }
-    pm_error_set(err, PM_BAD_CONFIG, "pixmill-worker is neither in %.300s nor in " PIXMILL_LIBEXECDIR, folder);
+    pm_error_set(err, PM_BAD_CONFIG, "pixmill-worker is neither in %.300s nor in " PIXMILL_TO_LIBEXEC " from there",
+                 folder);
     pm_error_hint(err, "say where it is with PIXMILL_WORKER");
     return false;
 }
@@ -80,13 +80,15 @@ static void add_folders(json_t *list, const char *paths)
 json_t *pm_pool_plugin_dirs(const PmPoolOptions *options)
 {
     json_t *list = json_array();
-    char folder[2048], beside[2200];
+    char folder[2048], path[2200];
     add_folders(list, options->plugin_dirs);
     add_folders(list, getenv("PIXMILL_PLUGIN_PATH"));
     own_folder(folder, sizeof folder);
-    snprintf(beside, sizeof beside, "%s/../plugins", folder); /* a build tree */
-    add_folder(list, beside);
-    add_folder(list, PIXMILL_PLUGINSDIR);
+    static const char *const places[] = {"../plugins", PIXMILL_TO_PLUGINS}; /* a build tree; an installation */
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, places[i]);
+        add_folder(list, path);
+    }
     return list;
 }
 

@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# deps.sh build|test: installs from Debian's or Ubuntu's own packages what building (and testing) pixmill needs. As root, or
+# by sudo; else it says what to install. Does nothing, and asks no network, when all is there.
+set -eu
+
+. /etc/os-release
+build="gcc cmake ninja-build pkg-config libc6-dev libvips-dev libvips-tools libyaml-dev libjansson-dev libssl-dev
+       libcurl4-openssl-dev libexpat1-dev zlib1g-dev libseccomp-dev fonts-dejavu-core python3 python3-pil python3-numpy"
+test="clang clang-format clang-tidy libcmocka-dev python3-yaml libimage-exiftool-perl file binutils"
+
+case "${ID:-}-${VERSION_ID:-}" in
+debian-12) test="$test libclang-rt-14-dev" ;;
+debian-13) build="$build libheif-plugin-aomenc libheif-plugin-dav1d" test="$test libclang-rt-19-dev" ;;
+ubuntu-24.04) build="$build libheif-plugin-aomenc libheif-plugin-dav1d" test="$test libclang-rt-18-dev" ;;
+*) echo "deps.sh: made for Debian 12, Debian 13 and Ubuntu 24.04; trying the same packages here" >&2 ;;
+esac
+
+case "${1:-build}" in
+build) wanted=$build ;;
+test) wanted="$build $test" ;;
+*) echo "usage: $0 build|test" >&2; exit 2 ;;
+esac
+
+missing=
+for package in $wanted; do
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+    as_root=
+elif command -v sudo >/dev/null 2>&1; then
+    as_root=sudo
+else
+    echo "These packages are missing, and neither root nor sudo is at hand. Install them with:" >&2
+    echo "  apt-get install --no-install-recommends$missing" >&2
+    exit 1
+fi
+echo "Installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # a list of names
+$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# test.sh [unit|cases|all]: installs what is needed, builds, and tests. The last line sums up: "N passed, N failed".
+#   unit   unit tests, one build
+#   cases  the data-driven cases, one build
+#   all    both, again under ASan and UBSan, a clang build, clang-format, clang-tidy, house checks
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+what=${1:-all}
+case $what in unit | cases | all) ;; *) echo "usage: $0 [unit|cases|all]" >&2; exit 2 ;; esac
+scripts/deps.sh test || exit 1
+
+jobs=$(nproc)
+passed=0 failed=0
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+export PIXMILL_WORKER= PIXMILL_PLUGIN_PATH=
+launcher=()
+command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
+
+# check NAME COMMAND...: one thing that passes or fails as a whole.
+check() {
+    local name=$1
+    shift
+    if "$@" >"$log/out" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok      $name"
+    else
+        failed=$((failed + 1))
+        echo "FAILED  $name"
+        tail -n 60 "$log/out"
+    fi
+}
+
+# build DIR ARGUMENTS...
+build() {
+    local dir=$1
+    shift
+    cmake -S . -B "$dir" -G Ninja -DPIXMILL_WERROR=ON "${launcher[@]}" "$@" >"$log/cmake" 2>&1 || { cat "$log/cmake"; return 1; }
+    cmake --build "$dir" -j "$jobs"
+}
+
+# units DIR NAME: ctest's own count joins ours.
+units() {
+    ctest --test-dir "$1" -j "$jobs" --output-on-failure --no-tests=error >"$log/ctest" 2>&1
+    local all bad
+    all=$(sed -n 's/.*tests passed, [0-9]* tests failed out of \([0-9]*\).*/\1/p; s/.*% tests passed.* out of \([0-9]*\)$/\1/p' "$log/ctest" | tail -1)
+    bad=$(sed -n 's/.*tests passed, \([0-9]*\) tests* failed out of.*/\1/p' "$log/ctest" | tail -1)
+    if [ -z "$all" ]; then
+        cat "$log/ctest"
+        failed=$((failed + 1))
+        return
+    fi
+    passed=$((passed + all - bad)) failed=$((failed + bad))
+    echo "$([ "$bad" = 0 ] && echo 'ok     ' || echo 'FAILED ') $2: $((all - bad)) of $all test programs"
+    [ "$bad" = 0 ] || tail -n 150 "$log/ctest"
+}
+
+# cases DIR NAME
+cases() {
+    [ -x tests/cases/run.py ] || return 0
+    /usr/bin/python3 tests/cases/run.py --build "$1" -j "$jobs" >"$log/cases" 2>&1
+    local line
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log/cases" | tail -1)
+    if [ -z "$line" ]; then
+        tail -n 60 "$log/cases"
+        failed=$((failed + 1))
+        return
+    fi
+    local good=${line%% passed*} rest=${line#*, }
+    passed=$((passed + good)) failed=$((failed + ${rest%% failed*}))
+    echo "$([ "${rest%% failed*}" = 0 ] && echo 'ok     ' || echo 'FAILED ') $2: $line"
+    [ "${rest%% failed*}" = 0 ] || tail -n 200 "$log/cases"
+}
+
+started=$SECONDS
+step() { printf '== %s (%d s)\n' "$1" $((SECONDS - started)); }
+
+step "build with gcc"
+check "build with gcc" build build-dev -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc
+if [ $failed = 0 ]; then
+    [ "$what" = cases ] || { step "unit tests"; units build-dev "unit tests"; }
+    [ "$what" = unit ] || { step "cases"; cases build-dev "cases"; }
+fi
+if [ "$what" = all ] && [ $failed = 0 ]; then
+    step "sanitizers"
+    export ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
+    check "build with sanitizers" build build-asan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc -DPIXMILL_SANITIZE=ON
+    units build-asan "unit tests under ASan and UBSan"
+    cases build-asan "cases under ASan and UBSan"
+    unset ASAN_OPTIONS LSAN_OPTIONS
+    step "clang"
+    check "build with clang" build build-clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang
+    step "house checks"
+    for script in tests/lint/*.sh; do
+        [ -e "$script" ] && check "$(basename "$script" .sh)" bash "$script" build-dev
+    done
+fi
+step "done"
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]

@@ -1,0 +1,47 @@
+#!/bin/bash
+# arrows.sh BUILD: the house of folders. Includes go one way; the broker links no image library, plugins none at all.
+bad=0
+say() { echo "$1"; bad=1; }
+
+# may FOLDER ALLOWED...: FOLDER includes only its own headers and those of ALLOWED.
+may() {
+    local folder=$1
+    shift
+    local allowed="$folder"
+    for other; do allowed="$allowed|$other"; done
+    local found
+    found=$(grep -nE '#include "(base|pipeline|engine|worker|aws|broker|cli)/' "core/$folder"/*.[ch] | grep -vE "#include \"($allowed)/")
+    [ -z "$found" ] || say "core/$folder may include only $allowed:
+$found"
+}
+may base
+may pipeline base
+may engine pipeline base
+may worker engine pipeline base
+may aws base
+may broker aws pipeline base
+may cli broker aws pipeline base
+
+found=$(grep -nE '#include <(vips|glib)' core/{base,pipeline,aws,broker,cli}/*.[ch])
+[ -z "$found" ] || say "no image library outside engine and worker: $found"
+found=$(grep -nE '#include <curl' core/{base,pipeline,engine,worker}/*.[ch])
+[ -z "$found" ] || say "no HTTP outside aws: $found"
+found=$(grep -nE '#include "' plugins/*/*.[ch] | grep -vE '#include "[a-z_-]+\.h"')
+[ -z "$found" ] || say "plugins see the public header alone: $found"
+
+needed() { readelf -d "$1" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p'; }
+needed "$1/bin/pixmill" | grep -E 'vips|glib|gobject' && say "pixmill links an image library"
+for plugin in "$1"/plugins/*.so; do
+    needed "$plugin" | grep -E 'vips|glib|gobject' && say "$plugin links what the worker brings"
+done
+
+found=$(grep -nwE '(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|system|popen|strtok|tmpnam|mktemp) *\(' core/*/*.[ch] plugins/*/*.[ch])
+[ -z "$found" ] || say "banned functions:
+$found"
+found=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -r core plugins config tests scripts --include='*.[chy]*' --include='*.sh' --include='*.py' --exclude-dir=lint)
+[ -z "$found" ] || say "unfinished work:
+$found"
+found=$(wc -l core/*/*.[ch] plugins/*/*.[ch] | awk '$2 != "total" && $1 > 600')
+[ -z "$found" ] || say "longer than 600 lines:
+$found"
+exit $bad
