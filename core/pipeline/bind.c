@@ -63,13 +63,14 @@ static PmError *complain(Binding *b, const PmNode *at, const char *fmt, ...)
     vsnprintf(message, sizeof message, fmt, ap);
     va_end(ap);
     b->ok = false;
-    return pm_error_list_addf(b->context->errors, PM_BAD_CONFIG, b->context->file, at != NULL ? at->line : 0,
-                              at != NULL ? at->column : 0, b->context->where, "%s", message);
+    return pm_error_list_addf(b->context->errors, PM_BAD_CONFIG, b->context->file,
+                              at != NULL ? at->line : b->context->line, at != NULL ? at->column : b->context->column,
+                              b->context->where, "%s", message);
 }
 
 static void hint(PmError *err, const char *fmt, const char *word)
 {
-    if (err != NULL) pm_error_hint(err, fmt, word);
+    if (err != NULL && word[0] != '\0') pm_error_hint(err, fmt, word);
 }
 
 /* What the operator wrote, shortened; never a secret. */
@@ -106,24 +107,18 @@ static bool limited(const PmParam *param)
 static void check_range(Binding *b, double value, const char *text)
 {
     const PmParam *p = b->param;
-    if (!limited(p)) return;
+    if (!limited(p) || (value >= p->min && value <= p->max)) return;
     char limit[32];
-    const char *unit = p->unit != NULL ? p->unit : "";
-    if (p->type == PM_BYTES || p->type == PM_DURATION) {
-        double bound = value < p->min ? p->min : p->max;
-        if (value >= p->min && value <= p->max) return;
-        if (p->type == PM_BYTES)
-            pm_text_bytes(limit, sizeof limit, (long long)bound);
-        else
-            pm_text_duration(limit, sizeof limit, (long long)bound);
-        complain(b, b->node, "%s %s is %s %s", p->name, text, value < p->min ? "below" : "above", limit);
-    } else if (value < p->min) {
-        complain(b, b->node, "%s %s is below %s%s", p->name, text, number_text(p->min, limit),
-                 strcmp(unit, "%") == 0 ? unit : "");
-    } else if (value > p->max) {
-        complain(b, b->node, "%s %s is above %s%s", p->name, text, number_text(p->max, limit),
-                 strcmp(unit, "%") == 0 ? unit : "");
-    }
+    double bound = value < p->min ? p->min : p->max;
+    if (p->type == PM_BYTES)
+        pm_text_bytes(limit, sizeof limit, (long long)bound);
+    else if (p->type == PM_DURATION)
+        pm_text_duration(limit, sizeof limit, (long long)bound);
+    else
+        number_text(bound, limit);
+    bool secret = (p->flags & PM_SECRET) != 0, percent = p->unit != NULL && strcmp(p->unit, "%") == 0;
+    complain(b, b->node, "%s %.60s is %s %s%s", p->name, secret ? "(a secret)" : text,
+             value < p->min ? "below" : "above", limit, percent ? "%" : "");
 }
 
 static void check_length(Binding *b, size_t length, const char *what)
@@ -172,7 +167,21 @@ static void check_template(Binding *b, const char *text)
     PmError err = {0};
     size_t at = 0;
     PmTemplate *tmpl = pm_template_new(PM_TEMPLATE_TEXT, text, &at, &err);
-    if (tmpl == NULL) complain(b, b->node, "%s: %s", b->param->name, err.message);
+    if (tmpl == NULL) hint(complain(b, b->node, "%s: %s", b->param->name, err.message), "%s", err.hint);
+    const char *fact;
+    for (size_t i = 0; tmpl != NULL && (fact = pm_template_fact(tmpl, i)) != NULL; i++) {
+        const PmFactInfo *info = pm_fact_info(fact);
+        /* Facts of other steps, "step.fact", are known only when all plugins are loaded. */
+        if ((info != NULL && (info->flags & PM_FACT_PLUGIN) != 0) || strchr(fact, '.') != NULL) continue;
+        const char *names[PM_FACTS_MAX + 1];
+        size_t n = 0;
+        for (info = pm_fact_table; info->name != NULL && n < PM_FACTS_MAX; info++)
+            if ((info->flags & PM_FACT_PLUGIN) != 0) names[n++] = info->name;
+        names[n] = NULL;
+        PmError *added = complain(b, b->node, "%s: unknown fact {%.60s}", b->param->name, fact);
+        const char *near = pm_text_nearest(fact, names);
+        if (near != NULL) hint(added, "did you mean {%s}?", near);
+    }
     pm_template_free(tmpl);
 }
 
@@ -196,10 +205,17 @@ static void bind_scalar(Binding *b, const char *text, bool plain, void *field)
     bool textual = p->type == PM_STRING || p->type == PM_ASSET || p->type == PM_ENDPOINT || p->type == PM_ENUM ||
                    p->type == PM_COLOR || p->type == PM_LENGTH || p->type == PM_BYTES || p->type == PM_DURATION;
     if (!plain && !textual) { /* "300" in quotes is text, as YAML says */
-        bad_value(b, text,
-                  p->type == PM_BOOL  ? "true or false"
-                  : p->type == PM_INT ? "a whole number (without quotes)"
-                                      : "a number (without quotes)");
+        char buffer[100];
+        bool secret = (p->flags & PM_SECRET) != 0;
+        PmError *err = complain(b, b->node, "%s must be %s, not %s%s", p->name,
+                                p->type == PM_BOOL  ? "true or false"
+                                : p->type == PM_INT ? "a whole number"
+                                                    : "a number",
+                                secret ? "" : "the text ", shown(b, text, buffer, sizeof buffer));
+        bool truth;
+        double number;
+        if (p->type == PM_BOOL ? pm_parse_bool(text, &truth, NULL, 0) : pm_parse_number(text, &number, NULL, 0))
+            hint(err, "%s", "take the quotes away");
         return;
     }
     switch (p->type) {
@@ -298,9 +314,11 @@ static void bind_value(Binding *b, void *field)
         char expected[80];
         snprintf(expected, sizeof expected, "%s %s",
                  strchr("aeiou", pm_type_name(b->param->type)[0]) != NULL ? "an" : "a", pm_type_name(b->param->type));
-        complain(b, node, "%s must be %s, not %s", b->param->name, expected, pm_node_kind_name(node));
+        PmError *err = complain(b, node, "%s must be %s, not %s", b->param->name, expected, pm_node_kind_name(node));
+        if (b->param->type == PM_COLOR && pm_node_is_null(node))
+            hint(err, "%s", "\"#\" begins a comment: put the color in quotes");
     } else {
-        bind_scalar(b, node->text, node->plain, field);
+        bind_scalar(b, node->text, node->plain || node->variable, field);
     }
 }
 
@@ -335,10 +353,20 @@ static void check_unknown(Binding *b, const PmNode *mapping, const PmParam *para
     }
 }
 
+static void warn_deprecated(const Binding *b)
+{
+    const PmBindContext *context = b->context;
+    if (context->warnings == NULL) return;
+    PmError *warning = pm_error_list_addf(context->warnings, PM_BAD_CONFIG, context->file, b->node->line,
+                                          b->node->column, context->where, "%s is deprecated", b->param->name);
+    if (b->param->doc != NULL) hint(warning, "%s", b->param->doc);
+}
+
 bool pm_bind(const PmBindContext *context, const PmNode *mapping, const PmParam *params, size_t count, void *config,
              PmArena *arena)
 {
     Binding b = {.context = context, .arena = arena, .ok = true};
+    if (mapping != NULL && mapping->failed) return false; /* reported already */
     if (pm_node_is_null(mapping)) {
         b.node = NULL;
     } else if (mapping->kind != PM_NODE_MAPPING) {
@@ -356,6 +384,7 @@ bool pm_bind(const PmBindContext *context, const PmNode *mapping, const PmParam 
             b.ok = false; /* reported already */
         } else if (b.node != NULL) {
             bind_value(&b, field);
+            if ((param->flags & PM_DEPRECATED) != 0) warn_deprecated(&b);
         } else if ((param->flags & PM_REQUIRED) != 0) {
             PmError *err = complain(&b, mapping, "%s is missing", param->name);
             if (param->doc != NULL) hint(err, "%s", param->doc);

@@ -15,16 +15,21 @@ typedef struct PmBindContext {
     PmErrorList *errors;
     /* Keys that the caller reads itself, besides the table's; NULL-terminated, or NULL. */
     const char *const *also;
+    int line, column;      /* where to report what a NULL mapping lacks; 0: no place */
+    PmErrorList *warnings; /* deprecated parameters that are used; NULL: not wanted */
 } PmBindContext;
 
-/* Fills `config` (config_size bytes, zeroed by the caller) from `mapping`, NULL standing for {}. Strings and
- * lists point into `arena` memory that lives until pm_arena_free. Returns false when an error was added. */
+/* --- memory given back all at once --- */
+
 typedef struct PmArena PmArena;
 PmArena *pm_arena_new(void);
 void pm_arena_free(PmArena *arena);
 void *pm_arena_alloc(PmArena *arena, size_t size); /* zeroed, aligned for any type; never NULL (aborts) */
 char *pm_arena_strdup(PmArena *arena, const char *text);
 
+/* Fills `config` (zeroed by the caller) from `mapping`, NULL and null standing for {}. Strings and lists point into
+ * `arena` memory that lives until pm_arena_free. Returns false when an error was added; what was in order is filled in
+ * nevertheless. A number in quotes is text, except when a ${VAR} brought it. */
 bool pm_bind(const PmBindContext *context, const PmNode *mapping, const PmParam *params, size_t count, void *config,
              PmArena *arena);
 
@@ -35,7 +40,8 @@ const char *pm_type_name(PmType type);
 
 /* --- single values, for those who need no table --- */
 
-/* Each returns false and says what was expected (no place) in `why` when the text is not of the kind. */
+/* Each returns false and says what was expected in `why` (may be NULL) when the text is not of the kind: "a whole
+ * number". No value is stored then. */
 bool pm_parse_bytes(const char *text, int64_t *bytes, char *why, size_t why_size); /* 50MiB, 1GB, 1024 */
 bool pm_parse_count(const char *text, int64_t *count, char *why, size_t why_size); /* 50M, 2k, 300 */
 bool pm_parse_duration(const char *text, int64_t *ms, char *why, size_t why_size); /* 15s, 1500ms, 2m, 1h */

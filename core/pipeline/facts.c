@@ -9,6 +9,8 @@
 
 #include "base/text.h"
 
+enum { NAME_MAX_BYTES = 128 };
+
 typedef struct Fact {
     char *name, *value;
 } Fact;
@@ -66,7 +68,10 @@ PmFacts *pm_facts_copy(const PmFacts *facts)
 {
     PmFacts *copy = pm_facts_new();
     for (size_t i = 0; copy != NULL && facts != NULL && i < facts->count; i++)
-        pm_facts_set(copy, facts->items[i].name, facts->items[i].value);
+        if (!pm_facts_set(copy, facts->items[i].name, facts->items[i].value)) {
+            pm_facts_free(copy);
+            return NULL;
+        }
     return copy;
 }
 
@@ -97,8 +102,9 @@ bool pm_facts_set(PmFacts *facts, const char *name, const char *value)
         *fact = facts->items[--facts->count];
         return true;
     }
-    size_t n = strlen(value);
-    if (n > PM_FACT_VALUE_MAX || !pm_text_is_utf8(value, n) || strlen(name) > 128) return false;
+    size_t n = strlen(value), name_size = strlen(name);
+    if (n > PM_FACT_VALUE_MAX || !pm_text_is_utf8(value, n)) return false;
+    if (name_size == 0 || name_size > NAME_MAX_BYTES || !pm_text_is_utf8(name, name_size)) return false;
     if (fact == NULL && facts->count == PM_FACTS_MAX) return false;
     char *copy = strdup(value), *own = fact == NULL ? strdup(name) : NULL;
     if (copy == NULL || (fact == NULL && own == NULL)) {
@@ -145,7 +151,12 @@ bool pm_facts_add_json(PmFacts *facts, const json_t *object)
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)object, name, value) /* jansson iterates without changing */
-        ok = json_is_string(value) && pm_facts_set(facts, name, json_string_value(value)) && ok;
+    {
+        const char *text = json_string_value(value);
+        /* A text with a NUL inside would be cut, and mean something else. */
+        bool whole = text != NULL && strlen(text) == json_string_length(value);
+        ok = whole && pm_facts_set(facts, name, text) && ok;
+    }
     return ok;
 }
 

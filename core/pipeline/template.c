@@ -66,7 +66,7 @@ static PmStatus split(PmTemplate *tmpl, const char *text, size_t *at, PmError *e
     pm_buffer_init(&literal, TEXT_MAX);
     const char *p = text;
     PmStatus status = PM_OK;
-    while (*p != '\0' && status == PM_OK) {
+    while (status == PM_OK && *p != '\0') { /* after an error, p may be beyond the end */
         *at = (size_t)(p - text);
         if ((p[0] == '{' || p[0] == '}') && p[1] == p[0]) {
             pm_buffer_add(&literal, p, 1);
@@ -97,34 +97,40 @@ static PmStatus split(PmTemplate *tmpl, const char *text, size_t *at, PmError *e
     return status;
 }
 
-/* A segment made of dots alone, or that a fact could turn into one, would step out of the prefix. */
+static bool is_dots(const char *segment, size_t size)
+{
+    return size > 0 && size <= 2 && strspn(segment, ".") >= size;
+}
+
+/* Refuses "." and ".." as segments that no fact touches: those that a fact takes part in are judged when it is known,
+ * by pm_template_expand. For a path, only beyond the prefix: "../out/{stem}.jpg" is the operator's own choice. */
 static PmStatus check_segments(const PmTemplate *tmpl, PmError *err)
 {
-    size_t dots = 0, others = 0, facts = 0;
-    for (size_t i = 0; i <= tmpl->count; i++) {
-        bool end = i == tmpl->count;
-        if (!end && tmpl->parts[i].fact) {
-            facts++;
-            continue;
-        }
-        for (const char *p = end ? "/" : tmpl->parts[i].text; *p != '\0'; p++) {
-            if (*p != '/') {
-                if (*p == '.')
-                    dots++;
-                else
-                    others++;
-                continue;
-            }
-            if (others == 0 && dots > 0 && (facts > 0 || dots <= 2)) {
-                pm_error_set(err, PM_BAD_CONFIG, "a segment of dots%s could leave the fixed prefix \"%s\"",
-                             facts > 0 ? " and facts" : "", tmpl->prefix);
-                pm_error_hint(err, "give the segment a letter of its own, or remove it");
+    for (size_t i = 0; i < tmpl->count; i++) {
+        const Part *part = &tmpl->parts[i];
+        if (part->fact) continue;
+        bool after_fact = i > 0; /* parts alternate: literals are added whole */
+        const char *p = part->text + (i == 0 && tmpl->kind == PM_TEMPLATE_PATH ? strlen(tmpl->prefix) : 0);
+        for (bool first = true;; first = false) {
+            size_t n = strcspn(p, "/");
+            bool touched = (first && after_fact) || (p[n] == '\0' && i + 1 < tmpl->count);
+            if (!touched && is_dots(p, n)) {
+                pm_error_set(err, PM_BAD_CONFIG, "the segment \"%.*s\" leaves the fixed prefix \"%s\"", (int)n, p,
+                             tmpl->prefix);
                 return PM_BAD_CONFIG;
             }
-            dots = others = facts = 0;
+            if (p[n] == '\0') break;
+            p += n + 1;
         }
     }
     return PM_OK;
+}
+
+static bool has_control(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
+        if (*p < 0x20 || *p == 0x7F) return true;
+    return false;
 }
 
 static PmStatus check_rules(PmTemplate *tmpl, const char *text, PmError *err)
@@ -135,26 +141,11 @@ static PmStatus check_rules(PmTemplate *tmpl, const char *text, PmError *err)
     if (tmpl->prefix == NULL) return pm_error_set(err, PM_BAD_CONFIG, "out of memory");
     if (tmpl->kind == PM_TEMPLATE_TEXT) return PM_OK;
     if (text[0] == '\0') return pm_error_set(err, PM_BAD_CONFIG, "is empty");
+    if (has_control(text)) return pm_error_set(err, PM_BAD_CONFIG, "holds a control character");
     if (text[strlen(text) - 1] == '/')
         return pm_error_set(err, PM_BAD_CONFIG, "ends in \"/\": it names a folder, not %s",
                             tmpl->kind == PM_TEMPLATE_KEY ? "an object" : "a file");
     if (tmpl->kind == PM_TEMPLATE_KEY && text[0] == '/') return pm_error_set(err, PM_BAD_CONFIG, "begins with \"/\"");
-    if (tmpl->kind == PM_TEMPLATE_PATH) {
-        /* "../out/{stem}.jpg" is the operator's own choice: only what follows the prefix can be steered from outside.
-         */
-        const char *rest = text + strlen(tmpl->prefix);
-        PmTemplate tail = *tmpl;
-        char *literal = NULL;
-        if (tail.count > 0 && !tail.parts[0].fact) {
-            literal = strdup(tail.parts[0].text + strlen(tmpl->prefix));
-            if (literal == NULL) return pm_error_set(err, PM_BAD_CONFIG, "out of memory");
-            tail.parts[0].text = literal;
-        }
-        (void)rest;
-        PmStatus status = check_segments(&tail, err);
-        free(literal);
-        return status;
-    }
     return check_segments(tmpl, err);
 }
 
@@ -183,12 +174,11 @@ static bool may_hold_slashes(const char *fact)
 
 static bool check_value(const PmTemplate *tmpl, const char *fact, const char *value, PmError *err)
 {
-    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++)
-        if (*p < 0x20 || *p == 0x7F) {
-            pm_error_set(err, PM_BAD_INPUT, "{%s} holds a control character, which cannot stand in \"%s\"", fact,
-                         tmpl->source);
-            return false;
-        }
+    if (has_control(value)) {
+        pm_error_set(err, PM_BAD_INPUT, "{%s} holds a control character, which cannot stand in \"%s\"", fact,
+                     tmpl->source);
+        return false;
+    }
     if (!may_hold_slashes(fact) && strchr(value, '/') != NULL) {
         pm_error_set(err, PM_BAD_INPUT, "{%s} holds a \"/\", which cannot stand in \"%s\"", fact, tmpl->source);
         return false;
@@ -203,19 +193,17 @@ static bool check_result(const PmTemplate *tmpl, const char *result, PmError *er
         pm_error_set(err, PM_BAD_INPUT, "\"%s\" gives %zu bytes; 1 to %zu are allowed", tmpl->source, n, max);
         return false;
     }
-    if (strncmp(result, tmpl->prefix, strlen(tmpl->prefix)) != 0) {
-        pm_error_set(err, PM_BAD_INPUT, "\"%s\" gives \"%.200s\", which leaves its prefix", tmpl->source, result);
-        return false;
-    }
-    if (tmpl->kind == PM_TEMPLATE_KEY) return true;
+    /* What the facts brought. A key may have empty segments and long names: S3 knows no folders. Dots it must not have:
+     * they mean a step upwards to whoever mirrors the bucket into a folder. */
+    bool is_path = tmpl->kind == PM_TEMPLATE_PATH;
     for (const char *segment = result + strlen(tmpl->prefix);; segment++) {
         size_t length = strcspn(segment, "/");
-        bool dots = length <= 2 && strspn(segment, ".") >= length;
-        if (dots || length > SEGMENT_MAX) {
-            pm_error_set(err, PM_BAD_INPUT, "\"%s\" gives \"%.200s\", which has %s", tmpl->source, result,
-                         length == 0 ? "an empty segment"
-                         : dots      ? "a \"..\" or \".\" segment"
-                                     : "a name longer than 255 bytes");
+        const char *wrong = length == 0 && is_path            ? "an empty segment"
+                            : is_dots(segment, length)        ? "a \"..\" or \".\" segment"
+                            : length > SEGMENT_MAX && is_path ? "a name longer than 255 bytes"
+                                                              : NULL;
+        if (wrong != NULL) {
+            pm_error_set(err, PM_BAD_INPUT, "\"%s\" gives \"%.200s\", which has %s", tmpl->source, result, wrong);
             return false;
         }
         segment += length;
@@ -223,16 +211,87 @@ static bool check_result(const PmTemplate *tmpl, const char *result, PmError *er
     }
 }
 
+/* --- where a template can lead --- */
+
+const char *pm_template_suffix(const PmTemplate *tmpl)
+{
+    return tmpl->count > 0 && !tmpl->parts[tmpl->count - 1].fact ? tmpl->parts[tmpl->count - 1].text : "";
+}
+
+/* The places in a target up to which the parts so far can match it. */
+typedef struct Reach {
+    const char *target;
+    size_t size;
+    bool here[PATH_MAX_BYTES + 1];
+    bool all; /* the whole target was matched */
+} Reach;
+
+static void reach_literal(Reach *reach, const char *text)
+{
+    size_t n = strlen(text);
+    for (size_t p = reach->size; p-- > 0;) { /* from the end: a place is moved at most once */
+        if (!reach->here[p]) continue;
+        size_t left = reach->size - p;
+        bool same = strncmp(reach->target + p, text, n < left ? n : left) == 0;
+        if (n > 0) reach->here[p] = false;
+        if (same && n >= left) reach->all = true;
+        if (same && n < left) reach->here[p + n] = true;
+    }
+}
+
+static void reach_fact(Reach *reach, bool slashes)
+{
+    for (size_t p = 0; p < reach->size; p++) {
+        if (!reach->here[p] || (reach->target[p] == '/' && !slashes)) continue;
+        if (p + 1 == reach->size) reach->all = true;
+        reach->here[p + 1] = true;
+    }
+}
+
+bool pm_template_reaches(const PmTemplate *tmpl, const char *root, const char *output, const char *target)
+{
+    Reach reach = {.target = target, .size = strlen(target), .here = {true}};
+    if (reach.size == 0 || reach.size > PATH_MAX_BYTES) return true;
+    for (size_t i = 0; i < tmpl->count && !reach.all; i++) {
+        const Part *part = &tmpl->parts[i];
+        if (!part->fact) {
+            const char *text = part->text;
+            if (i == 0 && root != NULL) {
+                reach_literal(&reach, root);
+                text += strlen(tmpl->prefix);
+            }
+            /* An empty {dir} took the slash along. */
+            bool after_dir = i > 0 && strcmp(tmpl->parts[i - 1].text, "dir") == 0 && text[0] == '/';
+            Reach without = reach;
+            reach_literal(&reach, text);
+            if (!after_dir) continue;
+            reach_literal(&without, text + 1);
+            reach.all = reach.all || without.all;
+            for (size_t p = 0; p <= reach.size; p++) reach.here[p] = reach.here[p] || without.here[p];
+            continue;
+        }
+        if (i == 0 && root != NULL) reach_literal(&reach, root);
+        if (strcmp(part->text, "output") == 0)
+            reach_literal(&reach, output);
+        else
+            reach_fact(&reach, may_hold_slashes(part->text));
+    }
+    return reach.all;
+}
+
 char *pm_template_expand(const PmTemplate *tmpl, const PmFacts *facts, PmError *err)
 {
     PmBuffer out;
     pm_buffer_init(&out, TEXT_MAX);
     bool ok = true;
+    const char *dir = pm_facts_get(facts, "dir");
+    bool dir_is_empty = dir != NULL && dir[0] == '\0';
     for (size_t i = 0; ok && i < tmpl->count; i++) {
         const Part *part = &tmpl->parts[i];
         if (!part->fact) {
             /* "processed/{dir}/{stem}": an object at the top has no dir, and no empty segment either. */
-            bool swallow = i > 0 && tmpl->parts[i - 1].fact && tmpl->kind != PM_TEMPLATE_TEXT && part->text[0] == '/' &&
+            bool swallow = i > 0 && tmpl->kind != PM_TEMPLATE_TEXT && part->text[0] == '/' &&
+                           strcmp(tmpl->parts[i - 1].text, "dir") == 0 && dir_is_empty &&
                            (out.size == 0 || out.data[out.size - 1] == '/');
             pm_buffer_adds(&out, part->text + swallow);
             continue;

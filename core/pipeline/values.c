@@ -2,7 +2,7 @@
  *
  * Texts to values: numbers with units, durations, colours, lengths.
  */
-#include <errno.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +38,11 @@ static bool leading_number(const char *text, double *value, const char **rest)
     if (end >= sizeof number) return false;
     memcpy(number, text, end);
     number[end] = '\0';
+    /* A point is a point, whatever locale a plugin's library sets for the process. */
+    static locale_t plain;
+    if (plain == NULL) plain = newlocale(LC_ALL_MASK, "C", NULL);
     char *stop = NULL;
-    *value = strtod(number, &stop);
+    *value = plain != NULL ? strtod_l(number, &stop, plain) : strtod(number, &stop);
     *rest = text + end;
     return *stop == '\0' && isfinite(*value);
 }

@@ -72,6 +72,14 @@ static PmError *complain(const Source *source, const PmNode *node, const char *f
                               a, b);
 }
 
+/* A bare True means what the fact says as "true". */
+static const char *text_of(const PmNode *node)
+{
+    bool truth;
+    if (node->plain && pm_parse_bool(node->text, &truth, NULL, 0)) return truth ? "true" : "false";
+    return node->text;
+}
+
 static bool add_test(const Source *source, Condition *condition, const PmNode *node, const char *text)
 {
     Test *tests = realloc(condition->tests, (condition->count + 1) * sizeof *tests);
@@ -88,11 +96,13 @@ static bool add_test(const Source *source, Condition *condition, const PmNode *n
             break;
         }
     text += strspn(text, " ");
-    test->numeric = as_number(text, &test->number);
-    test->text = strdup(text);
-    condition->count++;
     bool ordered = test->op != OP_IS && test->op != OP_NOT;
     const PmFactInfo *info = pm_fact_info(condition->fact);
+    /* "1e3" is the number 1000 as a width, and just a word as a stem. */
+    test->numeric = (info == NULL || (info->flags & PM_FACT_NUMBER) != 0 || ordered) && as_number(text, &test->number);
+    test->text = strdup(text);
+    if (test->text == NULL) return false;
+    condition->count++;
     if (compares && text[0] == '\0') {
         complain(source, node, "when: %s: a comparison needs a value after its sign%s", condition->fact, "");
         return false;
@@ -120,9 +130,10 @@ static bool add_scalar(const Source *source, Condition *condition, const PmNode 
 {
     static const char signs[] = "<>!=";
     if (node->text[0] == '\0' || strchr(signs, node->text[0]) == NULL)
-        return add_test(source, condition, node, node->text);
+        return add_test(source, condition, node, text_of(node));
     bool ok = true;
     char *copy = strdup(node->text), *rest = copy;
+    if (copy == NULL) return false;
     while (ok && rest != NULL) {
         char *comma = strchr(rest, ',');
         while (comma != NULL) { /* a comma that a comparison follows */
@@ -160,7 +171,7 @@ static bool read_condition(const Source *source, Condition *condition, const PmP
     bool ok = true;
     for (size_t i = 0; i < value->count; i++) {
         if (value->items[i]->kind == PM_NODE_SCALAR) {
-            ok = add_test(source, condition, value->items[i], value->items[i]->text) && ok;
+            ok = add_test(source, condition, value->items[i], text_of(value->items[i])) && ok;
         } else {
             complain(source, value->items[i], "when: %s: a list holds values, not %s", condition->fact,
                      pm_node_kind_name(value->items[i]));
@@ -198,15 +209,24 @@ const char *pm_when_fact(const PmWhen *when, size_t i, int *line, int *column)
     return when->conditions[i].fact;
 }
 
-static bool test_holds(const Test *test, const char *value)
+/* A pattern without a slash looks at a key's last part, so that "*.jpg" finds a/b.jpg. */
+static bool text_matches(const char *fact, const char *pattern, const char *value)
+{
+    const char *slash = strcmp(fact, "key") == 0 && strchr(pattern, '/') == NULL && strstr(pattern, "**") == NULL
+                            ? strrchr(value, '/')
+                            : NULL;
+    return strcmp(pattern, value) == 0 || pm_text_glob(pattern, slash != NULL ? slash + 1 : value);
+}
+
+static bool test_holds(const char *fact, const Test *test, const char *value)
 {
     double number = 0;
     bool numbers = test->numeric && as_number(value, &number);
     switch (test->op) {
     case OP_IS:
-        return (numbers && number == test->number) || pm_text_glob(test->text, value);
+        return (numbers && number == test->number) || text_matches(fact, test->text, value);
     case OP_NOT:
-        return !(numbers && number == test->number) && !pm_text_glob(test->text, value);
+        return !(numbers && number == test->number) && !text_matches(fact, test->text, value);
     case OP_LESS:
         return numbers && number < test->number;
     case OP_LESS_EQUAL:
@@ -248,7 +268,7 @@ bool pm_when_matches(const PmWhen *when, const PmFacts *facts, char *why, size_t
         bool holds = value != NULL && !condition->any;
         const Test *failed = condition->count > 0 ? &condition->tests[0] : NULL;
         for (size_t k = 0; value != NULL && k < condition->count; k++) {
-            bool one = test_holds(&condition->tests[k], value);
+            bool one = test_holds(condition->fact, &condition->tests[k], value);
             if (condition->any && one) holds = true;
             if (!condition->any && !one && holds) {
                 holds = false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `when: { width: ">=64", format: [jpeg, png], key: "*.jpg" }`: all must hold. A value, a list (any of them), a
- * comparison string (">=320", "<1MiB", "!=png", several joined by ", " all hold), a glob for texts.
+ * comparison string (">=320", "<1MiB", "!=png", several joined by ", " all hold), a glob for texts. A glob without a
+ * slash looks at a key's last part.
  */
 #ifndef PM_PIPELINE_WHEN_H
 #define PM_PIPELINE_WHEN_H

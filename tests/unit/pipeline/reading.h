@@ -48,6 +48,14 @@ static inline const char *errors_text(PmErrorList *errors)
     return text;
 }
 
+/* cmocka has this only in its latest releases. */
+#define assert_near(value, expected, within)                                \
+    do {                                                                    \
+        double value_ = (value), expected_ = (expected);                    \
+        if (value_ < expected_ - (within) || value_ > expected_ + (within)) \
+            fail_msg("%g instead of %g", value_, expected_);                \
+    } while (0)
+
 #define assert_contains(text, part)                                             \
     do {                                                                        \
         const char *text_ = (text);                                             \
