@@ -112,15 +112,14 @@ PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *er
 {
     const PmInstances *instances = &run->engine->outputs[index];
     const PmInstance *encoder = &instances->items[instances->count - 1];
-    const PmRouteStep *route = &run->route.outputs[index].steps[instances->count - 1];
     int64_t max = run->engine->pipeline->limits.memory;
     Sink sink = {0};
     VipsTarget *target = NULL;
     PmPlan plan;
-    PmStatus status = pm_run_ask(run, encoder, route, picture, &plan, err);
+    PmStatus status = pm_run_ask(run, encoder, picture, &plan, err);
     if (status == PM_OK && plan.need_pages == 1 && picture->shape.pages > 1) {
         if (!pm_picture_cut(picture)) return pm_run_pixels_failed(run, err);
-        status = pm_run_ask(run, encoder, route, picture, &plan, err);
+        status = pm_run_ask(run, encoder, picture, &plan, err);
     }
     if (status == PM_OK && !pm_picture_join(picture)) return pm_run_pixels_failed(run, err);
     if (status == PM_OK && (plan.flags & PM_RANDOM)) status = pm_run_hold(run, picture, err);

@@ -4,8 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "engine/internal.h"
+
+/* libvips warns of harmless oddities in files through GLib, onto stderr and once a tile. What matters comes back as an
+ * error. */
+static void quiet(const char *domain, GLogLevelFlags level, const char *message, void *data)
+{
+    (void)data;
+    if (!pm_log_enabled(PM_LOG_DEBUG)) return;
+    char text[512];
+    pm_text_utf8(text, sizeof text, message);
+    bool severe = (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL)) != 0;
+    pm_log(PM_LOG_DEBUG, "vips.log", "domain", domain, "severe", severe ? "true" : NULL, "msg", text, NULL);
+}
 
 PmStatus pm_engine_setup(PmError *err)
 {
@@ -21,6 +34,9 @@ PmStatus pm_engine_setup(PmError *err)
     vips_cache_set_max_files(0);
     vips_concurrency_set(1);
     vips_leak_set(FALSE);
+    /* Orc's vector code stays on: without it (vips_vector_set_enabled(FALSE)) a 720 px rendition costs 1.9 times and a
+     * 300 px one 1.5 times the CPU, measured with 8.14. The rare crash of generated code costs one job here. */
+    g_log_set_handler("VIPS", (GLogLevelFlags)(G_LOG_LEVEL_MASK & ~G_LOG_LEVEL_ERROR), quiet, NULL);
     pm_load_setup();
     return PM_OK;
 }

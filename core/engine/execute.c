@@ -153,13 +153,13 @@ static PmStatus apply_pages(PmRun *run, const PmInstance *instance, const PmPlan
 {
     if (!pm_picture_split(picture)) return pm_run_pixels_failed(run, err);
     int32_t count = picture->shape.pages;
-    PmShape promised = plan->out, real = plan->out;
+    PmShape promised = plan->out;
     promised.pages = 1;
     for (int32_t i = 0; i < count; i++) {
         VipsImage *out = NULL;
         PmStatus status = pm_call_apply(&run->job, instance, picture->pages[i], &out, err);
         if (status != PM_OK) return status;
-        real = pm_shape_of(out);
+        PmShape real = pm_shape_of(out);
         status = check_promise(run, instance, &promised, &real, err);
         if (status != PM_OK) {
             g_object_unref(out);
@@ -168,8 +168,7 @@ static PmStatus apply_pages(PmRun *run, const PmInstance *instance, const PmPlan
         g_object_unref(picture->pages[i]);
         picture->pages[i] = out;
     }
-    picture->shape = real;
-    picture->shape.pages = count;
+    pm_picture_reshape(picture, picture->pages[0], count);
     picture->in_memory = false;
     return PM_OK;
 }
@@ -189,14 +188,28 @@ static PmStatus apply(PmRun *run, const PmInstance *instance, const PmPlan *plan
 
 /* ------------------------------------------------------------------ the chain */
 
-PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmRouteStep *route, const PmPicture *picture,
-                    PmPlan *plan, PmError *err)
+PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmPicture *picture, PmPlan *plan, PmError *err)
 {
     PmShape in = picture->shape;
-    in.source_width = route->full_in.width;
-    in.source_height = route->full_in.height;
     in.orientation = run->route.source.orientation;
     return pm_call_plan(&run->job, instance, &in, plan, err);
+}
+
+/* The size that the step's result would have after a full decode. It was asked for when the job was planned, but for
+ * another input when a step before it was planned and then left out. */
+static PmStatus full_size(PmRun *run, const PmInstance *instance, const PmRouteStep *route, const PmPicture *picture,
+                          PmShape *full, PmError *err)
+{
+    PmShape in = picture->shape;
+    in.width = in.source_width;
+    in.height = in.source_height;
+    *full = route->full_out;
+    if (in.width == route->full_in.width && in.height == route->full_in.height) return PM_OK;
+    PmPlan plan;
+    in.orientation = run->route.source.orientation;
+    PmStatus status = pm_call_plan(&run->job, instance, &in, &plan, err);
+    *full = plan.flags & PM_SKIP ? in : plan.out;
+    return status;
 }
 
 static PmStatus run_step(PmRun *run, const PmInstance *instance, const PmRouteStep *route, PmPicture *picture,
@@ -204,21 +217,28 @@ static PmStatus run_step(PmRun *run, const PmInstance *instance, const PmRouteSt
 {
     const PmWhen *when = instance->step->when;
     if (route->runs == PM_RUNS_NO || (when != NULL && !pm_when_matches(when, run->job.facts, NULL, 0))) return PM_OK;
-    PmPlan plan;
-    PmStatus status = pm_run_ask(run, instance, route, picture, &plan, err);
-    if (status != PM_OK) return status;
     bool inspects = instance->kind == PM_STEP_INSPECT;
-    if (!inspects && !(plan.flags & PM_SKIP) && plan.need_pages == 1 && picture->shape.pages > 1) {
+    PmPlan plan;
+    PmShape full = picture->shape;
+    PmStatus status = inspects ? PM_OK : full_size(run, instance, route, picture, &full, err);
+    if (status == PM_OK) status = pm_run_ask(run, instance, picture, &plan, err);
+    if (status != PM_OK) return status;
+    bool skips = plan.flags & PM_SKIP;
+    if (!inspects && !skips && plan.need_pages == 1 && picture->shape.pages > 1) {
         if (!pm_picture_cut(picture)) return pm_run_pixels_failed(run, err);
-        status = pm_run_ask(run, instance, route, picture, &plan, err);
+        status = pm_run_ask(run, instance, picture, &plan, err);
         if (status != PM_OK) return status;
     }
-    if (plan.flags & PM_SKIP) return PM_OK;
     /* An inspector reads what later steps read again. */
     bool reads_apart = inspects && !(plan.flags & PM_NO_PIXELS);
-    if ((plan.flags & PM_RANDOM) || reads_apart) status = pm_run_hold(run, picture, err);
-    if (status != PM_OK) return status;
-    return inspects ? inspect(run, instance, &plan, picture, err) : apply(run, instance, &plan, picture, err);
+    if (!skips && ((plan.flags & PM_RANDOM) || reads_apart)) status = pm_run_hold(run, picture, err);
+    if (status == PM_OK && !skips)
+        status = inspects ? inspect(run, instance, &plan, picture, err) : apply(run, instance, &plan, picture, err);
+    if (status == PM_OK && !inspects) {
+        picture->shape.source_width = full.width;
+        picture->shape.source_height = full.height;
+    }
+    return status;
 }
 
 PmStatus pm_run_steps(PmRun *run, const PmInstances *instances, const PmRouteStep *route, size_t from, size_t to,

@@ -73,8 +73,7 @@ PmRuns pm_run_when(const PmWhen *when, const PmFacts *facts, char *why, size_t w
 PmStatus pm_run_steps(PmRun *run, const PmInstances *instances, const PmRouteStep *route, size_t from, size_t to,
                       PmPicture *picture, PmError *err);
 /* One step's plan for the picture as it is. */
-PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmRouteStep *route, const PmPicture *picture,
-                    PmPlan *plan, PmError *err);
+PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmPicture *picture, PmPlan *plan, PmError *err);
 /* Computes the picture into memory. */
 PmStatus pm_run_hold(PmRun *run, PmPicture *picture, PmError *err);
 /* Turns libvips' message after pixels could not be computed into the right error: damaged source, no memory, or the

@@ -43,8 +43,17 @@ void pm_picture_replace(PmPicture *picture, VipsImage *image)
     picture->pages = NULL;
     g_clear_object(&picture->strip);
     picture->strip = image;
-    picture->shape = pm_shape_of(image);
+    pm_picture_reshape(picture, image, 0);
     picture->in_memory = false;
+}
+
+void pm_picture_reshape(PmPicture *picture, VipsImage *image, int32_t pages)
+{
+    int32_t width = picture->shape.source_width, height = picture->shape.source_height;
+    picture->shape = pm_shape_of(image);
+    if (pages > 0) picture->shape.pages = pages;
+    picture->shape.source_width = width;
+    picture->shape.source_height = height;
 }
 
 void pm_picture_set_pages(VipsImage *image, int32_t page_height, int32_t pages)

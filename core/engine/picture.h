@@ -14,7 +14,7 @@
 typedef struct PmPicture {
     VipsImage *strip;  /* pages stacked top to bottom; NULL while they are apart */
     VipsImage **pages; /* apart: shape.pages of them; NULL while they are joined */
-    PmShape shape;     /* source_* not kept up */
+    PmShape shape;     /* source_*: the size it would have if the source had been decoded in full */
     bool in_memory;    /* pixels are there: can be read often and in any order */
     bool streaming;    /* behind it is a decoder that goes top to bottom, once */
     bool changed;      /* a step, or cutting pages, made it another picture than the source */
@@ -27,6 +27,9 @@ void pm_picture_finish(PmPicture *picture);
 
 /* Replaces the image by `image` (taken), lazily made from it. */
 void pm_picture_replace(PmPicture *picture, VipsImage *image);
+
+/* Takes the shape over from `image`, but for source_*; `pages` 0: as the image says. */
+void pm_picture_reshape(PmPicture *picture, VipsImage *image, int32_t pages);
 
 /* All return false with libvips' error buffer set. */
 bool pm_picture_hold(PmPicture *picture); /* computes the pixels into memory */

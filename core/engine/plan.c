@@ -61,6 +61,7 @@ static PmStatus ask_step(PmRouteStep *step, const PmPlanner *planner, PmShape *s
         shape->pages = 1;
     }
     *shape = step->out;
+    if (first_pass) step->full_out = *shape;
     return PM_OK;
 }
 
@@ -102,20 +103,18 @@ static int32_t pass_through(int32_t want, int32_t in, int32_t out)
 static Demand demand_of_step(const PmRouteStep *step, Demand after)
 {
     if (!pm_route_step_acts(step)) return after;
-    PmShape in = step->full_in, out = step->out;
+    PmShape in = step->full_in, out = step->full_out;
     if (step->kind == PM_STEP_INSPECT) {
         Demand own = {step->need_width, step->need_height, step->need_pages == 1 ? 1 : 0};
         return merge(own, after);
     }
-    Demand through = {pass_through(after.width, in.width, out.width), pass_through(after.height, in.height, out.height),
-                      step->need_pages == 1 ? 1 : after.pages};
-    Demand need = through;
+    /* Left out, it leaves later steps a picture that they have not been asked about. */
+    if (step->runs == PM_RUNS_MAYBE) return (Demand){in.width, in.height, after.pages};
+    Demand need = {pass_through(after.width, in.width, out.width), pass_through(after.height, in.height, out.height),
+                   step->need_pages == 1 ? 1 : after.pages};
     if (step->need_width > 0) need.width = step->need_width;
     if (step->need_height > 0) need.height = step->need_height;
-    /* It may be left out: then what follows reads the input itself. */
-    return step->runs == PM_RUNS_MAYBE ? merge(need, (Demand){clamp_need(after.width, in.width),
-                                                              clamp_need(after.height, in.height), after.pages})
-                                       : need;
+    return need;
 }
 
 static Demand backward(const PmRouteStep *steps, size_t count, Demand demand)

@@ -27,8 +27,8 @@ typedef struct PmRouteStep {
     PmRuns runs;
     char why[128]; /* when it does not run */
     /* out; meaningless when it does not run */
-    PmShape full_in; /* pass one */
-    PmShape in, out; /* last pass */
+    PmShape full_in, full_out; /* pass one */
+    PmShape in, out;           /* last pass */
     uint32_t flags;
     int32_t need_width, need_height, need_pages; /* as the step said for full_in; sides 0: whatever follows needs */
     const char *format, *extension, *mime;       /* encoders */

@@ -11,7 +11,8 @@ PmRuns pm_run_when(const PmWhen *when, const PmFacts *facts, char *why, size_t w
     if (when == NULL) return PM_RUNS_YES;
     bool open = false;
     const char *name;
-    for (size_t i = 0; (name = pm_when_fact(when, i, NULL, NULL)) != NULL; i++)
+    int line, column;
+    for (size_t i = 0; (name = pm_when_fact(when, i, &line, &column)) != NULL; i++)
         open = open || (strchr(name, '.') != NULL && pm_facts_get(facts, name) == NULL);
     if (open) return PM_RUNS_MAYBE;
     return pm_when_matches(when, facts, why, why_size) ? PM_RUNS_YES : PM_RUNS_NO;

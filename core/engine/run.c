@@ -67,6 +67,8 @@ static PmStatus load_source(PmRun *run, PmError *err)
     pm_job_at(&run->job, NULL, NULL, 0);
     if (status != PM_OK) return status;
     run->trunk = pm_picture_new(image, in_memory);
+    run->trunk.shape.source_width = run->route.source.width;
+    run->trunk.shape.source_height = run->route.source.height;
     /* A format that only shows its first page here, and an animation of which no more is needed. */
     run->trunk.changed = run->trunk.shape.pages < run->source.shape.pages;
     if (run->trunk.shape.pages <= 1) pm_picture_set_pages(image, run->trunk.shape.height, 1);

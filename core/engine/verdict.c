@@ -106,8 +106,7 @@ static bool each_page(PmPicture *picture, VipsImage *(*make)(VipsImage *))
             picture->pages[i] = own;
         }
     }
-    if (count > 1) picture->shape = pm_shape_of(picture->pages[0]);
-    picture->shape.pages = count;
+    if (count > 1) pm_picture_reshape(picture, picture->pages[0], count);
     picture->in_memory = false;
     picture->streaming = false; /* what was needed of the decoder has been read */
     picture->changed = true;
