@@ -18,10 +18,11 @@ static const char *field(const GLogField *fields, gsize count, const char *key)
     return NULL;
 }
 
+/* A GLib warning is about one image ("ignoring nclx profile"): for those who look into it. A critical one is a bug. */
 static int level_of(GLogLevelFlags flags)
 {
     if ((flags & G_LOG_LEVEL_ERROR) != 0) return PM_LOG_ERROR;
-    if ((flags & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING)) != 0) return PM_LOG_WARN;
+    if ((flags & G_LOG_LEVEL_CRITICAL) != 0) return PM_LOG_WARN;
     return PM_LOG_DEBUG;
 }
 
@@ -35,7 +36,7 @@ static GLogWriterOutput write_line(GLogLevelFlags flags, const GLogField *fields
         if (page != NULL) page->out_of_memory = 1;
         return G_LOG_WRITER_HANDLED; /* GLib aborts after this; sending would need memory */
     }
-    if (emit == NULL || level == PM_LOG_DEBUG) return G_LOG_WRITER_HANDLED;
+    if (emit == NULL || (flags & G_LOG_LEVEL_MASK) > G_LOG_LEVEL_WARNING) return G_LOG_WRITER_HANDLED;
     char text[TEXT_MAX_BYTES];
     snprintf(text, sizeof text, "%s: %s", domain != NULL ? domain : "library", message);
     emit(emit_data, level, text);

@@ -215,10 +215,12 @@ static int write_a_large_memfd(void)
     return fd < 0 ? BROKEN : done(ftruncate(fd, (off_t)1 << 30) == 0);
 }
 
+#ifndef PM_SANITIZED
 static int allocate_much(void)
 {
     return done(mmap(NULL, (size_t)1 << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
 }
+#endif
 
 /* --- running them --- */
 
