@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "worker/sanitized.h"
 
 enum {
     RANGES_MAX = 256,
@@ -32,7 +33,7 @@ static uintptr_t stack_top; /* of the main thread: above it nothing is mapped */
 
 static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU};
 enum { FATAL_COUNT = sizeof fatal / sizeof fatal[0] };
-static struct sigaction before[FATAL_COUNT]; /* SIG_DFL, or a sanitizer's */
+static struct sigaction after[FATAL_COUNT]; /* SIG_DFL; a sanitizer's own, which reports; never a plugin's */
 
 /* --- where plugins are mapped --- */
 
@@ -131,7 +132,7 @@ static void on_fatal(int signo, siginfo_t *info, void *context)
         }
     if (memory_is_exhausted()) page->out_of_memory = 1;
     for (size_t i = 0; i < FATAL_COUNT; i++)
-        if (fatal[i] == signo) sigaction(signo, &before[i], NULL);
+        if (fatal[i] == signo) sigaction(signo, &after[i], NULL);
     /* Blocked until this handler returns; then it kills. */
     syscall(SYS_tgkill, getpid(), (int)syscall(SYS_gettid), signo);
     errno = saved;
@@ -155,9 +156,13 @@ PmStatus pm_fault_install(PmProgress *progress, PmError *err)
         return pm_error_set(err, PM_BUG, "no stack for the signal handler: %s", strerror(errno));
     struct sigaction action = {.sa_sigaction = on_fatal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigfillset(&action.sa_mask);
-    for (size_t i = 0; i < FATAL_COUNT; i++)
-        if (sigaction(fatal[i], &action, &before[i]) != 0)
+    for (size_t i = 0; i < FATAL_COUNT; i++) {
+        if (sigaction(fatal[i], &action, &after[i]) != 0)
             return pm_error_set(err, PM_BUG, "no handler for signal %d: %s", fatal[i], strerror(errno));
+#ifndef PM_SANITIZED
+        after[i] = (struct sigaction){.sa_handler = SIG_DFL};
+#endif
+    }
     stack_top = find_stack_top();
     return PM_OK;
 }
