@@ -281,6 +281,26 @@ static void bind_list(Binding *b, const PmNode *const *items, size_t count, PmLi
     *list = (PmList){kept > 0 ? texts : NULL, kept};
 }
 
+/* { team: web } -> "team=web" */
+static void bind_pairs(Binding *b, const PmNode *mapping, PmList *list)
+{
+    const char **texts = pm_arena_alloc(b->arena, (mapping->count + 1) * sizeof *texts);
+    size_t kept = 0;
+    for (size_t i = 0; i < mapping->count; i++) {
+        const PmNode *key = mapping->pairs[i].key, *value = mapping->pairs[i].value;
+        if (value->kind != PM_NODE_SCALAR || strchr(key->text, '=') != NULL) {
+            complain(b, value, "%s: %.60s must be text, not %s", b->param->name, key->text, pm_node_kind_name(value));
+            continue;
+        }
+        size_t n = strlen(key->text) + strlen(value->text) + 2;
+        char *text = pm_arena_alloc(b->arena, n);
+        snprintf(text, n, "%s=%s", key->text, value->text);
+        texts[kept++] = text;
+    }
+    check_length(b, mapping->count, "entries");
+    *list = (PmList){kept > 0 ? texts : NULL, kept};
+}
+
 /* A default is YAML text: a list in it is written [a, b]. */
 static void bind_default(Binding *b, void *field)
 {
@@ -304,7 +324,12 @@ static void bind_default(Binding *b, void *field)
 static void bind_value(Binding *b, void *field)
 {
     const PmNode *node = b->node;
-    if (b->param->type == PM_LIST && node->kind == PM_NODE_SEQUENCE) {
+    if (b->param->type == PM_LIST && (b->param->flags & PM_PAIRS) != 0) {
+        if (node->kind == PM_NODE_MAPPING)
+            bind_pairs(b, node, field);
+        else
+            bad_value(b, node->kind == PM_NODE_SCALAR ? node->text : "", "a mapping such as { name: value }");
+    } else if (b->param->type == PM_LIST && node->kind == PM_NODE_SEQUENCE) {
         bind_list(b, node->items, node->count, field);
     } else if (b->param->type == PM_LIST && node->kind == PM_NODE_SCALAR && !pm_node_is_null(node)) {
         bind_list(b, &node, 1, field);

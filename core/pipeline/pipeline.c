@@ -169,10 +169,28 @@ static void read_source(const PmReading *r, const PmNode *node)
     source->config = pm_read_section(r, "source.s3", pair->value, "source: s3", NULL);
 }
 
+static void read_notify(const PmReading *r, const PmNode *node)
+{
+    static const char *const kinds[] = {"file", "sqs"};
+    PmNotifyConfig *notify = &r->pipeline->notify;
+    if (node == NULL) return;
+    const PmPair *pair = pm_read_choice(r, node, "notify", kinds, 2);
+    if (pair == NULL) return;
+    if (strcmp(pair->key->text, "sqs") == 0) {
+        *notify = *(const PmNotifyConfig *)pm_read_section(r, "notify.sqs", pair->value, "notify: sqs", NULL);
+    } else {
+        PmPlace place = {0};
+        read_place(r, "notify", node, "notify", &place);
+        notify->path = place.key;
+    }
+    notify->line = node->line;
+    notify->column = node->column;
+}
+
 static void read_top(const PmReading *r, const PmNode *root)
 {
-    static const char *const also[] = {"trigger",    "source", "limits",  "on_error", "sandbox",
-                                       "quarantine", "steps",  "outputs", NULL};
+    static const char *const also[] = {"trigger", "source", "limits",     "on_error", "sandbox", "aws",
+                                       "fetch",   "notify", "quarantine", "steps",    "outputs", NULL};
     PmPipeline *p = r->pipeline;
     const PmTopConfig *top = pm_read_section(r, "", root, NULL, also);
     p->name = top->name;
@@ -234,6 +252,9 @@ static void read_root(const PmReading *r, const PmNode *root)
     read_outputs(r, root);
     if (r->reader == PM_READ_WORKER) return;
     p->on_error = *(const PmOnError *)pm_read_section(r, "on_error", pm_node_get(root, "on_error"), "on_error", NULL);
+    p->aws = *(const PmAwsConfig *)pm_read_section(r, "aws", pm_node_get(root, "aws"), "aws", NULL);
+    p->fetch = *(const PmFetchConfig *)pm_read_section(r, "fetch", pm_node_get(root, "fetch"), "fetch", NULL);
+    read_notify(r, pm_node_get(root, "notify"));
     read_trigger(r, pm_node_get(root, "trigger"));
     read_source(r, pm_node_get(root, "source"));
     const PmNode *quarantine = pm_node_get(root, "quarantine");
@@ -287,6 +308,7 @@ void pm_pipeline_free(PmPipeline *pipeline)
         pm_template_free(output->to.key);
     }
     pm_template_free(pipeline->quarantine.key);
+    pm_template_free(pipeline->notify.path);
     json_decref(pipeline->variables);
     pm_arena_free(pipeline->arena);
     pm_tree_free(pipeline->tree);

@@ -61,7 +61,14 @@ typedef struct PmFilePlace {
     const char *path;
 } PmFilePlace;
 typedef struct PmS3Place {
-    const char *bucket, *key, *cache_control;
+    const char *bucket, *key, *cache_control, *content_disposition;
+    PmList metadata, tags; /* "name=value" */
+    const char *storage_class, *kms_key_id, *acl;
+    int32_t sse;      /* 0 the bucket's own, 1 AES256, 2 aws:kms */
+    int32_t checksum; /* PmChecksum's order: crc32, md5, none */
+    bool bucket_key, copy_metadata, copy_tags;
+    const char *region, *endpoint_url; /* NULL: as `aws` says */
+    bool path_style;
 } PmS3Place;
 
 typedef struct PmOutput {
@@ -87,8 +94,32 @@ typedef struct PmDirectoryTrigger {
 } PmDirectoryTrigger;
 
 typedef struct PmSqsTrigger {
-    const char *queue_url;
+    const char *queue_url, *region, *endpoint_url, *dead_letter_url;
+    int64_t wait_time;    /* ms of a long poll */
+    PmList events;        /* globs over event names */
+    int32_t key_encoding; /* auto, form, raw */
 } PmSqsTrigger;
+
+/* `aws:`, what all AWS parts share */
+typedef struct PmAwsConfig {
+    const char *region, *profile, *endpoint_url, *ca_bundle;
+    bool path_style, fips, dualstack;
+} PmAwsConfig;
+
+/* `fetch:`, what plugins may ask for */
+typedef struct PmFetchConfig {
+    bool link_local;
+    int64_t timeout;      /* ms */
+    int64_t response_max; /* bytes */
+    int64_t retries;
+} PmFetchConfig;
+
+/* `notify:`, a record of each finished source */
+typedef struct PmNotifyConfig {
+    const char *queue_url; /* NULL: none */
+    PmTemplate *path;      /* NULL: none */
+    int line, column;
+} PmNotifyConfig;
 
 typedef struct PmTriggerConfig {
     PmTriggerKind kind;
@@ -100,6 +131,8 @@ typedef enum PmSourceKind { PM_SOURCE_TRIGGER, PM_SOURCE_FILE, PM_SOURCE_S3 } Pm
 typedef struct PmS3Source {
     PmList buckets;
     const char *prefix;
+    const char *region, *endpoint_url; /* NULL: as `aws` says */
+    bool path_style;
 } PmS3Source;
 typedef struct PmSourceConfig {
     PmSourceKind kind; /* PM_SOURCE_TRIGGER: what the trigger delivers */
@@ -135,6 +168,9 @@ typedef struct PmPipeline {
     PmLimits limits;
     PmOnError on_error;
     PmWorkerConfig worker;
+    PmAwsConfig aws;
+    PmFetchConfig fetch;
+    PmNotifyConfig notify;
     PmPlace quarantine; /* PM_PLACE_NONE when not written */
     PmStep *steps;
     size_t step_count;

@@ -41,6 +41,7 @@ static json_t *describe_one(const PmParam *param)
     put_text(one, "doc", param->doc);
     if ((param->flags & PM_SECRET) != 0) json_object_set_new(one, "secret", json_true());
     if ((param->flags & PM_DEPRECATED) != 0) json_object_set_new(one, "deprecated", json_true());
+    if ((param->flags & PM_PAIRS) != 0) json_object_set_new(one, "pairs", json_true());
     if ((param->flags & PM_TEMPLATE) != 0) json_object_set_new(one, "template", json_true());
     return one;
 }
@@ -128,6 +129,9 @@ static json_t *value_schema(const json_t *param, PmType type)
     case PM_COLOR:
         return pattern("^(#([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})|[A-Za-z]+)$|" VARIABLE);
     case PM_LIST:
+        if (json_is_true(json_object_get(param, "pairs")))
+            return json_pack("{ss s{s[sss]}}", "type", "object", "additionalProperties", "type", "string", "number",
+                             "boolean");
         return list_schema(param);
     case PM_ASSET:
         return json_pack("{sssi}", "type", "string", "minLength", 1);

@@ -100,6 +100,7 @@ enum {
     PM_SECRET = 2,     /* never printed or logged */
     PM_DEPRECATED = 4, /* a warning when present; `doc` says what to use */
     PM_TEMPLATE = 8,   /* a string with {facts}, checked at start; fill it in with PmHost.expand */
+    PM_PAIRS = 16,     /* a list that is written { name: value }; its items read "name=value" */
 };
 
 typedef struct PmColor {
