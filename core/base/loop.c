@@ -195,10 +195,8 @@ static void run_timers(PmLoop *loop)
     while (count-- > 0 && !loop->stopped && loop->timers != NULL && loop->timers->due_ms <= now) {
         PmTimer *timer = loop->timers;
         loop->timers = timer->next;
-        PmTimerCallback *call = timer->call;
-        void *data = timer->data;
-        free(timer);
-        call(data);
+        timer->call(timer->data);
+        free(timer); /* only now: it may have cancelled itself */
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The event loop: descriptors, timers, deferred calls and signals on one thread. Hides epoll, timerfd and
- * signalfd. It knows nobody: the broker's processes and sockets and the HTTP client's sockets all sit on it.
+ * The event loop: descriptors, timers, deferred calls and signals on one thread. Hides epoll and signalfd. It knows
+ * nobody: the broker's processes and sockets and the HTTP client's sockets all sit on it.
  *
  * Callbacks may add and remove any watch or timer, their own included; a removed one is never called again.
  */
@@ -39,7 +39,7 @@ void pm_loop_cancel(PmTimer *timer); /* NULL is fine */
 /* Blocks `signo` for the process and calls back from the loop instead. false on failure. */
 bool pm_loop_signal(PmLoop *loop, int signo, PmTimerCallback *call, void *data);
 
-/* Runs until pm_loop_stop, or until nothing is left to wait for. */
+/* Runs until pm_loop_stop, called meanwhile, or until no watch and no timer is left. */
 void pm_loop_run(PmLoop *loop);
 void pm_loop_stop(PmLoop *loop);
 
