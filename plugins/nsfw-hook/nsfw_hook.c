@@ -109,11 +109,12 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
 {
     (void)job;
     const Config *config = ((NsfwHook *)data)->config;
-    out->need_width = out->need_height = 0;
-    if (config->mode == MODE_STUB) return PM_OK;
-
-    /* The pixels are read here, and again by the steps after this one. */
-    out->flags = PM_RANDOM | PM_ALL_PAGES;
+    if (config->mode == MODE_STUB) {
+        out->flags = PM_NO_PIXELS;
+        out->need_width = out->need_height = 0;
+        return PM_OK;
+    }
+    out->flags = PM_ALL_PAGES;
     double longer = VIPS_MAX(in->width, in->height);
     double shrink = longer > (double)config->size ? (double)config->size / longer : 1;
     out->need_width = (int32_t)VIPS_MAX(1, in->width * shrink + 0.5);

@@ -131,7 +131,7 @@ static void stub_touches_no_pixel(void **state)
 
     PmShape shape = image_shape(in);
     PmPlan plan = step_plan(step, &shape);
-    assert_int_equal(plan.flags, 0);
+    assert_int_equal(plan.flags, PM_NO_PIXELS);
     assert_int_equal(plan.need_width, 0);
     assert_int_equal(plan.need_height, 0);
     g_object_unref(in);

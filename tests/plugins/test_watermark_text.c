@@ -230,7 +230,7 @@ static void missing_font_is_replaced(void **state)
 static void text_without_its_facts_fails_the_image(void **state)
 {
     (void)state;
-    Step *step = step_new("watermark", "{text: \"{nowhere}\"}");
+    Step *step = step_new("watermark", "{text: \"{dir}\"}");
     VipsImage *in = black(50, 50), *out = NULL;
     assert_int_equal(step_try_apply(step, in, &out), PM_BAD_INPUT);
     assert_says("the facts of its text are not known");
