@@ -5,10 +5,8 @@
  * The reader treats the writer as an attacker: every size, count and seal is checked here.
  *
  * Control channel, broker <-> zygote. The zygote answers each request in turn; EXITED comes at any time.
- *   LOAD      -> {file, dir, env: {NAME: value}, plugin_dirs: [..], check: bool}
- *                                                        fds: [pipeline text, progress memfd or none]
- *                                                        `check`: only validated, never to SPAWN. The progress
- *                                                        page names the plugin when the zygote dies loading
+ *   LOAD      -> {file, dir, env: {NAME: value}, plugin_dirs: [..], check: bool}   fds: [pipeline text]
+ *                                                        `check`: only validated, never to SPAWN
  *   READY     <- {plugins: [{name, version, file}], facts: ["nsfw-hook.score", ..], digest, vips,
  *                 formats: {"jpeg": {load: true, save: true}, ..}, sandbox: {tier, missing: [text..]},
  *                 warnings: [error..]}

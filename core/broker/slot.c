@@ -121,6 +121,9 @@ static void report_death(PmSlot *slot, int code, int signo)
     } else if (signo == SIGXCPU) {
         pm_text_duration(limit, sizeof limit, limits->cpu_time);
         pm_error_set(&report.error, PM_LIMIT, "took more processor time than limits.cpu_time, %s", limit);
+    } else if (signo != 0 && at.out_of_memory != 0) {
+        pm_text_bytes(limit, sizeof limit, limits->memory);
+        pm_error_set(&report.error, PM_LIMIT, "needs more memory than limits.memory, %s", limit);
     } else if (signo != 0) {
         pm_error_set(&report.error, PM_BUG, "the worker process died of SIG%s in %s%s", signal_text(signo),
                      named ? "plugin " : "the ", plugin);

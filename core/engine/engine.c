@@ -85,7 +85,8 @@ PmEngine *pm_engine_new(const PmPipeline *pipeline, const PmEngineOptions *optio
                          .registry = engine->registry,
                          .arena = engine->arena,
                          .errors = errors,
-                         .facts = json_array()};
+                         .facts = json_array(),
+                         .progress = options->progress};
     pm_steps_make(&maker, NULL, &engine->trunk);
     make_outputs(&maker, engine);
     engine->assets = maker.assets;

@@ -6,6 +6,7 @@
 #ifndef PM_ENGINE_STEPS_H
 #define PM_ENGINE_STEPS_H
 
+#include "base/ipc.h"
 #include "engine/plan.h"
 #include "engine/registry.h"
 #include "pipeline/pipeline.h"
@@ -40,7 +41,8 @@ typedef struct PmStepMaker {
     PmArena *arena;
     PmAsset *assets; /* owned by whoever owns the maker; free with pm_assets_free */
     PmErrorList *errors;
-    json_t *facts; /* names that steps set: "nsfw-hook.score"; array, owned likewise */
+    json_t *facts;        /* names that steps set: "nsfw-hook.score"; array, owned likewise */
+    PmProgress *progress; /* may be NULL; says whose create() is running */
 } PmStepMaker;
 
 /* Makes all steps of the trunk, or of an output: `output` NULL for the trunk. Every error is added to maker->errors;

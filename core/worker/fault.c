@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <link.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,7 +32,10 @@ static size_t range_count;
 static PmProgress *page;
 static uintptr_t stack_top; /* of the main thread: above it nothing is mapped */
 
-static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU};
+static sigjmp_buf rescue;
+static volatile sig_atomic_t rescuing; /* pm_fault_survive is at work */
+
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU, SIGALRM};
 enum { FATAL_COUNT = sizeof fatal / sizeof fatal[0] };
 static struct sigaction after[FATAL_COUNT]; /* SIG_DFL; a sanitizer's own, which reports; never a plugin's */
 
@@ -131,11 +135,31 @@ static void on_fatal(int signo, siginfo_t *info, void *context)
         for (size_t i = 0; i < sizeof page->fault_plugin - 1 && (page->fault_plugin[i] = plugin[i]) != '\0'; i++) {
         }
     if (memory_is_exhausted()) page->out_of_memory = 1;
+    if (rescuing != 0 && syscall(SYS_gettid) == getpid()) {
+        rescuing = 0;
+        siglongjmp(rescue, signo);
+    }
     for (size_t i = 0; i < FATAL_COUNT; i++)
         if (fatal[i] == signo) sigaction(signo, &after[i], NULL);
     /* Blocked until this handler returns; then it kills. */
     syscall(SYS_tgkill, getpid(), (int)syscall(SYS_gettid), signo);
     errno = saved;
+}
+
+int pm_fault_survive(void (*call)(void *data), void *data, unsigned seconds)
+{
+    enum { LAST_WORDS_SECONDS = 5 };
+    int signo = sigsetjmp(rescue, 1);
+    if (signo != 0) { /* whatever comes now must not take long, or strike twice */
+        alarm(LAST_WORDS_SECONDS);
+        return signo;
+    }
+    rescuing = 1;
+    alarm(seconds);
+    call(data);
+    alarm(0);
+    rescuing = 0;
+    return 0;
 }
 
 static uintptr_t find_stack_top(void)

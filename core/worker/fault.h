@@ -14,9 +14,15 @@
  * later is not known. */
 void pm_fault_learn(const json_t *plugins);
 
-/* Handles SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS and SIGXCPU for the process, on a stack of its own
- * for the calling thread. `progress` (borrowed, may be NULL) outlives the process; a second call only changes it. */
+/* Handles SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU and SIGALRM for the process, on a stack of
+ * its own for the calling thread. `progress` (borrowed, may be NULL) outlives the process; a second call only changes
+ * it. */
 PmStatus pm_fault_install(PmProgress *progress, PmError *err);
+
+/* Calls, and gives it `seconds`. When a fatal signal strikes on this thread meanwhile, or time is up (SIGALRM), returns
+ * the signal instead of dying of it: this process is broken then, and is only to say so and end. 0 when the call came
+ * back. */
+int pm_fault_survive(void (*call)(void *data), void *data, unsigned seconds);
 
 /* The plugin whose code contains `address`, or NULL. Async-signal-safe. */
 const char *pm_fault_plugin_at(uintptr_t address);

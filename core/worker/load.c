@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/load.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,17 +68,62 @@ static void check_sandbox(PmLoad *load, PmErrorList *errors)
     pm_error_list_add(errors, &err);
 }
 
-static void start_engine(PmLoad *load, PmErrorList *errors)
+/* --- plugins' code runs for the first time --- */
+
+static PmLoad *at_work;          /* between start and end of its create() calls */
+static PmProgress while_loading; /* whose create() it is */
+
+typedef struct Start {
+    PmLoad *load;
+    PmErrorList *errors;
+} Start;
+
+static void start_engine(void *data)
 {
+    const Start *start = data;
+    PmLoad *load = start->load;
     PmError err = {0};
     pm_idle_threads_watch();
     load->plugin_dirs = pm_load_strings(json_object_get(load->message, "plugin_dirs"), "plugin_dirs", &err);
     if (load->plugin_dirs == NULL || pm_engine_setup(&err) != PM_OK) {
-        pm_error_list_add(errors, &err);
+        pm_error_list_add(start->errors, &err);
         return;
     }
-    PmEngineOptions options = {.plugin_dirs = load->plugin_dirs, .progress = load->progress};
-    load->engine = pm_engine_new(load->pipeline, &options, errors);
+    PmEngineOptions options = {.plugin_dirs = load->plugin_dirs, .progress = &while_loading};
+    load->engine = pm_engine_new(load->pipeline, &options, start->errors);
+    if (load->engine != NULL) pm_engine_set_progress(load->engine, NULL);
+}
+
+static void say_who(const PmLoad *load, PmError *err, const char *what)
+{
+    PmProgress at = pm_progress_read(&while_loading);
+    const char *plugin = at.plugin[0] != '\0' ? at.plugin : at.fault_plugin;
+    pm_error_set(err, PM_BUG, "%s%s %s while the pipeline was loaded", plugin[0] != '\0' ? "plugin " : "a library",
+                 plugin, what);
+    pm_text_copy(err->plugin, sizeof err->plugin, plugin);
+    pm_text_copy(err->step, sizeof err->step, at.step);
+    pm_error_place(err, load->pipeline->file, at.line, 1);
+}
+
+static void start_guarded(PmLoad *load, PmErrorList *errors)
+{
+    Start start = {load, errors};
+    at_work = load;
+    int signo = pm_fault_survive(start_engine, &start, PM_LOAD_SECONDS);
+    at_work = NULL;
+    if (signo == 0) return;
+    PmError err = {0};
+    char what[64] = "did not come back";
+    if (signo != SIGALRM) snprintf(what, sizeof what, "crashed (SIG%s)", sigabbrev_np(signo));
+    say_who(load, &err, what);
+    pm_error_list_add(errors, &err);
+}
+
+bool pm_load_interrupted(PmError *err)
+{
+    if (at_work == NULL) return false;
+    say_who(at_work, err, "called exit()");
+    return true;
 }
 
 /* Children are forked from here, and a fork copies one thread only. */
@@ -101,13 +148,12 @@ bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *erro
     *ready = NULL;
     *load = (PmLoad){.message = json_incref(message->body), .env = json_incref(json_object_get(message->body, "env"))};
     load->check = json_is_true(json_object_get(message->body, "check"));
-    if (message->fd_count > 1) load->progress = pm_progress_map(message->fds[1]);
     PmError err = {0};
-    if (pm_fault_install(load->progress, &err) != PM_OK) pm_error_list_add(errors, &err);
+    if (pm_fault_install(&while_loading, &err) != PM_OK) pm_error_list_add(errors, &err);
     read_pipeline(load, message, errors);
     check_sandbox(load, errors);
     /* Also with errors in the file: the operator is to see the plugins' complaints at the same time. */
-    if (load->pipeline != NULL) start_engine(load, errors);
+    if (load->pipeline != NULL) start_guarded(load, errors);
     if (load->engine == NULL || errors->count > 0) {
         if (errors->count == 0) fail(errors, "the engine gave no reason");
         return false;
@@ -121,15 +167,4 @@ bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *erro
     }
     *ready = body;
     return true;
-}
-
-void pm_load_finish(PmLoad *load)
-{
-    pm_engine_free(load->engine);
-    pm_pipeline_free(load->pipeline);
-    pm_progress_unmap(load->progress);
-    free(load->plugin_dirs);
-    json_decref(load->env);
-    json_decref(load->message);
-    *load = (PmLoad){0};
 }

@@ -8,21 +8,25 @@
 #include "engine/engine.h"
 #include "worker/sandbox.h"
 
+enum { PM_LOAD_SECONDS = 60 };
+
 typedef struct PmLoad {
     PmPipeline *pipeline;
     PmEngine *engine;
-    PmProgress *progress; /* of the zygote itself, while it loads; may be NULL */
-    json_t *env;          /* {NAME: value}, owned */
-    json_t *message;      /* what the strings below belong to, owned */
+    json_t *env;     /* {NAME: value}, owned */
+    json_t *message; /* what the strings below belong to, owned */
     const char **plugin_dirs;
     PmSandbox sandbox;
     bool check; /* only validated: nothing will be spawned */
 } PmLoad;
 
 /* Does all of LOAD, up to but without entering namespaces. *ready is the body of READY (new). Every error that can be
- * found goes to `errors`; false then, and *ready NULL. Takes what it needs out of `message`. */
+ * found goes to `errors`; false then, and *ready NULL. A plugin that crashes, or hangs for PM_LOAD_SECONDS, is an
+ * error too, and the process must end after it. */
 bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *errors);
-void pm_load_finish(PmLoad *load);
+
+/* When a plugin ends the process by exit() while pm_load is at work: the error to send last. false: it is not. */
+bool pm_load_interrupted(PmError *err);
 
 /* An array of strings as a NULL-terminated C array, whose strings belong to `names` (free the array only). NULL and
  * `err` when it is no such array, or longer than a thousand. */

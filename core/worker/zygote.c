@@ -283,6 +283,15 @@ static void on_message(Zygote *z)
     pm_message_finish(&message);
 }
 
+static Zygote zygote; /* 16 KiB of slots that every child inherits */
+
+/* exit() called by a plugin's create() ends us; the broker is at least to know why. */
+static void at_exit(void)
+{
+    PmError err = {0};
+    if (zygote.pid == getpid() && pm_load_interrupted(&err)) answer_error(&zygote, &err);
+}
+
 static PmStatus prepare(Zygote *z, PmError *err)
 {
     /* Ctrl-C and SIGTERM reach the whole group; when to end is the broker's decision. */
@@ -297,7 +306,8 @@ static PmStatus prepare(Zygote *z, PmError *err)
     sigprocmask(SIG_BLOCK, &child, NULL);
     z->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     z->null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (z->signals < 0 || z->null < 0) return pm_error_set(err, PM_TRANSIENT, "cannot start: %s", strerror(errno));
+    if (z->signals < 0 || z->null < 0 || atexit(at_exit) != 0)
+        return pm_error_set(err, PM_TRANSIENT, "cannot start: %s", strerror(errno));
     return pm_relay_open(&z->relay, err);
 }
 
@@ -308,7 +318,6 @@ static void log_of_library(void *data, int level, const char *text)
 
 int pm_zygote_run(int sock)
 {
-    static Zygote zygote; /* 16 KiB of slots that every child inherits */
     Zygote *z = &zygote;
     *z = (Zygote){.sock = sock, .pid = getpid()};
     PmError err = {0};

@@ -94,6 +94,40 @@ static void errors_come_all_at_once(void **state)
     worker_stop(&worker);
 }
 
+/* A plugin's create() runs in the zygote: when it crashes there, the operator is told which plugin and on what line. */
+static void plugins_that_die_loading_are_named(void **state)
+{
+    (void)state;
+    static const char *const faults[] = {"segv", "abort", "stack", "exit"};
+    static const char *const says[] = {"plugin fault-segv crashed (SIGSEGV) while",
+                                       "plugin fault-abort crashed (SIGABRT)", "plugin fault-stack crashed (SIGSEGV)",
+                                       "plugin fault-exit called exit()"};
+    for (size_t i = 0; i < 4; i++) {
+        char yaml[512];
+        snprintf(yaml, sizeof yaml,
+                 "version: 1\n"
+                 "steps:\n"
+                 "  - fault-%s: { at: create }\n"
+                 "outputs:\n"
+                 "  small:\n"
+                 "    steps: [ convert: { format: png } ]\n" OUTPUT_TO,
+                 faults[i]);
+        Worker worker = worker_start();
+        json_t *body = NULL;
+        assert_int_equal(worker_load(&worker, yaml, &body), PM_MSG_ERRORS);
+        const json_t *error = json_array_get(json_object_get(body, "errors"), 0);
+        assert_true(mentions(json_object_get(body, "errors"), says[i]));
+        assert_int_equal(json_integer_value(json_object_get(error, "line")), 3);
+        assert_string_equal(json_string_value(json_object_get(error, "step")), "steps[0]");
+        json_decref(body);
+        close(worker.sock);
+        int status = -1;
+        assert_int_equal(waitpid(worker.pid, &status, 0), worker.pid);
+        assert_true(WIFEXITED(status));
+        json_decref(worker.exits);
+    }
+}
+
 static void refuses_a_second_pipeline(void **state)
 {
     (void)state;
@@ -273,15 +307,11 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ready_tells_what_is_there),
-        cmocka_unit_test(errors_come_all_at_once),
-        cmocka_unit_test(refuses_a_second_pipeline),
-        cmocka_unit_test(refuses_to_spawn_without_a_pipeline),
-        cmocka_unit_test(describes_plugins),
-        cmocka_unit_test(children_end_with_the_broker),
-        cmocka_unit_test(children_end_with_the_zygote),
-        cmocka_unit_test(signals_of_the_terminal_are_ignored),
-        cmocka_unit_test(every_format_works_inside),
+        cmocka_unit_test(ready_tells_what_is_there),           cmocka_unit_test(errors_come_all_at_once),
+        cmocka_unit_test(plugins_that_die_loading_are_named),  cmocka_unit_test(refuses_a_second_pipeline),
+        cmocka_unit_test(refuses_to_spawn_without_a_pipeline), cmocka_unit_test(describes_plugins),
+        cmocka_unit_test(children_end_with_the_broker),        cmocka_unit_test(children_end_with_the_zygote),
+        cmocka_unit_test(signals_of_the_terminal_are_ignored), cmocka_unit_test(every_format_works_inside),
         cmocka_unit_test(starting_and_jobs_are_cheap),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
