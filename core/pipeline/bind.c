@@ -162,26 +162,13 @@ static void bad_choice(Binding *b, const PmNode *at, const char *text)
     if (near != NULL) hint(err, "did you mean \"%s\"?", near);
 }
 
+/* Only the form: which facts are known is for those who know all plugins. */
 static void check_template(Binding *b, const char *text)
 {
     PmError err = {0};
     size_t at = 0;
     PmTemplate *tmpl = pm_template_new(PM_TEMPLATE_TEXT, text, &at, &err);
     if (tmpl == NULL) hint(complain(b, b->node, "%s: %s", b->param->name, err.message), "%s", err.hint);
-    const char *fact;
-    for (size_t i = 0; tmpl != NULL && (fact = pm_template_fact(tmpl, i)) != NULL; i++) {
-        const PmFactInfo *info = pm_fact_info(fact);
-        /* Facts of other steps, "step.fact", are known only when all plugins are loaded. */
-        if ((info != NULL && (info->flags & PM_FACT_PLUGIN) != 0) || strchr(fact, '.') != NULL) continue;
-        const char *names[PM_FACTS_MAX + 1];
-        size_t n = 0;
-        for (info = pm_fact_table; info->name != NULL && n < PM_FACTS_MAX; info++)
-            if ((info->flags & PM_FACT_PLUGIN) != 0) names[n++] = info->name;
-        names[n] = NULL;
-        PmError *added = complain(b, b->node, "%s: unknown fact {%.60s}", b->param->name, fact);
-        const char *near = pm_text_nearest(fact, names);
-        if (near != NULL) hint(added, "did you mean {%s}?", near);
-    }
     pm_template_free(tmpl);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checks across sections: loops, outputs that overwrite each other, sources that do not fit, facts.
+ * Checks across sections: loops, outputs that overwrite each other, sources that do not fit.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,45 +48,63 @@ static char *clean_join(const PmPipeline *pipeline, const char *path)
     return clean;
 }
 
-/* Would a file written below `prefix` be picked up by the trigger? */
-static bool lands_in_folder(const PmPipeline *pipeline, const PmDirectoryTrigger *trigger, const char *template_prefix)
+/* Can a text that ends in `suffix`, whatever stands before, match the pattern? Only literal ends are looked at. */
+static bool ends_fit(const char *pattern, const char *suffix)
 {
-    char *folder = clean_join(pipeline, trigger->path), *prefix = clean_join(pipeline, template_prefix);
-    bool inside = false;
+    const char *end = pattern + strlen(pattern), *literal = end;
+    while (literal > pattern && strchr("*?]", literal[-1]) == NULL) literal--;
+    size_t p = (size_t)(end - literal), s = strlen(suffix), n = p < s ? p : s;
+    return strncmp(end - n, suffix + s - n, n) == 0;
+}
+
+/* Would a file written by this template be picked up by the trigger? */
+static bool lands_in_folder(const PmPipeline *pipeline, const PmDirectoryTrigger *trigger, const PmTemplate *tmpl,
+                            const char *output)
+{
+    char *folder = clean_join(pipeline, trigger->path), *prefix = clean_join(pipeline, pm_template_prefix(tmpl));
+    bool lands = false;
     if (folder != NULL && prefix != NULL) {
-        size_t n = strlen(folder);
-        bool same = strcmp(folder, prefix) == 0;
-        bool below = begins_with(prefix, folder) && prefix[n] == '/';
-        /* Facts may lead from above the folder into it, when the fixed part does not rule it out. */
-        inside = same || (below && trigger->recursive);
+        size_t n = strlen(folder), m = strlen(prefix);
+        char *inside = malloc(n + 2), *root = malloc(m + 2);
+        if (inside != NULL && root != NULL) {
+            snprintf(inside, n + 2, "%s/", folder);
+            snprintf(root, m + 2, "%s/", prefix);
+            bool below = begins_with(root, inside) && strlen(root) > strlen(inside); /* in a folder of the folder */
+            lands = pm_template_reaches(tmpl, root, output, inside) && (trigger->recursive || !below) &&
+                    (trigger->pattern == NULL || ends_fit(trigger->pattern, pm_template_suffix(tmpl)));
+        }
+        free(inside);
+        free(root);
     }
     free(folder);
     free(prefix);
-    return inside;
+    return lands;
 }
 
-static void check_loop(const PmReading *r, const PmPlace *place, const char *where)
+/* `output` is what {output} stands for in the place's template. */
+static void check_loop(const PmReading *r, const PmPlace *place, const char *where, const char *output)
 {
     const PmPipeline *p = r->pipeline;
     PmNode at = {.line = place->line, .column = place->column};
     if (place->kind == PM_PLACE_FILE && p->trigger.kind == PM_TRIGGER_DIRECTORY) {
         const PmDirectoryTrigger *trigger = p->trigger.config;
-        if (trigger->path == NULL || !lands_in_folder(p, trigger, pm_template_prefix(place->key))) return;
-        PmError *err = pm_read_error(
-            r, &at, where, "writes into %s, the folder that the trigger watches: it would feed itself", trigger->path);
+        if (trigger->path == NULL || !lands_in_folder(p, trigger, place->key, output)) return;
+        PmError *err =
+            pm_read_error(r, &at, where, "can write into %s, the folder that the trigger watches: it would feed itself",
+                          trigger->path);
         if (err != NULL) pm_error_hint(err, "write to a folder beside it, such as out/{stem}.{ext}");
         return;
     }
     if (place->kind != PM_PLACE_S3 || p->source.kind != PM_SOURCE_S3) return;
     const PmS3Source *source = p->source.config;
     const PmS3Place *target = place->config;
-    const char *prefix = source->prefix != NULL ? source->prefix : "", *fixed = pm_template_prefix(place->key);
+    const char *prefix = source->prefix != NULL ? source->prefix : "";
     for (size_t i = 0; i < source->buckets.count; i++) {
         if (strcmp(source->buckets.items[i], target->bucket) != 0) continue;
-        if (!begins_with(fixed, prefix) && !begins_with(prefix, fixed)) continue;
+        if (!pm_template_reaches(place->key, NULL, output, prefix)) continue;
         PmError *err =
-            pm_read_error(r, &at, where, "writes to s3://%s/%s, where the sources come from: it would feed itself",
-                          target->bucket, fixed);
+            pm_read_error(r, &at, where, "can write to s3://%s/%s, where the sources come from: it would feed itself",
+                          target->bucket, prefix);
         if (err != NULL)
             pm_error_hint(
                 err, "write to another bucket, or give source.s3.prefix and the key prefixes that exclude each other");
@@ -123,8 +141,11 @@ static void check_overwrites(const PmReading *r)
 void pm_read_crossings(const PmReading *r)
 {
     const PmPipeline *p = r->pipeline;
-    for (size_t i = 0; i < p->output_count; i++) check_loop(r, &p->outputs[i].to, p->outputs[i].where);
-    if (p->quarantine.kind != PM_PLACE_NONE) check_loop(r, &p->quarantine, "quarantine");
+    for (size_t i = 0; i < p->output_count; i++)
+        check_loop(r, &p->outputs[i].to, p->outputs[i].where, p->outputs[i].name);
+    if (p->quarantine.kind != PM_PLACE_NONE) check_loop(r, &p->quarantine, "quarantine", "");
+    PmPlace record = {.kind = PM_PLACE_FILE, .key = p->notify.path, .line = p->notify.line, .column = p->notify.column};
+    if (p->notify.path != NULL) check_loop(r, &record, "notify", "");
     check_overwrites(r);
     if (p->trigger.kind == PM_TRIGGER_SQS && p->source.kind != PM_SOURCE_S3) {
         PmNode at = {.line = p->trigger.line, .column = p->trigger.column};
@@ -135,86 +156,4 @@ void pm_read_crossings(const PmReading *r)
         PmNode at = {.line = p->source.line, .column = p->source.column};
         pm_read_error(r, &at, "source: s3", "does not fit trigger: directory, which delivers files");
     }
-}
-
-/* --- facts --- */
-
-static const char *after_dot(const char *name)
-{
-    const char *dot = strchr(name, '.');
-    return dot != NULL ? dot + 1 : NULL;
-}
-
-static bool set_by_plugins(const json_t *facts, const char *name)
-{
-    for (size_t i = 0; i < json_array_size(facts); i++) {
-        const char *fact = json_string_value(json_array_get(facts, i));
-        if (fact != NULL && strcmp(fact, name) == 0) return true;
-    }
-    return false;
-}
-
-static void add_unknown(PmErrorList *errors, const char *file, int line, int column, const char *where,
-                        const char *name, unsigned flag, const json_t *facts)
-{
-    const PmFactInfo *info = pm_fact_info(name);
-    const char *words[400];
-    size_t n = 0;
-    for (const PmFactInfo *i = pm_fact_table; i->name != NULL && n < 199; i++)
-        if ((i->flags & flag) != 0) words[n++] = i->name;
-    for (size_t i = 0; i < json_array_size(facts) && n < 399; i++)
-        if (json_is_string(json_array_get(facts, i))) words[n++] = json_string_value(json_array_get(facts, i));
-    words[n] = NULL;
-    const char *use = flag == PM_FACT_KEY ? "a key" : "when";
-    PmError *err;
-    if (info != NULL)
-        err =
-            pm_error_list_addf(errors, PM_BAD_CONFIG, file, line, column, where, "{%s} is not known in %s", name, use);
-    else if (after_dot(name) != NULL)
-        err =
-            pm_error_list_addf(errors, PM_BAD_CONFIG, file, line, column, where, "no step sets the fact \"%s\"", name);
-    else
-        err = pm_error_list_addf(errors, PM_BAD_CONFIG, file, line, column, where, "unknown fact \"%s\"", name);
-    const char *near = pm_text_nearest(name, words);
-    if (err != NULL && near != NULL)
-        pm_error_hint(err, "did you mean \"%s\"?", near);
-    else if (err != NULL)
-        pm_error_hint(err, "docs/reference/pipeline.md lists the facts");
-}
-
-static void check_place(const PmPipeline *p, const PmPlace *place, const char *where, const json_t *facts,
-                        PmErrorList *errors)
-{
-    if (place->kind == PM_PLACE_NONE) return;
-    const char *name;
-    for (size_t i = 0; (name = pm_template_fact(place->key, i)) != NULL; i++) {
-        const PmFactInfo *info = pm_fact_info(name);
-        if ((info != NULL && (info->flags & PM_FACT_KEY) != 0) || set_by_plugins(facts, name)) continue;
-        add_unknown(errors, p->file, place->line, place->column, where, name, PM_FACT_KEY, facts);
-    }
-}
-
-static void check_when(const PmPipeline *p, const PmWhen *when, const char *where, const json_t *facts,
-                       PmErrorList *errors)
-{
-    int line = 0, column = 0;
-    const char *name;
-    for (size_t i = 0; when != NULL && (name = pm_when_fact(when, i, &line, &column)) != NULL; i++) {
-        const PmFactInfo *info = pm_fact_info(name);
-        if ((info != NULL && (info->flags & PM_FACT_WHEN) != 0) || set_by_plugins(facts, name)) continue;
-        add_unknown(errors, p->file, line, column, where, name, PM_FACT_WHEN, facts);
-    }
-}
-
-void pm_pipeline_check_facts(const PmPipeline *p, const json_t *plugin_facts, PmErrorList *errors)
-{
-    for (size_t i = 0; i < p->step_count; i++) check_when(p, p->steps[i].when, p->steps[i].where, plugin_facts, errors);
-    for (size_t i = 0; i < p->output_count; i++) {
-        const PmOutput *output = &p->outputs[i];
-        check_when(p, output->when, output->where, plugin_facts, errors);
-        for (size_t k = 0; k < output->step_count; k++)
-            check_when(p, output->steps[k].when, output->steps[k].where, plugin_facts, errors);
-        check_place(p, &output->to, output->where, plugin_facts, errors);
-    }
-    check_place(p, &p->quarantine, "quarantine", plugin_facts, errors);
 }

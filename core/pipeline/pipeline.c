@@ -187,6 +187,14 @@ static void read_notify(const PmReading *r, const PmNode *node)
     notify->column = node->column;
 }
 
+/* "dir/photos.yaml" -> "photos" */
+static const char *default_name(const PmReading *r)
+{
+    const char *file = r->pipeline->file, *slash = strrchr(file, '/'), *base = slash != NULL ? slash + 1 : file;
+    const char *dot = strrchr(base, '.');
+    return text_of(r, "%.*s", dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base), base);
+}
+
 static void read_top(const PmReading *r, const PmNode *root)
 {
     static const char *const also[] = {"trigger", "source", "limits",     "on_error", "sandbox", "aws",
@@ -197,11 +205,7 @@ static void read_top(const PmReading *r, const PmNode *root)
     p->worker.count = top->workers;
     p->worker.isolation = top->isolation;
     p->worker.jobs_per_child = top->jobs_per_child;
-    if (p->name == NULL) {
-        const char *slash = strrchr(p->file, '/'), *base = slash != NULL ? slash + 1 : p->file,
-                   *dot = strrchr(base, '.');
-        p->name = text_of(r, "%.*s", dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base), base);
-    }
+    if (p->name == NULL) p->name = default_name(r);
 }
 
 static void expand(const PmReading *r, const PmNode *root, PmEnvLookup *lookup, void *data)
@@ -244,7 +248,10 @@ json_t *pm_pipeline_worker_variables(const PmPipeline *pipeline)
 static void read_root(const PmReading *r, const PmNode *root)
 {
     PmPipeline *p = r->pipeline;
-    if (r->reader == PM_READ_ALL) read_top(r, root);
+    if (r->reader == PM_READ_ALL)
+        read_top(r, root);
+    else
+        p->name = default_name(r); /* the broker's own affair; never NULL */
     p->limits = *(const PmLimits *)pm_read_section(r, "limits", pm_node_get(root, "limits"), "limits", NULL);
     const PmSandboxConfig *sandbox = pm_read_section(r, "sandbox", pm_node_get(root, "sandbox"), "sandbox", NULL);
     p->worker.sandbox_minimum = sandbox->minimum;

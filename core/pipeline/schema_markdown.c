@@ -48,7 +48,8 @@ static void add_values(PmBuffer *page, const json_t *param)
 {
     const char *type = pm_schema_text(param, "type"), *unit = pm_schema_text(param, "unit");
     const json_t *choices = json_object_get(param, "choices");
-    if (strcmp(type, pm_type_name(PM_ENUM)) != 0) add_cell(page, type);
+    bool pairs = json_is_true(json_object_get(param, "pairs"));
+    if (strcmp(type, pm_type_name(PM_ENUM)) != 0) add_cell(page, pairs ? "mapping of names to texts" : type);
     if (json_array_size(choices) > 0 && strcmp(type, pm_type_name(PM_ENUM)) != 0) pm_buffer_adds(page, " of ");
     for (size_t i = 0; i < json_array_size(choices); i++) {
         const char *choice = json_string_value(json_array_get(choices, i));
@@ -68,7 +69,7 @@ static void add_values(PmBuffer *page, const json_t *param)
             pm_buffer_adds(page, " to ");
             add_limit(page, max, type);
         }
-        pm_buffer_adds(page, text ? " bytes" : list ? " items" : "");
+        pm_buffer_adds(page, text ? " bytes" : pairs ? " entries" : list ? " items" : "");
     }
 }
 

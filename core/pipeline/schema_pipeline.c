@@ -149,7 +149,11 @@ static void add_sections(json_t *properties)
                         choice_schema(json_pack("{soso}", "file", section_schema("quarantine.file"), "s3",
                                                 section_schema("quarantine.s3")),
                                       "Where rejected sources go. Default: the trigger's own place for failures."));
-    static const char *const plain[] = {"limits", "on_error", "sandbox"};
+    json_object_set_new(
+        properties, "notify",
+        choice_schema(json_pack("{soso}", "file", section_schema("notify.file"), "sqs", section_schema("notify.sqs")),
+                      "A record of each finished source. Default: none."));
+    static const char *const plain[] = {"limits", "on_error", "sandbox", "aws", "fetch"};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
         json_object_set_new(properties, plain[i], nullable(section_schema(plain[i])));
     json_object_set_new(properties, "steps", steps_schema());

@@ -160,6 +160,18 @@ static void read_on_reject(const PmReading *r, const PmNode *node, PmStep *step)
     if (err != NULL && near != NULL) pm_error_hint(err, "did you mean \"%s\"?", near);
 }
 
+/* The step that goes by this name already: among those before in its list, or in the trunk, whose facts every output
+ * sees beside those of its own steps. */
+static const PmStep *named(const PmReading *r, const PmStep *before, size_t count, const char *name)
+{
+    const PmPipeline *p = r->pipeline;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(before[i].name, name) == 0) return &before[i];
+    for (size_t i = 0; before != p->steps && i < p->step_count; i++)
+        if (strcmp(p->steps[i].name, name) == 0) return &p->steps[i];
+    return NULL;
+}
+
 static void read_name(const PmReading *r, const PmNode *node, const PmStep *before, size_t count, PmStep *step)
 {
     size_t n = node->kind == PM_NODE_SCALAR ? strlen(node->text) : 0;
@@ -168,24 +180,22 @@ static void read_name(const PmReading *r, const PmNode *node, const PmStep *befo
         pm_read_error(r, node, step->where, "name must be 1 to 48 of a-z, 0-9, - and _");
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(before[i].name, node->text) == 0) {
-            pm_read_error(r, node, step->where, "the name \"%s\" is taken by the step on line %d", node->text,
-                          before[i].line);
-            return;
-        }
-    step->name = node->text;
+    const PmStep *other = named(r, before, count, node->text);
+    if (other != NULL)
+        pm_read_error(r, node, step->where, "the name \"%s\" is taken by the step on line %d", node->text, other->line);
+    else
+        step->name = node->text;
 }
 
-/* The second watermark of a list is watermark-2, so that facts and logs can tell them apart. */
+/* The second watermark is watermark-2, so that facts and logs can tell them apart. */
 static void number_name(const PmReading *r, const PmStep *before, size_t count, PmStep *step)
 {
-    size_t same = 1;
-    for (size_t i = 0; i < count; i++) same += strcmp(before[i].plugin, step->plugin) == 0;
-    if (same == 1) return;
     char number[24];
-    snprintf(number, sizeof number, "%zu", same);
-    step->name = arena_text(r, step->plugin, "-", number);
+    step->name = step->plugin;
+    for (size_t k = 2; named(r, before, count, step->name) != NULL; k++) {
+        snprintf(number, sizeof number, "%zu", k);
+        step->name = arena_text(r, step->plugin, "-", number);
+    }
 }
 
 static void read_step(const PmReading *r, const PmNode *node, const char *where, const PmStep *before, size_t count,
