@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "fonts.h"
 #include "pixels.h"
 
 enum {
@@ -13,35 +14,28 @@ enum {
     SIZE_MIN = 8
 };
 
-/* Every script that text with facts may hold, each beside a rare symbol that no text font has, so that Pango sorts the
- * fallback fonts of that script now; last a character that no font has at all, for the font of the box it gets. */
-#define RARE "\U0001D360"
-static const char warm_up[] =
-    "漢" RARE "あ" RARE "ア" RARE "한" RARE "ش" RARE "ש" RARE "Ж" RARE "Ω" RARE "Ag" RARE "\xEF\xBF\xBD \U0010FFFD 0";
+/* What text with facts is drawn as: one font, whatever the script, and so one question to fontconfig, answered at
+ * start. The language is none; with a real one Pango would ask again for each script. */
+#define ONE_FONT "<span lang=\"xx\" fallback=\"false\">%s</span>"
 
+/* Drawn at start in the same way, and last a character that no font has, for the box that it gets. */
+static const char warm_up[] = "Ag0 \U0010FFFD";
+
+/* Letters of any script, and their companions; none of the symbols that Pango draws as emoji, with another font. */
 static bool drawable(gunichar c)
 {
-    switch (g_unichar_get_script(c)) {
-    case G_UNICODE_SCRIPT_LATIN:
-    case G_UNICODE_SCRIPT_GREEK:
-    case G_UNICODE_SCRIPT_CYRILLIC:
-    case G_UNICODE_SCRIPT_HEBREW:
-    case G_UNICODE_SCRIPT_ARABIC:
-    case G_UNICODE_SCRIPT_HAN:
-    case G_UNICODE_SCRIPT_HIRAGANA:
-    case G_UNICODE_SCRIPT_KATAKANA:
-    case G_UNICODE_SCRIPT_HANGUL:
-        return true;
-    case G_UNICODE_SCRIPT_COMMON:
-    case G_UNICODE_SCRIPT_INHERITED:
-        /* Letters' companions, but none of the symbols that Pango draws as emoji, with another font. */
-        return c < 0x2300 || (c >= 0x3000 && c <= 0x30ff && c != 0x3030 && c != 0x303d) || (c >= 0xff00 && c <= 0xffef);
-    default:
-        return false;
-    }
+    GUnicodeScript script = g_unichar_get_script(c);
+    if (script != G_UNICODE_SCRIPT_COMMON && script != G_UNICODE_SCRIPT_INHERITED) return true;
+    return c < 0x2300 || (c >= 0x3000 && c <= 0x30ff && c != 0x3030 && c != 0x303d) || (c >= 0xff00 && c <= 0xffef);
 }
 
-/* New text without control characters; for text with facts, also without what its fonts can't draw. */
+/* Marks that turn the reading order around, and those that ask for emoji. */
+static bool ignorable(gunichar c)
+{
+    return g_unichar_type(c) == G_UNICODE_FORMAT || (c >= 0xfe00 && c <= 0xfe0f);
+}
+
+/* New text without control characters; for text with facts, also without what would take another font. */
 static char *cleaned(const char *text, bool facts)
 {
     char *valid = g_utf8_make_valid(text, -1);
@@ -54,8 +48,8 @@ static char *cleaned(const char *text, bool facts)
             break;
         }
         if (c != '\n' && g_unichar_iscntrl(c)) c = ' ';
-        if (facts && g_unichar_type(c) == G_UNICODE_FORMAT) continue; /* marks that turn the reading order around */
-        if (facts && c != '\n' && !drawable(c)) c = 0xfffd;
+        if (facts && ignorable(c)) continue;
+        if (facts && c != '\n' && !drawable(c)) c = '?';
         g_string_append_unichar(result, c);
     }
     g_free(valid);
@@ -70,7 +64,7 @@ int text_draw(const Face *face, const char *text, VipsImage **out)
         visible = visible || !g_unichar_isspace(g_utf8_get_char(p));
     if (!visible) return 0;
 
-    char *markup = g_markup_escape_text(text, -1);
+    char *markup = face->facts ? g_markup_printf_escaped(ONE_FONT, text) : g_markup_escape_text(text, -1);
     VipsImage *mask;
     int result = vips_text(&mask, markup, "font", face->spec, "align", face->align, "dpi", 72, NULL);
     g_free(markup);
@@ -115,10 +109,10 @@ static bool ends_with_size(const char *font)
     return end != last && (*end == '\0' || !strcmp(end, "px"));
 }
 
-static PmStatus draw_first(const PmHost *host, PmJob *job, const Config *config, Face *face, bool facts)
+static PmStatus draw_first(const PmHost *host, PmJob *job, const Config *config, Face *face)
 {
     VipsImage *mask = NULL;
-    char *text = facts ? g_strdup(warm_up) : cleaned(config->text, false);
+    char *text = face->facts ? g_strdup(warm_up) : cleaned(config->text, false);
     int result = text_draw(face, text, &mask);
     g_free(text);
     if (result) {
@@ -127,7 +121,7 @@ static PmStatus draw_first(const PmHost *host, PmJob *job, const Config *config,
         vips_error_clear();
         return status;
     }
-    if (facts) {
+    if (face->facts) {
         g_object_unref(mask);
         return PM_OK;
     }
@@ -149,26 +143,32 @@ PmStatus text_open(const PmHost *host, PmJob *job, const Config *config, Face *f
     if (g_utf8_strlen(config->text, -1) > TEXT_CHARACTERS_MAX)
         return host->fail_param(job, "text", "longer than %d characters", (int)TEXT_CHARACTERS_MAX);
 
-    bool facts = has_facts(config->text);
-    face->size = master_size(config, facts);
+    face->facts = has_facts(config->text);
+    if (!fonts_use(config->font, face->facts ? NULL : config->text))
+        return host->fail_param(job, "font",
+                                "too many different fonts for a pipeline with {facts} in a text: use fewer, or the "
+                                "same in several places");
+    face->config = config;
+    face->size = master_size(config, face->facts);
     face->spec = g_strdup_printf("%s %dpx", config->font, face->size);
     face->align = aligns[config->align];
-    return draw_first(host, job, config, face, facts);
+    return draw_first(host, job, config, face);
 }
 
 void text_close(Face *face)
 {
+    if (face->config != NULL) fonts_release(face->config->font, face->facts ? NULL : face->config->text);
     g_clear_object(&face->fixed);
     g_clear_pointer(&face->spec, g_free);
 }
 
-PmStatus text_of(const PmHost *host, PmJob *job, const Config *config, const Face *face, char **text)
+PmStatus text_of(const PmHost *host, PmJob *job, const Face *face, char **text)
 {
-    if (face->fixed != NULL) {
-        *text = g_strdup(config->text);
+    if (!face->facts) {
+        *text = g_strdup(face->config->text);
         return PM_OK;
     }
-    const char *expanded = host->expand(job, config->text);
+    const char *expanded = host->expand(job, face->config->text);
     if (expanded == NULL) return host->fail(job, PM_BAD_INPUT, "the facts of its text are not known for this image");
     *text = cleaned(expanded, true);
     return PM_OK;

@@ -43,9 +43,9 @@ static const VipsBlendMode modes[] = {
 static const PmParam params[] = {
     PM_PARAM_ASSET(Config, image, "image", .doc = "The picture to put on: PNG, WebP or JPEG. This or `text`."),
     PM_PARAM_STRING(Config, text, "text", .flags = PM_TEMPLATE,
-                    .doc = "The text to put on; {facts} are filled in for every image, for instance {stem}. "
-                           "Several lines are allowed. Characters that come with facts are drawn when they are "
-                           "Latin, Greek, Cyrillic, Hebrew, Arabic, Chinese, Japanese or Korean."),
+                    .doc = "The text to put on; {facts} are filled in for every image, for instance {stem}. Several "
+                           "lines are allowed. A text with facts is drawn in `font` alone: choose one that has the "
+                           "characters to come."),
     PM_PARAM_STRING(Config, font, "font", .def = "sans", .min = 1, .max = 200,
                     .doc = "Font of the text as Pango writes it, without a size: family, then style, such as "
                            "`DejaVu Sans Bold`. A family that is not installed is replaced by the nearest."),
@@ -246,7 +246,7 @@ static PmStatus find_stamp(Watermark *self, PmJob *job, VipsImage *base, const C
     Medium medium = {.grey = base->Bands < 3, .deep = base->BandFmt == VIPS_FORMAT_USHORT};
     char *text = NULL;
     if (self->asset == NULL) {
-        PmStatus status = text_of(self->host, job, self->config, &self->face, &text);
+        PmStatus status = text_of(self->host, job, &self->face, &text);
         if (status != PM_OK) return status;
     }
     if (vips_image_get_typeof(base, VIPS_META_ICC_NAME) &&

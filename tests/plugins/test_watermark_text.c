@@ -227,6 +227,27 @@ static void missing_font_is_replaced(void **state)
     g_object_unref(out);
 }
 
+/* See plugins/watermark/fonts.h. */
+static void too_many_fonts_for_facts_are_refused(void **state)
+{
+    (void)state;
+    static const char *const fonts[] = {"sans", "serif", "monospace", "sans bold", "serif bold"};
+    Step *steps[5], *again;
+    for (size_t i = 0; i < 5; i++) {
+        char yaml[128];
+        snprintf(yaml, sizeof(yaml), "{text: \"{stem}\", font: %s}", fonts[i]);
+        steps[i] = step_new("watermark", yaml);
+    }
+    assert_non_null(again = step_try("watermark", "{text: \"{stem} too\", font: serif}"));
+    step_free(again);
+    assert_null(step_try("watermark", "{text: \"{stem}\", font: monospace bold}"));
+    assert_says("font: too many different fonts for a pipeline with {facts} in a text");
+    assert_null(step_try("watermark", "{text: fixed, font: monospace bold}"));
+    assert_says("font: too many different fonts");
+    for (size_t i = 0; i < 5; i++) step_free(steps[i]);
+    step_free(step_new("watermark", "{text: \"{stem}\", font: monospace bold}"));
+}
+
 static void text_without_its_facts_fails_the_image(void **state)
 {
     (void)state;
@@ -258,6 +279,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(shadow_falls_to_the_lower_right),
     cmocka_unit_test(lines_follow_align),
     cmocka_unit_test(missing_font_is_replaced),
+    cmocka_unit_test(too_many_fonts_for_facts_are_refused),
     cmocka_unit_test(text_without_its_facts_fails_the_image),
     cmocka_unit_test(too_long_text_is_refused),
 };
