@@ -264,12 +264,14 @@ PmShape pm_load_shape(PmFormat format, const PmShape *full, const PmLoadOptions 
 
 /* ------------------------------------------------------------------ making it plain */
 
-/* Replaces *image by `next`, which is NULL when the operation failed. */
-static bool advance(VipsImage **image, VipsImage *next, int result)
+/* Replaces *image by *next, which an operation made that ended with `result`. By address: the operation is called in
+ * the same argument list, in no certain order. */
+static bool advance(VipsImage **image, VipsImage **next, int result)
 {
-    if (result != 0) return false;
+    if (result != 0 || *next == NULL) return false;
     g_object_unref(*image);
-    *image = next;
+    *image = *next;
+    *next = NULL;
     return true;
 }
 
@@ -280,19 +282,19 @@ static bool cmyk_to_srgb(VipsImage **image)
     VipsImage *next = NULL;
     int result = vips_icc_transform(*image, &next, "srgb", "embedded", TRUE, "input_profile", "cmyk", "depth", 8,
                                     "intent", VIPS_INTENT_RELATIVE, "black_point_compensation", TRUE, NULL);
-    return advance(image, next, result);
+    return advance(image, &next, result);
 }
 
 /* Bands without a meaning: one or two are grey (and alpha), three or four are RGB (and alpha), further ones unknown. */
 static bool name_bands(VipsImage **image)
 {
     VipsImage *next = NULL;
-    if ((*image)->Bands > 4 && !advance(image, next, vips_extract_band(*image, &next, 0, "n", 3, NULL))) return false;
+    if ((*image)->Bands > 4 && !advance(image, &next, vips_extract_band(*image, &next, 0, "n", 3, NULL))) return false;
     bool mono = (*image)->Bands < 3;
     next = NULL;
     int result =
         vips_copy(*image, &next, "interpretation", mono ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB, NULL);
-    return advance(image, next, result);
+    return advance(image, &next, result);
 }
 
 static bool plain_colours(VipsImage **image, bool converts)
@@ -303,19 +305,19 @@ static bool plain_colours(VipsImage **image, bool converts)
             if (!cmyk_to_srgb(image)) return false;
         } else if ((*image)->Type == VIPS_INTERPRETATION_MULTIBAND) {
             if (!name_bands(image)) return false;
-        } else if (!advance(image, next, vips_colourspace(*image, &next, VIPS_INTERPRETATION_sRGB, NULL))) {
+        } else if (!advance(image, &next, vips_colourspace(*image, &next, VIPS_INTERPRETATION_sRGB, NULL))) {
             return false;
         }
         vips_image_remove(*image, VIPS_META_ICC_NAME);
     }
     next = NULL;
     if ((*image)->BandFmt != VIPS_FORMAT_UCHAR && (converts || !is_wide(*image)) &&
-        !advance(image, next, vips_cast(*image, &next, VIPS_FORMAT_UCHAR, NULL)))
+        !advance(image, &next, vips_cast(*image, &next, VIPS_FORMAT_UCHAR, NULL)))
         return false;
     VipsInterpretation type = (*image)->Bands < 3 ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_RGB16;
     next = NULL;
     return !is_wide(*image) || (*image)->Type == type ||
-           advance(image, next, vips_copy(*image, &next, "interpretation", type, NULL));
+           advance(image, &next, vips_copy(*image, &next, "interpretation", type, NULL));
 }
 
 /* Turning by a quarter, upside down or over the diagonal reads the picture from the bottom or across: it is held in
@@ -326,10 +328,10 @@ static bool turn_upright(VipsImage **image, bool *in_memory)
     VipsImage *next = NULL;
     if (orientation > 2) {
         next = vips_image_copy_memory(*image);
-        if (!advance(image, next, next == NULL)) return false;
+        if (!advance(image, &next, next == NULL)) return false;
     }
     next = NULL;
-    if (!advance(image, next, vips_autorot(*image, &next, NULL))) return false;
+    if (!advance(image, &next, vips_autorot(*image, &next, NULL))) return false;
     *in_memory = orientation > 2;
     return true;
 }
@@ -353,7 +355,7 @@ PmStatus pm_source_load(const PmSource *source, const PmLoadOptions *options, Vi
     }
     /* Metadata are set and removed on the way, and the header image is shared. */
     VipsImage *own = NULL;
-    bool good = advance(&image, own, vips_copy(image, &own, NULL)) && plain_colours(&image, source->converts) &&
+    bool good = advance(&image, &own, vips_copy(image, &own, NULL)) && plain_colours(&image, source->converts) &&
                 turn_upright(&image, in_memory);
     if (!good) {
         g_object_unref(image);
