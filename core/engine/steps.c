@@ -125,28 +125,42 @@ static bool is_plugin_fact(const json_t *facts, const char *name)
     return false;
 }
 
-/* pixmill's own facts were checked when the text was bound. Those of other steps are known only here: "step.fact", of
- * this or an earlier step. */
+/* The nearest of the facts that a template may name here, or NULL. */
+static const char *nearest_fact(const json_t *facts, const char *name)
+{
+    enum { NAMES_MAX = 256 };
+    const char *names[NAMES_MAX + 1];
+    size_t count = 0, i;
+    for (const PmFactInfo *info = pm_fact_table; info->name != NULL && count < NAMES_MAX; info++)
+        if (info->flags & PM_FACT_PLUGIN) names[count++] = info->name;
+    json_t *fact;
+    json_array_foreach(facts, i, fact)
+    {
+        if (count < NAMES_MAX) names[count++] = json_string_value(fact);
+    }
+    names[count] = NULL;
+    return pm_text_nearest(name, names);
+}
+
+/* The form was checked when the text was bound. Which facts there are is known only here: pixmill's own, and
+ * "step.fact" of an earlier step. */
 static void check_template(PmStepMaker *maker, const PmStep *step, const char *param, const char *text)
 {
     PmError err = {0};
     PmTemplate *tmpl = pm_template_new(PM_TEMPLATE_TEXT, text, NULL, &err);
     const char *name = NULL;
     for (size_t i = 0; tmpl != NULL && (name = pm_template_fact(tmpl, i)) != NULL; i++) {
-        if (pm_fact_info(name) != NULL || is_plugin_fact(maker->facts, name)) continue;
-        enum { NAMES_MAX = 256 };
-        const char *names[NAMES_MAX + 1];
-        size_t count = 0, at;
-        json_t *fact;
-        json_array_foreach(maker->facts, at, fact)
-        {
-            if (count < NAMES_MAX) names[count++] = json_string_value(fact);
-        }
-        names[count] = NULL;
+        const PmFactInfo *info = pm_fact_info(name);
+        if ((info != NULL && (info->flags & PM_FACT_PLUGIN)) || is_plugin_fact(maker->facts, name)) continue;
         char message[256];
-        snprintf(message, sizeof message, "no step before this one sets {%s}", name);
+        if (info != NULL)
+            snprintf(message, sizeof message, "{%s} is not known yet when a step runs", name);
+        else if (strchr(name, '.') != NULL)
+            snprintf(message, sizeof message, "no step before this one sets {%s}", name);
+        else
+            snprintf(message, sizeof message, "unknown fact {%s}", name);
         PmError *error = param_error(maker, step, param, message);
-        const char *near = pm_text_nearest(name, names);
+        const char *near = info == NULL ? nearest_fact(maker->facts, name) : NULL;
         if (error != NULL && near != NULL) pm_error_hint(error, "did you mean {%s}?", near);
     }
     pm_template_free(tmpl);

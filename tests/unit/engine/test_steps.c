@@ -53,7 +53,7 @@ static void wrong_pipelines_are_refused_in_words(void **state)
         {"outputs:\n  a:\n    steps:\n    - upside:\n        text: \"{stemm}\"\n",
          "test.yaml:7:15: outputs.a: upside: text: unknown fact {stemm}\n  hint: did you mean {stem}?\n"},
         {"outputs:\n  a:\n    steps:\n    - upside:\n        text: \"{etag}\"\n",
-         "test.yaml:7:15: outputs.a: upside: text: unknown fact {etag}\n"},
+         "test.yaml:7:15: outputs.a: upside: text: {etag} is not known yet when a step runs\n"},
         {"outputs:\n  a:\n    steps:\n    - upside:\n        text: \"{looker.score}\"\n  b: { steps: [ looker: {} ] "
          "}\n",
          "test.yaml:7:15: outputs.a: upside: text: no step before this one sets {looker.score}\n"},
@@ -182,7 +182,8 @@ static void an_engine_tells_what_it_is(void **state)
     json_array_foreach(json_object_get(d, "facts"), i, fact)
         g_string_append_printf(facts, "%s ", json_string_value(fact));
     assert_string_equal(plugins->str, "looker upside convert ");
-    assert_string_equal(facts->str, "eye.seen eye.decision eye.score eye.label upside.said upside.size ");
+    assert_string_equal(
+        facts->str, "eye.seen eye.decision eye.score eye.label upside.said upside.size upside-2.said upside-2.size ");
     json_t *jpeg = json_object_get(json_object_get(d, "formats"), "jpeg");
     assert_true(json_is_true(json_object_get(jpeg, "load")) && json_is_true(json_object_get(jpeg, "save")));
     assert_int_equal(json_array_size(json_object_get(d, "warnings")), 0);
