@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the runner knows of pictures and JSON: recipes of its own, references computed apart from pixmill, judgements."""
+import fnmatch
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import numpy as np
+from PIL import Image, ImageSequence
+
+import make
+
+Image.MAX_IMAGE_PIXELS = None
+RESAMPLE = {"lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX, "nearest": Image.Resampling.NEAREST}
+
+
+def vips(*words):
+    subprocess.run(["vips", *map(str, words)], check=True, capture_output=True, timeout=60)
+
+
+def can_write_avif():
+    if shutil.which("vips") is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            make.flat(f"{folder}/a.png", 64, 64)
+            vips("copy", f"{folder}/a.png", f"{folder}/a.avif")
+        except subprocess.CalledProcessError:
+            return False
+    return True
+
+
+LACKING = {tool for tool in ("exiftool", "vips") if shutil.which(tool) is None} | (set() if can_write_avif() else {"avif"})
+
+
+# --- recipes that the samples do not have ---
+
+def avif(out, **parameters):
+    """By the vips program: Pillow cannot, on Debian."""
+    make.make("photo", out + ".jpg", **parameters)
+    vips("copy", out + ".jpg", out + "[Q=80]")
+    pathlib.Path(out + ".jpg").unlink()
+
+
+def png(out, width=300, height=200, seed=1, **_):
+    make.image(width, height, seed).save(out, "PNG")
+
+
+def quarters(out, width=300, height=200, **_):
+    """Red, green over blue, white: what went where can be told from single pixels. The format is that of `out`'s ending."""
+    width, height = int(width), int(height)
+    image = Image.new("RGB", (width, height), "white")
+    image.paste("red", (0, 0, width // 2, height // 2))
+    image.paste((0, 255, 0), (width // 2, 0, width, height // 2))
+    image.paste("blue", (0, height // 2, width // 2, height))
+    image.save(out, **({"quality": 95, "subsampling": 0} if out.endswith("jpg") else {}))
+
+
+def half_clear(out, width=200, height=100, **_):
+    """Left half opaque red, right half wholly transparent green."""
+    image = Image.new("RGBA", (int(width), int(height)), (0, 255, 0, 0))
+    image.paste((255, 0, 0, 255), (0, 0, int(width) // 2, int(height)))
+    image.save(out, "PNG")
+
+
+def grey_alpha(out, width=120, height=80, **_):
+    image = Image.new("LA", (int(width), int(height)), (90, 128))
+    image.save(out, "PNG")
+
+
+def pages_tiff(out, width=200, height=150, pages=3, **_):
+    all_pages = [make.image(width, height, seed) for seed in range(1, int(pages) + 1)]
+    all_pages[0].save(out, "TIFF", save_all=True, append_images=all_pages[1:], compression="tiff_lzw")
+
+
+def gif_frames(out, width=64, height=48, count=5, **_):
+    """Small, and every frame another colour."""
+    colours = ["red", "lime", "blue", "yellow", "cyan", "magenta"]
+    frames = [Image.new("RGB", (int(width), int(height)), colours[i % 6]).quantize(8) for i in range(int(count))]
+    for i, frame in enumerate(frames):  # frames that are equal would be merged
+        frame.putpixel((i % int(width), i // int(width) % int(height)), 1)
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=50, loop=0, disposal=2)
+
+
+def noise(out, width=400, height=300, **_):
+    """Hard to compress."""
+    pixels = np.random.default_rng(7).integers(0, 256, (int(height), int(width), 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(out, **({"quality": 95} if out.endswith("jpg") else {}))
+
+
+def cut(out, recipe="photo", keep=0.5, **parameters):
+    make_any(recipe, out, parameters)
+    data = pathlib.Path(out).read_bytes()
+    pathlib.Path(out).write_bytes(data[: int(len(data) * float(keep))])
+
+
+RECIPES = {f.__name__: f for f in (avif, png, quarters, half_clear, grey_alpha, pages_tiff, gif_frames, noise, cut)}
+
+
+def make_any(recipe, out, parameters):
+    if recipe in RECIPES:
+        RECIPES[recipe](out, **parameters)
+    else:
+        make.make(recipe, out, **parameters)
+
+
+# --- JSON ---
+
+def steps_of(path):
+    """"a.b[0].c[name=x].#" as a list of steps; a part in quotes may contain dots."""
+    for dotted, quoted, index in re.findall(r"""([^.\["]+)|"([^"]*)"|\[([^\]]*)\]""", path):
+        yield ("index", index) if index else ("key", dotted or quoted)
+
+
+def look_up(document, path):
+    for kind, word in steps_of(path):
+        if kind == "key" and word == "#":
+            document = len(document)
+        elif kind == "key" and isinstance(document, dict):
+            document = document.get(word)
+        elif kind == "index" and isinstance(document, list) and re.fullmatch(r"-?\d+", word):
+            document = document[int(word)] if -len(document) <= int(word) < len(document) else None
+        elif kind == "index" and isinstance(document, list) and "=" in word:
+            key, value = word.split("=", 1)
+            document = next((d for d in document if fnmatch.fnmatch(str(d.get(key)), value)), None)
+        else:
+            return None
+    return document
+
+
+def fits(want, got):
+    if isinstance(want, str):
+        if len(want) > 1 and want.startswith("/") and want.endswith("/"):
+            return isinstance(got, str) and re.search(want[1:-1], got) is not None
+        comparison = re.fullmatch(r"(<=|>=|<|>)\s*(-?[\d.]+)", want)
+        if comparison and isinstance(got, (int, float)):
+            limit = float(comparison[2])
+            return {"<": got < limit, ">": got > limit, "<=": got <= limit, ">=": got >= limit}[comparison[1]]
+        if want == "(any)":
+            return got is not None
+    return want == got
+
+
+def judge_paths(document, expected):
+    problems = []
+    for path, want in expected.items():
+        got = look_up(document, path)
+        if not fits(want, got):
+            problems.append(f"JSON {path} is {json.dumps(got)[:300]}, expected {json.dumps(want)}")
+    return problems
+
+
+# --- pictures ---
+
+def opened(path):
+    """The picture, and its format as the file itself shows it."""
+    head = path.read_bytes()[:16]
+    if head[4:12] in (b"ftypavif", b"ftypmif1", b"ftypavis"):
+        with tempfile.TemporaryDirectory() as folder:
+            vips("copy", path, f"{folder}/x.png")
+            image = Image.open(f"{folder}/x.png")
+            image.load()
+        return image, "avif"
+    image = Image.open(path)
+    return image, image.format.lower()
+
+
+def pixels(image, background=(255, 255, 255)):
+    """Float RGB; transparent parts over the background."""
+    if image.mode in ("I;16", "I"):
+        grey = np.asarray(image).astype(np.float64) / 257
+        return np.repeat(grey[..., None], 3, -1)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = np.asarray(image.convert("RGBA")).astype(np.float64)
+        alpha = rgba[..., 3:] / 255
+        return rgba[..., :3] * alpha + np.array(background, np.float64) * (1 - alpha)
+    return np.asarray(image.convert("RGB")).astype(np.float64)
+
+
+def to_srgb(image):
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image
+    import io
+    from PIL import ImageCms
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), renderingIntent=1, outputMode="RGB")
+
+
+GRAVITY = {"center": (0.5, 0.5), "north": (0.5, 0), "south": (0.5, 1), "west": (0, 0.5), "east": (1, 0.5), "north-west": (0, 0),
+           "north-east": (1, 0), "south-west": (0, 1), "south-east": (1, 1)}
+
+
+def reference(like, work):
+    """The picture that should have come out, made by Pillow: {from:, page:, turn:, srgb:, fit:, size:, gravity:, filter:}."""
+    if "recipe" in like:
+        with tempfile.TemporaryDirectory() as folder:
+            words = like["recipe"].split()
+            path = f"{folder}/reference.{like.get('ending', 'png')}"
+            make_any(words[0], path, dict(w.split("=", 1) for w in words[1:]))
+            image = Image.open(path)
+            image.load()
+    else:
+        image, _ = opened(work / like["from"])
+        image.seek(like.get("page", 0)) if like.get("page") else image.load()
+    if like.get("srgb"):
+        image = to_srgb(image)
+    if image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.mode == "CMYK":
+        image = image.convert("RGB")
+    if "size" not in like:
+        return image
+    width, height = map(int, like["size"].split("x"))
+    fit, resample = like.get("fit", "fill"), RESAMPLE[like.get("filter", "lanczos")]
+    if fit == "cover":
+        factor = max(width / image.width, height / image.height)
+        x, y = GRAVITY[like.get("gravity", "center")]
+        spare_x, spare_y = image.width - width / factor, image.height - height / factor
+        box = (spare_x * x, spare_y * y, spare_x * x + width / factor, spare_y * y + height / factor)
+        return image.resize((width, height), resample, box=box)
+    if fit == "contain":
+        factor = min(width / image.width, height / image.height)
+        inner = image.resize((round(image.width * factor), round(image.height * factor)), resample)
+        x, y = GRAVITY[like.get("gravity", "center")]
+        whole = Image.new("RGB", (width, height), like.get("background", "white"))
+        whole.paste(inner, (round((width - inner.width) * x), round((height - inner.height) * y)))
+        return whole
+    return image.resize((width, height), resample)
+
+
+def durations(image):
+    return [frame.info.get("duration", 0) for frame in ImageSequence.Iterator(image)]
+
+
+def tags_of(path):
+    done = subprocess.run(["exiftool", "-j", "-G", str(path)], capture_output=True, text=True, check=False, timeout=30)
+    tags = json.loads(done.stdout or "[{}]")[0]
+    named = {}
+    for name, value in tags.items():  # by "GPS:Latitude" of any group, by the plain name too
+        named[name] = value
+        named.setdefault(name.split(":")[-1], value)
+    return named
+
+
+def judge_tags(path, expected):
+    if "exiftool" in LACKING:
+        return []
+    tags, problems = tags_of(path), []
+    for name, want in expected.get("tags", {}).items():
+        if not fits(want, tags.get(name)):
+            problems.append(f"{name} is {tags.get(name)!r}, expected {want!r}")
+    for pattern in expected.get("gone", []):
+        problems += [f"{name} is still there: {tags[name]!r}" for name in tags if fnmatch.fnmatch(name, pattern)]
+    return problems
+
+
+def judge_picture(path, expected, work):
+    """`expected`: "webp 300x200", or a mapping; README.md lists its keys."""
+    if isinstance(expected, str):
+        expected = dict(zip(("format", "size"), expected.split()))
+    expected, problems = dict(expected), []
+    if expected.get("same_bytes"):
+        same = path.read_bytes() == (work / expected["same_bytes"]).read_bytes()
+        return [] if same else [f"is not byte for byte {expected['same_bytes']}"]
+    image, kind = opened(path)
+    data = {"format": kind, "size": f"{image.width}x{image.height}", "mode": image.mode, "pages": getattr(image, "n_frames", 1),
+            "bytes": path.stat().st_size, "profile": "icc_profile" in image.info, "loop": image.info.get("loop"),
+            "alpha": image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
+            "progressive": bool(image.info.get("progressive") or image.info.get("interlace")),
+            "orientation": image.getexif().get(0x0112)}
+    for key, got in data.items():
+        if key in expected and not fits(expected[key], got):
+            problems.append(f"{key} is {got}, expected {expected[key]}")
+    if "durations" in expected and durations(image) != expected["durations"]:
+        problems.append(f"durations are {durations(image)}, expected {expected['durations']}")
+    if "bits" in expected:
+        bits = {"I;16": 16, "I": 16}.get(image.mode) or (path.read_bytes()[24] if kind == "png" else 8)
+        if bits != expected["bits"]:
+            problems.append(f"{bits} bits a sample, expected {expected['bits']}")
+    image.seek(expected.get("page", 0)) if expected.get("page") else None
+    if expected.get("srgb"):
+        image = to_srgb(image)
+    for place, colour in expected.get("pixels", {}).items():
+        x, y = map(int, place.split(","))
+        rgba = "transparent" if colour == "transparent" else None
+        got = image.convert("RGBA").getpixel((x, y))
+        want = (0, 0, 0, 0) if rgba else tuple(int(colour[i:i + 2], 16) for i in (1, 3, 5))
+        near = got[3] == 0 if rgba else max(abs(a - b) for a, b in zip(got[:3], want)) <= expected.get("tolerance", 12)
+        if not near:
+            problems.append(f"pixel {place} is {got}, expected {colour}")
+    if "like" in expected:
+        want, got = pixels(reference(expected["like"], work)), pixels(image)
+        if want.shape != got.shape:
+            problems.append(f"is {got.shape[1]}x{got.shape[0]}, the reference {want.shape[1]}x{want.shape[0]}")
+        else:
+            distance, most = float(np.abs(want - got).mean()), expected.get("max_diff", 3)
+            if distance > most:
+                problems.append(f"differs from the reference by {distance:.2f} on average, more than {most}")
+    unknown = set(expected) - set(data) - set("durations bits page pixels tolerance like max_diff tags gone srgb".split())
+    if unknown:
+        problems.append(f"the case asks for what the runner does not know: {', '.join(sorted(unknown))}")
+    return problems + judge_tags(path, expected)
