@@ -44,4 +44,9 @@ struct PmSource {
 /* Files by their path. New. */
 PmSource *pm_source_file_new(PmLoop *loop, PmError *err);
 
+/* Objects in S3. cloud and config outlive it. New. */
+struct PmCloud;
+struct PmS3Source;
+PmSource *pm_source_s3_new(struct PmCloud *cloud, const struct PmS3Source *config, PmError *err);
+
 #endif

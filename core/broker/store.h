@@ -54,4 +54,9 @@ struct PmStore {
  * (copied). confined: absolute keys are refused too (`apply --out`). New. */
 PmStore *pm_store_file_new(PmLoop *loop, const char *base, bool confined, PmError *err);
 
+/* Objects: never over a newer one, never twice the same. source: where sources are, for what is copied from them, or
+ * NULL. New. */
+struct PmCloud;
+PmStore *pm_store_s3_new(PmLoop *loop, struct PmCloud *cloud, const PmS3Source *source, PmError *err);
+
 #endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Renditions in S3. HEAD tells what is there; the stamp in its metadata whether it is ours, current or newer; the put
+ * is conditional on exactly that, so that of two workers with the same key one wins and the other looks again.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/retry.h"
+#include "aws/xml.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "broker/cloud.h"
+#include "broker/stamp.h"
+#include "broker/store.h"
+
+enum { ROUNDS = 6, PAIRS_MAX = 64 };
+
+typedef struct S3Store {
+    PmStore base;
+    PmLoop *loop;
+    PmCloud *cloud;
+    const PmS3Source *source; /* for copied metadata and tags; NULL: sources are no objects */
+    bool no_conditions;       /* this store does not know If-Match: learnt once, said once */
+} S3Store;
+
+struct PmStoreCall {
+    S3Store *store;
+    PmS3 *s3;
+    PmS3Call *call;
+    PmTimer *timer;
+    const PmS3Place *place;
+    char *key, *content_type, *digest, *location, *if_match;
+    const void *bytes;
+    size_t size;
+    PmObject source;
+    PmNameValue metadata[PAIRS_MAX], tags[10]; /* owned */
+    size_t metadata_count, tag_count;
+    int round;
+    PmError err;
+    PmStoreOutcome outcome;
+    PmStoreDone *done;
+    void *data;
+};
+
+static void free_pairs(PmNameValue *pairs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free((char *)pairs[i].name);
+        free((char *)pairs[i].value);
+    }
+}
+
+static void free_call(PmStoreCall *call)
+{
+    pm_s3_cancel(call->call);
+    pm_loop_cancel(call->timer);
+    pm_object_finish(&call->source);
+    free_pairs(call->metadata, call->metadata_count);
+    free_pairs(call->tags, call->tag_count);
+    free(call->key);
+    free(call->content_type);
+    free(call->digest);
+    free(call->location);
+    free(call->if_match);
+    free(call);
+}
+
+static void tell(PmStoreCall *call)
+{
+    PmStored stored = {.outcome = call->outcome,
+                       .location = call->location,
+                       .err = call->outcome == PM_STORE_FAILED ? &call->err : NULL};
+    PmStoreDone *done = call->done;
+    void *data = call->data;
+    done(data, &stored);
+    free_call(call);
+}
+
+static void fail(PmStoreCall *call, const PmError *err)
+{
+    call->err = *err;
+    call->outcome = PM_STORE_FAILED;
+    tell(call);
+}
+
+static void finish(PmStoreCall *call, PmStoreOutcome outcome)
+{
+    call->outcome = outcome;
+    tell(call);
+}
+
+static bool add_pair(PmNameValue *pairs, size_t *count, size_t max, const char *name, const char *value)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(pairs[i].name, name) == 0) return true; /* the first one wins: the place's own before the source's */
+    if (*count == max) return false;
+    pairs[*count] = (PmNameValue){strdup(name), strdup(value)};
+    (*count)++;
+    return true;
+}
+
+static void add_list(PmNameValue *pairs, size_t *count, size_t max, const PmList *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        char name[256];
+        const char *equals = strchr(list->items[i], '=');
+        snprintf(name, sizeof name, "%.*s", (int)(equals - list->items[i]), list->items[i]);
+        add_pair(pairs, count, max, name, equals + 1);
+    }
+}
+
+/* --- look, then put --- */
+
+static void look(PmStoreCall *call);
+
+static void on_later(void *data)
+{
+    PmStoreCall *call = data;
+    call->timer = NULL;
+    look(call);
+}
+
+/* Somebody else is at the same key: once more, after a moment. */
+static void look_again(PmStoreCall *call, const PmError *err)
+{
+    if (++call->round < ROUNDS)
+        call->timer = pm_loop_after(call->store->loop, 20 + pm_retry_random(200u << call->round), on_later, call);
+    if (call->timer != NULL) return;
+    PmError last = *err;
+    last.status = PM_TRANSIENT;
+    fail(call, &last);
+}
+
+static bool knows_no_conditions(const PmS3Result *result)
+{
+    return strcmp(result->code, "NotImplemented") == 0 || (strcmp(result->code, "InvalidArgument") == 0);
+}
+
+static void put_now(PmStoreCall *call);
+
+static void on_put(void *data, const PmS3Result *result)
+{
+    PmStoreCall *call = data;
+    call->call = NULL;
+    if (result->outcome == PM_S3_OK) {
+        finish(call, PM_STORED);
+    } else if (result->outcome == PM_S3_PRECONDITION || result->outcome == PM_S3_CONFLICT) {
+        /* After a lost answer this may be our own write: HEAD will show our stamp, and that is success. */
+        look_again(call, result->err);
+    } else if (!call->store->no_conditions && knows_no_conditions(result)) {
+        call->store->no_conditions = true;
+        pm_log(PM_LOG_WARN, "store.unconditional", "msg",
+               "this store does not know conditional writes: two workers at the same key at the same moment could "
+               "overwrite each other",
+               NULL);
+        put_now(call);
+    } else {
+        fail(call, result->err);
+    }
+}
+
+static void put_now(PmStoreCall *call)
+{
+    const PmS3Place *place = call->place;
+    static const char *const encryptions[] = {NULL, "AES256", "aws:kms"};
+    PmNameValue metadata[PAIRS_MAX + PM_STAMPS];
+    char time[24];
+    size_t n = pm_stamp_make(&call->source, call->digest, time, metadata);
+    for (size_t i = 0; i < call->metadata_count; i++) metadata[n++] = call->metadata[i];
+    bool conditions = !call->store->no_conditions;
+    PmS3Put put = {.bucket = place->bucket,
+                   .key = call->key,
+                   .bytes = call->bytes,
+                   .size = call->size,
+                   .content_type = call->content_type,
+                   .cache_control = place->cache_control,
+                   .content_disposition = place->content_disposition,
+                   .metadata = metadata,
+                   .metadata_count = n,
+                   .tags = call->tags,
+                   .tag_count = call->tag_count,
+                   .storage_class = place->storage_class,
+                   .sse = encryptions[place->sse],
+                   .kms_key_id = place->kms_key_id,
+                   .acl = place->acl,
+                   .bucket_key = place->bucket_key,
+                   .if_none_match = conditions && call->if_match == NULL,
+                   .if_match = conditions ? call->if_match : NULL};
+    PmError err = {0};
+    call->call = pm_s3_put(call->s3, &put, on_put, call, &err);
+    if (call->call == NULL) fail(call, &err);
+}
+
+static void on_head(void *data, const PmS3Result *result)
+{
+    PmStoreCall *call = data;
+    call->call = NULL;
+    free(call->if_match);
+    call->if_match = NULL;
+    if (result->outcome == PM_S3_MISSING) {
+        put_now(call);
+        return;
+    }
+    if (result->outcome != PM_S3_OK) {
+        fail(call, result->err);
+        return;
+    }
+    PmStampVerdict verdict = pm_stamp_judge(&result->object, &call->source, call->digest);
+    if (verdict != PM_STAMP_WRITE) {
+        finish(call, verdict == PM_STAMP_CURRENT ? PM_STORE_CURRENT : PM_STORE_STALE);
+        return;
+    }
+    call->if_match = result->object.etag[0] != '\0' ? strdup(result->object.etag) : NULL;
+    put_now(call);
+}
+
+static void look(PmStoreCall *call)
+{
+    PmError err = {0};
+    call->call = pm_s3_head(call->s3, call->place->bucket, call->key, NULL, on_head, call, &err);
+    if (call->call == NULL) fail(call, &err);
+}
+
+/* --- what comes along from the source --- */
+
+static void on_tags(void *data, const PmS3Result *result)
+{
+    PmStoreCall *call = data;
+    call->call = NULL;
+    if (result->outcome == PM_S3_FAILED) {
+        fail(call, result->err);
+        return;
+    }
+    const PmXml *set = pm_xml_child(result->xml, "TagSet", 0), *tag;
+    for (size_t i = 0; (tag = pm_xml_child(set, "Tag", i)) != NULL; i++)
+        add_pair(call->tags, &call->tag_count, 10, pm_xml_get(tag, "Key"), pm_xml_get(tag, "Value"));
+    look(call);
+}
+
+static void take_tags(PmStoreCall *call)
+{
+    PmError err = {0};
+    PmS3 *s3 = call->place->copy_tags && call->store->source != NULL
+                   ? pm_cloud_s3_of_source(call->store->cloud, call->store->source, &err)
+                   : NULL;
+    if (s3 == NULL) {
+        look(call);
+        return;
+    }
+    call->call =
+        pm_s3_get_tags(s3, call->source.bucket, call->source.key, call->source.version_id, on_tags, call, &err);
+    if (call->call == NULL) fail(call, &err);
+}
+
+static void on_source_head(void *data, const PmS3Result *result)
+{
+    PmStoreCall *call = data;
+    call->call = NULL;
+    if (result->outcome == PM_S3_FAILED) {
+        fail(call, result->err);
+        return;
+    }
+    const char *name = NULL, *value;
+    for (size_t i = 0; result->outcome == PM_S3_OK && (value = pm_s3_metadata_at(&result->object, i, &name)) != NULL;
+         i++)
+        if (strncmp(name, "pixmill-", 8) != 0) add_pair(call->metadata, &call->metadata_count, PAIRS_MAX, name, value);
+    take_tags(call);
+}
+
+static void begin(void *data)
+{
+    PmStoreCall *call = data;
+    PmError err = {0};
+    call->timer = NULL;
+    PmS3 *s3 = call->place->copy_metadata && call->store->source != NULL
+                   ? pm_cloud_s3_of_source(call->store->cloud, call->store->source, &err)
+                   : NULL;
+    if (s3 == NULL) {
+        take_tags(call);
+        return;
+    }
+    call->call =
+        pm_s3_head(s3, call->source.bucket, call->source.key, call->source.version_id, on_source_head, call, &err);
+    if (call->call == NULL) fail(call, &err);
+}
+
+/* --- the store --- */
+
+static PmStoreCall *put(PmStore *base, const PmStorePut *request, PmStoreDone *done, void *data, PmError *err)
+{
+    S3Store *store = (S3Store *)base;
+    const PmS3Place *place = request->place->config;
+    PmS3 *s3 = pm_cloud_s3_of_place(store->cloud, place, err);
+    PmStoreCall *call = s3 != NULL ? calloc(1, sizeof *call) : NULL;
+    if (call == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    *call = (PmStoreCall){.store = store,
+                          .s3 = s3,
+                          .place = place,
+                          .bytes = request->bytes,
+                          .size = request->size,
+                          .done = done,
+                          .data = data};
+    call->key = strdup(request->key);
+    call->content_type = strdup(request->content_type);
+    call->digest = strdup(request->digest);
+    size_t n = strlen(place->bucket) + strlen(request->key) + 8;
+    call->location = malloc(n);
+    if (call->location != NULL) snprintf(call->location, n, "s3://%s/%s", place->bucket, request->key);
+    add_list(call->metadata, &call->metadata_count, PAIRS_MAX, &place->metadata);
+    add_list(call->tags, &call->tag_count, 10, &place->tags);
+    if (call->key != NULL && call->content_type != NULL && call->digest != NULL && call->location != NULL &&
+        pm_object_copy(&call->source, request->source))
+        call->timer = pm_loop_after(store->loop, 0, begin, call);
+    if (call->timer != NULL) return call;
+    free_call(call);
+    pm_error_set(err, PM_TRANSIENT, "out of memory");
+    return NULL;
+}
+
+static void cancel(PmStore *base, PmStoreCall *call)
+{
+    (void)base;
+    if (call != NULL) free_call(call);
+}
+
+static void free_store(PmStore *base)
+{
+    free(base);
+}
+
+PmStore *pm_store_s3_new(PmLoop *loop, PmCloud *cloud, const PmS3Source *source, PmError *err)
+{
+    static const PmStoreOps ops = {.put = put, .cancel = cancel, .free = free_store};
+    S3Store *store = calloc(1, sizeof *store);
+    if (store == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    store->base.ops = &ops;
+    store->loop = loop;
+    store->cloud = cloud;
+    store->source = source;
+    return &store->base;
+}
