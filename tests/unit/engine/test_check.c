@@ -141,7 +141,7 @@ static void test_leaks(void **state)
     assert_only_fails("fault-image", NULL, "leaks", "leaks images: ");
     if (!COUNTS_BYTES) return;
     assert_only_fails("fault-leak", NULL, "leaks", "leaks memory: 167");
-    assert_only_fails("fault-leak", "amount: 24", "leaks", "leaks memory: ");
+    assert_only_fails("fault-leak", "amount: 120", "leaks", "leaks memory: ");
 }
 
 static void test_allocations(void **state)
