@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/pool.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "broker/process.h"
 #include "broker/slot.h"
 
@@ -25,7 +29,9 @@ struct PmPool {
     pid_t pid;
     PmWatch *watch;
     PmTimer *restart;
+    PmProgress *loading; /* where the zygote is while it loads the pipeline */
     bool ready, ending;
+    bool was_ready;    /* once, ever */
     unsigned failures; /* starts in a row that never got ready */
     PmSlot *slots;
     size_t count;
@@ -45,30 +51,51 @@ const PmPipeline *pm_pool_pipeline(const PmPool *pool)
 
 static void start(void *data);
 
-/* The zygote is gone: so are its children, by their parent-death signal. */
-static void stop_zygote(PmPool *pool)
+/* The zygote is gone: so are its children, by their parent-death signal. Returns how it ended. */
+static int stop_zygote(PmPool *pool)
 {
     pm_loop_unwatch(pool->watch);
     pool->watch = NULL;
     if (pool->sock >= 0) close(pool->sock);
     pool->sock = -1;
-    pm_process_end(pool->pid);
+    int how = pm_process_end(pool->pid);
     pool->pid = 0;
     pool->ready = false;
+    return how;
+}
+
+/* It ended before it was ready, most likely in a plugin's create(). */
+static void tell_failed(PmPool *pool, int how, const char *why)
+{
+    PmProgress at = pool->loading != NULL ? pm_progress_read(pool->loading) : (PmProgress){0};
+    PmError err = {0};
+    char plugin[64], end[80];
+    pm_text_utf8(plugin, sizeof plugin, at.fault_plugin[0] != '\0' ? at.fault_plugin : at.plugin);
+    const char *name = WIFSIGNALED(how) ? sigabbrev_np(WTERMSIG(how)) : NULL;
+    if (WIFSIGNALED(how) && WTERMSIG(how) != SIGKILL)
+        snprintf(end, sizeof end, "died of SIG%s", name != NULL ? name : "?");
+    else if (WIFEXITED(how))
+        snprintf(end, sizeof end, "ended with exit(%d)", WEXITSTATUS(how));
+    else
+        snprintf(end, sizeof end, "was lost");
+    if (plugin[0] != '\0')
+        pm_error_set(&err, PM_BUG, "pixmill-worker %s while it set up plugin %s", end, plugin);
+    else
+        pm_error_set(&err, PM_BUG, "pixmill-worker %s before it was ready: %s", end, why);
+    pm_text_copy(err.plugin, sizeof err.plugin, plugin);
+    pool->sink.failed(pool->sink.data, &err);
 }
 
 static void lost_zygote(PmPool *pool, const char *why)
 {
     if (pool->ending) return;
     bool was_ready = pool->ready;
-    stop_zygote(pool);
+    int how = stop_zygote(pool);
     for (size_t i = 0; i < pool->count; i++) pm_slot_lost(&pool->slots[i]);
     pool->failures = was_ready ? 1 : pool->failures + 1;
-    if (pool->failures >= RESTARTS_IN_A_ROW) {
-        PmError err = {0};
-        pm_error_set(&err, PM_BUG, "pixmill-worker ended %u times in a row before it was ready: %s", pool->failures,
-                     why);
-        pool->sink.failed(pool->sink.data, &err);
+    /* What cannot start once is the operator's to mend; what did start is tried again. */
+    if (!pool->was_ready || pool->failures >= RESTARTS_IN_A_ROW) {
+        tell_failed(pool, how, why);
         return;
     }
     int64_t delay = RESTART_MIN_MS << (pool->failures * 2);
@@ -76,12 +103,23 @@ static void lost_zygote(PmPool *pool, const char *why)
     pool->restart = pm_loop_after(pool->loop, delay > RESTART_MAX_MS ? RESTART_MAX_MS : delay, start, pool);
 }
 
+void pm_pool_restart(PmPool *pool, const char *why)
+{
+    if (pool->sock >= 0) lost_zygote(pool, why);
+}
+
+/* Our ends never block: who does not read what we write is no worker of ours any more. */
+static bool never_block(int sock)
+{
+    return fcntl(sock, F_SETFL, O_NONBLOCK) == 0;
+}
+
 bool pm_pool_spawn(PmPool *pool, PmSlot *slot)
 {
     int pair[2], fds[2];
     PmError err = {0};
     PmProgress *progress = NULL;
-    int page = pm_progress_new(&progress, &err);
+    int page = pool->sock >= 0 ? pm_progress_new(&progress, &err) : -1;
     if (page < 0 || pm_ipc_pair(pair, &err) != PM_OK) {
         if (page >= 0) close(page);
         pm_progress_unmap(progress);
@@ -91,7 +129,7 @@ bool pm_pool_spawn(PmPool *pool, PmSlot *slot)
     json_t *body = json_pack("{sI}", "slot", (json_int_t)(slot - pool->slots));
     fds[0] = pair[1];
     fds[1] = page;
-    PmStatus status = pm_ipc_send(pool->sock, PM_MSG_SPAWN, body, fds, 2, &err);
+    PmStatus status = never_block(pair[0]) ? pm_ipc_send(pool->sock, PM_MSG_SPAWN, body, fds, 2, &err) : PM_BUG;
     json_decref(body);
     close(pair[1]);
     close(page);
@@ -127,10 +165,10 @@ static void on_refused(PmPool *pool, const json_t *body)
 
 static void on_ready(PmPool *pool, const json_t *body)
 {
-    pool->ready = true;
+    pool->ready = pool->was_ready = true;
     pool->failures = 0;
     pool->sink.ready(pool->sink.data, body);
-    for (size_t i = 0; !pool->options.check && i < pool->count; i++) pm_pool_spawn(pool, &pool->slots[i]);
+    for (size_t i = 0; !pool->options.check && i < pool->count; i++) pm_slot_start(&pool->slots[i]);
 }
 
 static void on_message(PmPool *pool, PmMessage *message)
@@ -196,16 +234,19 @@ static void start(void *data)
         pool->sink.failed(pool->sink.data, &err);
         return;
     }
+    pm_progress_unmap(pool->loading);
+    pool->loading = NULL;
     pool->watch = pm_loop_watch(pool->loop, pool->sock, PM_READABLE, on_zygote, pool);
-    int text = pm_memfd_new("pipeline", pool->text, pool->text_size, &err);
+    int fds[2] = {pm_memfd_new("pipeline", pool->text, pool->text_size, &err), pm_progress_new(&pool->loading, &err)};
     json_t *body = load_body(pool);
-    if (pool->watch == NULL || text < 0 || body == NULL) {
+    if (pool->watch == NULL || fds[0] < 0 || fds[1] < 0 || body == NULL || !never_block(pool->sock)) {
         pm_error_set(&err, PM_TRANSIENT, "the pipeline cannot be handed to pixmill-worker");
         pool->sink.failed(pool->sink.data, &err);
-    } else if (pm_ipc_send(pool->sock, PM_MSG_LOAD, body, &text, 1, &err) != PM_OK) {
+    } else if (pm_ipc_send(pool->sock, PM_MSG_LOAD, body, fds, 2, &err) != PM_OK) {
         lost_zygote(pool, err.message);
     }
-    if (text >= 0) close(text);
+    for (size_t i = 0; i < 2; i++)
+        if (fds[i] >= 0) close(fds[i]);
     json_decref(body);
 }
 
@@ -233,10 +274,11 @@ PmPool *pm_pool_new(PmLoop *loop, const PmPipeline *pipeline, const char *text, 
     pool->slots = calloc(pool->count, sizeof *pool->slots);
     if (options->worker != NULL) pool->options.worker = pool->worker = strdup(options->worker);
     if (options->plugin_dirs != NULL) pool->options.plugin_dirs = pool->plugin_dirs = strdup(options->plugin_dirs);
-    if (pool->text != NULL && pool->slots != NULL) {
+    bool ok = pool->text != NULL && pool->slots != NULL;
+    for (size_t i = 0; pool->slots != NULL && i < pool->count; i++) ok = pm_slot_init(&pool->slots[i], pool) && ok;
+    if (ok) {
         memcpy(pool->text, text, size);
         pool->text[size] = '\0';
-        for (size_t i = 0; i < pool->count; i++) pm_slot_init(&pool->slots[i], pool);
         pool->restart = pm_loop_after(loop, 0, start, pool);
     }
     if (pool->restart != NULL) return pool;
@@ -252,6 +294,7 @@ void pm_pool_free(PmPool *pool)
     pm_loop_cancel(pool->restart);
     for (size_t i = 0; pool->slots != NULL && i < pool->count; i++) pm_slot_finish(&pool->slots[i]);
     stop_zygote(pool);
+    pm_progress_unmap(pool->loading);
     free(pool->slots);
     free(pool->text);
     free(pool->worker);

@@ -128,15 +128,14 @@ static char *const *clean_environment(void)
     return environment;
 }
 
-/* In the new process: only async-signal-safe calls. */
+/* In the new process: only async-signal-safe calls. `channel` is above WORKER_FD. */
 static void become_worker(const char *path, int channel, pid_t parent, char *const *environment)
 {
     int null = open("/dev/null", O_RDWR);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
         _exit(126);
-    if (channel != WORKER_FD && dup2(channel, WORKER_FD) < 0) _exit(126);
-    if (channel == WORKER_FD) fcntl(WORKER_FD, F_SETFD, 0);
+    if (dup2(channel, WORKER_FD) < 0) _exit(126);
     if (close_range(WORKER_FD + 1, ~0U, 0) != 0)
         for (int fd = WORKER_FD + 1; fd < 4096; fd++) close(fd);
     sigset_t none;
@@ -153,10 +152,16 @@ PmStatus pm_process_start(const PmPoolOptions *options, int *sock, pid_t *pid, P
     int pair[2];
     if (!find_worker(options, path, sizeof path, err)) return err->status;
     if (pm_ipc_pair(pair, err) != PM_OK) return err->status;
+    int channel = fcntl(pair[1], F_DUPFD_CLOEXEC, WORKER_FD + 1);
+    close(pair[1]);
+    if (channel < 0) {
+        close(pair[0]);
+        return pm_error_set(err, PM_TRANSIENT, "no channel to a worker: %s", strerror(errno));
+    }
     char *const *environment = clean_environment();
     pid_t parent = getpid(), child = fork();
-    if (child == 0) become_worker(path, pair[1], parent, environment);
-    close(pair[1]);
+    if (child == 0) become_worker(path, channel, parent, environment);
+    close(channel);
     if (child < 0) {
         close(pair[0]);
         return pm_error_set(err, PM_TRANSIENT, "cannot start a process: %s", strerror(errno));
@@ -166,12 +171,14 @@ PmStatus pm_process_start(const PmPoolOptions *options, int *sock, pid_t *pid, P
     return PM_OK;
 }
 
-void pm_process_end(pid_t pid)
+int pm_process_end(pid_t pid)
 {
-    if (pid <= 0) return;
+    int status = 0;
+    if (pid <= 0) return 0;
     kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
+    return status;
 }
 
 json_t *pm_pool_ask(const PmPoolOptions *options, PmMessageType type, const json_t *body, PmError *err)

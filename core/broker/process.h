@@ -13,7 +13,7 @@
  * blocking); *pid its process. PM_BAD_CONFIG: no such executable (where was looked). */
 PmStatus pm_process_start(const PmPoolOptions *options, int *sock, pid_t *pid, PmError *err);
 
-/* Kills and reaps. */
-void pm_process_end(pid_t pid);
+/* Kills and reaps; returns the status for WIFEXITED and friends: how it had ended by itself, if it had. */
+int pm_process_end(pid_t pid);
 
 #endif

@@ -12,11 +12,19 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum { OUTPUT_BYTES_MAX = 1 << 30, RESPAWN_MS = 1000 };
+enum {
+    OUTPUT_BYTES_MAX = 1 << 30,
+    RESPAWN_MS = 1000,
+    EXIT_MS = 3000,  /* for a child to end by itself when it is told to */
+    REAP_MS = 10000, /* for the zygote to tell of one that was killed */
+    LAST_WORDS = 16  /* batches read of a child that is gone: more than its socket can hold */
+};
 
-void pm_slot_init(PmSlot *slot, PmPool *pool)
+bool pm_slot_init(PmSlot *slot, PmPool *pool)
 {
     *slot = (PmSlot){.pool = pool, .sock = -1, .pidfd = -1};
+    slot->outputs = calloc(pm_pool_pipeline(pool)->output_count + 1, sizeof *slot->outputs);
+    return slot->outputs != NULL;
 }
 
 static void kill_child(PmSlot *slot)
@@ -35,6 +43,7 @@ static void close_child(PmSlot *slot)
     slot->progress = NULL;
     pm_loop_cancel(slot->grace);
     slot->grace = NULL;
+    slot->gone = false;
     slot->state = PM_SLOT_EMPTY;
 }
 
@@ -45,6 +54,8 @@ void pm_slot_finish(PmSlot *slot)
     slot->deadline = NULL;
     slot->has_job = false;
     close_child(slot);
+    free(slot->outputs);
+    slot->outputs = NULL;
 }
 
 bool pm_slot_is_idle(const PmSlot *slot)
@@ -139,39 +150,59 @@ static void report_death(PmSlot *slot, int code, int signo)
     end_job(slot, &report, NULL);
 }
 
-static void respawn(PmSlot *slot)
+/* --- ending a child --- */
+
+static void on_respawn(void *data)
 {
-    if (pm_pool_is_ready(slot->pool) && slot->state == PM_SLOT_EMPTY) pm_pool_spawn(slot->pool, slot);
+    PmSlot *slot = data;
+    slot->grace = NULL;
+    pm_slot_start(slot);
 }
 
-void pm_slot_exited(PmSlot *slot, const json_t *body)
+static void respawn_later(PmSlot *slot)
 {
-    if (slot->state == PM_SLOT_EMPTY) return;
-    int code = (int)json_integer_value(json_object_get(body, "code")),
-        signo = (int)json_integer_value(json_object_get(body, "signal"));
-    if (slot->has_job) report_death(slot, code, signo);
-    close_child(slot);
-    respawn(slot);
+    pm_loop_cancel(slot->grace);
+    slot->grace = pm_loop_after(pm_pool_loop(slot->pool), RESPAWN_MS, on_respawn, slot);
 }
 
-void pm_slot_lost(PmSlot *slot)
+void pm_slot_start(PmSlot *slot)
 {
-    if (slot->has_job) {
-        PmPoolReport report = {0};
-        pm_error_set(&report.error, PM_TRANSIENT, "the worker process was lost");
-        end_job(slot, &report, NULL);
-    }
-    close_child(slot);
+    if (!pm_pool_is_ready(slot->pool) || slot->state != PM_SLOT_EMPTY) return;
+    if (!pm_pool_spawn(slot->pool, slot)) respawn_later(slot);
 }
 
-/* Ends a child that is of no use any more; EXITED will come, or the grace timer. */
+static void on_overdue(void *data)
+{
+    PmSlot *slot = data;
+    slot->grace = NULL;
+    pm_pool_restart(slot->pool, "pixmill-worker does not tell the end of a process that was killed");
+}
+
+/* EXITED follows and ends the job. */
+static void kill_and_wait(PmSlot *slot)
+{
+    kill_child(slot);
+    pm_loop_cancel(slot->grace);
+    slot->grace = pm_loop_after(pm_pool_loop(slot->pool), REAP_MS, on_overdue, slot);
+}
+
+static void on_lingering(void *data)
+{
+    PmSlot *slot = data;
+    slot->grace = NULL;
+    kill_and_wait(slot);
+}
+
+/* Ends a child that is of no use any more: it goes when its channel closes, or is helped along. */
 static void retire(PmSlot *slot)
 {
     slot->state = PM_SLOT_ENDING;
     pm_loop_unwatch(slot->watch);
     slot->watch = NULL;
     if (slot->sock >= 0) close(slot->sock);
-    slot->sock = -1; /* an idle child ends when its channel closes */
+    slot->sock = -1;
+    pm_loop_cancel(slot->grace);
+    slot->grace = pm_loop_after(pm_pool_loop(slot->pool), EXIT_MS, on_lingering, slot);
 }
 
 static void break_protocol(PmSlot *slot, const char *fmt, const char *what)
@@ -179,8 +210,9 @@ static void break_protocol(PmSlot *slot, const char *fmt, const char *what)
     char message[200];
     snprintf(message, sizeof message, fmt, what);
     pm_error_set(&slot->violation, PM_BUG, "the worker process broke the protocol: %s", message);
-    kill_child(slot);
+    if (!slot->has_job) pm_log(PM_LOG_WARN, "worker.protocol", "msg", slot->violation.message, NULL);
     retire(slot);
+    kill_and_wait(slot);
 }
 
 static void on_deadline(void *data)
@@ -188,7 +220,20 @@ static void on_deadline(void *data)
     PmSlot *slot = data;
     slot->deadline = NULL;
     slot->timed_out = true;
-    kill_child(slot); /* EXITED follows and ends the job */
+    kill_and_wait(slot);
+}
+
+void pm_slot_lost(PmSlot *slot)
+{
+    kill_child(slot);
+    if (slot->has_job && (slot->timed_out || slot->violation.status != PM_OK)) {
+        report_death(slot, 0, SIGKILL);
+    } else if (slot->has_job) {
+        PmPoolReport report = {0};
+        pm_error_set(&report.error, PM_TRANSIENT, "the worker process was lost");
+        end_job(slot, &report, NULL);
+    }
+    close_child(slot);
 }
 
 void pm_slot_abandon(PmSlot *slot)
@@ -196,22 +241,31 @@ void pm_slot_abandon(PmSlot *slot)
     slot->has_job = false;
     pm_loop_cancel(slot->deadline);
     slot->deadline = NULL;
-    kill_child(slot);
-    if (slot->state == PM_SLOT_BUSY) retire(slot);
+    if (slot->state != PM_SLOT_BUSY) return;
+    retire(slot);
+    kill_and_wait(slot);
 }
 
 /* --- what the child says --- */
 
-static const PmOutput *take_output(PmSlot *slot, const char *name)
+/* The pipeline's output of that name, each once per job; NULL: none that the child may speak of. *was: before. */
+static const PmOutput *take_output(PmSlot *slot, const char *name, PmSlotOutput *was)
 {
     const PmPipeline *pipeline = pm_pool_pipeline(slot->pool);
-    for (size_t i = 0; name != NULL && i < pipeline->output_count && i < 64; i++) {
+    for (size_t i = 0; name != NULL && i < pipeline->output_count; i++) {
         if (strcmp(pipeline->outputs[i].name, name) != 0) continue;
-        if (slot->told[i]) return NULL;
-        slot->told[i] = true;
-        return &pipeline->outputs[i];
+        *was = slot->outputs[i];
+        slot->outputs[i] = PM_OUTPUT_TOLD;
+        return *was != PM_OUTPUT_TOLD ? &pipeline->outputs[i] : NULL;
     }
     return NULL;
+}
+
+static bool all_told(const PmSlot *slot)
+{
+    for (size_t i = 0; i < pm_pool_pipeline(slot->pool)->output_count; i++)
+        if (slot->outputs[i] == PM_OUTPUT_OPEN) return false;
+    return true;
 }
 
 static bool is_word(const char *text, const char *also)
@@ -241,12 +295,13 @@ static void on_output(PmSlot *slot, PmMessage *message)
                         .pages = side_at(body, "pages"),
                         .source = json_is_true(json_object_get(body, "source")),
                         .facts = json_object_get(body, "facts")};
-    out.output = take_output(slot, json_string_value(json_object_get(body, "output")));
+    PmSlotOutput was = PM_OUTPUT_OPEN;
+    out.output = take_output(slot, json_string_value(json_object_get(body, "output")), &was);
     PmError err = {0};
     int fd = pm_message_take_fd(message, 0);
     bool words = is_word(out.format, "-") && is_word(out.extension, "") && is_word(out.mime, "/.+-") && out.width > 0 &&
                  out.height > 0 && out.pages > 0;
-    if (slot->planned != NULL || out.output == NULL || !words || (fd < 0) != out.source) {
+    if (slot->planned != NULL || out.output == NULL || was != PM_OUTPUT_OPEN || !words || (fd < 0) != out.source) {
         break_protocol(slot, "%s", "an OUTPUT that was not asked for, or not complete");
     } else if (!out.source && pm_memfd_map(fd, OUTPUT_BYTES_MAX, &out.bytes, &err) != PM_OK) {
         break_protocol(slot, "%s", err.message);
@@ -258,20 +313,21 @@ static void on_output(PmSlot *slot, PmMessage *message)
 
 static void on_skipped(PmSlot *slot, const json_t *body)
 {
-    const PmOutput *output = take_output(slot, json_string_value(json_object_get(body, "output")));
+    PmSlotOutput was = PM_OUTPUT_OPEN;
+    const PmOutput *output = take_output(slot, json_string_value(json_object_get(body, "output")), &was);
     const char *reason = json_string_value(json_object_get(body, "reason"));
     if (output == NULL || slot->planned != NULL) {
         break_protocol(slot, "%s", "a SKIPPED that was not asked for");
         return;
     }
-    slot->sink.skipped(slot->sink.data, output->name, reason != NULL ? reason : "");
+    if (was == PM_OUTPUT_OPEN) slot->sink.skipped(slot->sink.data, output->name, reason != NULL ? reason : "");
 }
 
 static void after_job(PmSlot *slot)
 {
     const PmWorkerConfig *config = &pm_pool_pipeline(slot->pool)->worker;
     slot->jobs++;
-    if (config->isolation == PM_ISOLATION_PER_JOB || slot->jobs >= config->jobs_per_child)
+    if (slot->gone || config->isolation == PM_ISOLATION_PER_JOB || slot->jobs >= config->jobs_per_child)
         retire(slot);
     else
         slot->state = PM_SLOT_IDLE;
@@ -325,7 +381,10 @@ static void on_message(PmSlot *slot, PmMessage *message)
     } else if (message->type == PM_MSG_FETCH) {
         on_fetch(slot);
     } else if (message->type == PM_MSG_DONE && slot->planned == NULL) {
-        on_done(slot, message->body, NULL);
+        if (json_object_get(message->body, "error") == NULL && !all_told(slot))
+            break_protocol(slot, "%s", "DONE before every output was told");
+        else
+            on_done(slot, message->body, NULL);
     } else if (message->type == PM_MSG_PLANNED && slot->planned != NULL) {
         on_done(slot, message->body, json_object_get(message->body, "plan"));
     } else {
@@ -346,8 +405,8 @@ static void on_child(void *data, int fd, unsigned events)
             break_protocol(slot, "%s", err.message);
         } else if (status != PM_OK) {
             /* Gone: EXITED says how. A child that closed its channel but lives is helped along. */
-            kill_child(slot);
             retire(slot);
+            kill_and_wait(slot);
         } else if (!got) {
             return;
         } else {
@@ -357,55 +416,81 @@ static void on_child(void *data, int fd, unsigned events)
     }
 }
 
+void pm_slot_exited(PmSlot *slot, const json_t *body)
+{
+    if (slot->state == PM_SLOT_EMPTY) return;
+    int code = (int)json_integer_value(json_object_get(body, "code")),
+        signo = (int)json_integer_value(json_object_get(body, "signal"));
+    /* Its last words may come after the news of its end: a job that it finished is finished. */
+    slot->gone = true;
+    for (int i = 0; i < LAST_WORDS && slot->has_job && slot->sock >= 0; i++) on_child(slot, slot->sock, PM_READABLE);
+    if (slot->has_job) report_death(slot, code, signo);
+    close_child(slot);
+    pm_slot_start(slot);
+}
+
 /* --- starting --- */
 
 void pm_slot_open(PmSlot *slot, int sock, PmProgress *progress)
 {
+    pm_loop_cancel(slot->grace);
+    slot->grace = NULL;
     slot->sock = sock;
     slot->progress = progress;
     slot->state = PM_SLOT_STARTING;
     slot->jobs = 0;
+    slot->gone = slot->timed_out = false;
     slot->violation = (PmError){0};
     slot->watch = pm_loop_watch(pm_pool_loop(slot->pool), sock, PM_READABLE, on_child, slot);
-}
-
-static void on_respawn(void *data)
-{
-    PmSlot *slot = data;
-    slot->grace = NULL;
-    respawn(slot);
+    if (slot->watch == NULL) retire(slot);
 }
 
 void pm_slot_spawned(PmSlot *slot, PmMessage *message)
 {
-    if (json_object_get(message->body, "error") != NULL) {
-        PmError err;
-        pm_error_from_json(json_object_get(message->body, "error"), &err);
-        pm_log(PM_LOG_ERROR, "worker.spawn", "msg", err.message, NULL);
-        close_child(slot);
-        slot->grace = pm_loop_after(pm_pool_loop(slot->pool), RESPAWN_MS, on_respawn, slot);
+    const json_t *error = json_object_get(message->body, "error");
+    int pidfd = pm_message_take_fd(message, 0);
+    if (error == NULL && pidfd >= 0 && slot->pidfd < 0 &&
+        (slot->state == PM_SLOT_STARTING || slot->state == PM_SLOT_ENDING)) {
+        slot->pidfd = pidfd;
+        if (slot->state == PM_SLOT_ENDING) { /* given up already */
+            kill_and_wait(slot);
+            return;
+        }
+        slot->state = PM_SLOT_IDLE;
+        pm_pool_tell_idle(slot->pool);
         return;
     }
-    slot->pidfd = pm_message_take_fd(message, 0);
-    if (slot->state != PM_SLOT_STARTING) return;
-    slot->state = PM_SLOT_IDLE;
-    pm_pool_tell_idle(slot->pool);
+    if (pidfd >= 0) close(pidfd);
+    if (error == NULL || slot->pidfd >= 0 || slot->state == PM_SLOT_EMPTY) return;
+    PmError err;
+    pm_error_from_json(error, &err);
+    pm_log(PM_LOG_ERROR, "worker.spawn", "msg", err.message, NULL);
+    close_child(slot);
+    respawn_later(slot);
 }
 
 static PmStatus begin(PmSlot *slot, PmMessageType type, const json_t *body, int fd, PmError *err)
 {
     if (pm_ipc_send(slot->sock, type, body, &fd, fd >= 0 ? 1 : 0, err) != PM_OK) {
-        kill_child(slot);
         retire(slot);
+        kill_and_wait(slot);
         return err->status;
     }
     slot->state = PM_SLOT_BUSY;
     slot->has_job = true;
     slot->timed_out = false;
-    memset(slot->told, 0, sizeof slot->told);
     slot->deadline =
         pm_loop_after(pm_pool_loop(slot->pool), pm_pool_pipeline(slot->pool)->limits.wall_time, on_deadline, slot);
     return PM_OK;
+}
+
+static bool is_wanted(const json_t *outputs, const char *name)
+{
+    size_t i;
+    const json_t *wanted;
+    if (outputs == NULL) return true;
+    json_array_foreach((json_t *)outputs, i, wanted) if (strcmp(json_string_value(wanted), name) == 0) return true;
+    return false;
 }
 
 PmStatus pm_slot_run(PmSlot *slot, const PmPoolJob *job, const PmPoolJobSink *sink, PmError *err)
@@ -416,6 +501,9 @@ PmStatus pm_slot_run(PmSlot *slot, const PmPoolJob *job, const PmPoolJobSink *si
     if (job->outputs != NULL) json_object_set(body, "outputs", (json_t *)job->outputs);
     slot->sink = *sink;
     slot->planned = NULL;
+    const PmPipeline *pipeline = pm_pool_pipeline(slot->pool);
+    for (size_t i = 0; i < pipeline->output_count; i++)
+        slot->outputs[i] = is_wanted(job->outputs, pipeline->outputs[i].name) ? PM_OUTPUT_OPEN : PM_OUTPUT_UNWANTED;
     PmStatus status = begin(slot, PM_MSG_JOB, body, job->source_fd, err);
     json_decref(body);
     return status;

@@ -12,8 +12,10 @@ typedef enum PmSlotState {
     PM_SLOT_STARTING, /* asked for; its socket is ours already */
     PM_SLOT_IDLE,
     PM_SLOT_BUSY,
-    PM_SLOT_ENDING /* its end is certain, EXITED not yet told */
+    PM_SLOT_ENDING /* told to end or killed, EXITED not yet told */
 } PmSlotState;
+
+typedef enum PmSlotOutput { PM_OUTPUT_OPEN, PM_OUTPUT_UNWANTED, PM_OUTPUT_TOLD } PmSlotOutput;
 
 typedef struct PmSlot {
     PmPool *pool;
@@ -21,21 +23,24 @@ typedef struct PmSlot {
     int sock, pidfd;
     PmWatch *watch;
     PmProgress *progress;
-    int64_t jobs; /* done by this child */
+    int64_t jobs;   /* done by this child */
+    PmTimer *grace; /* a new attempt to start one, or the patience with one that ends */
+    bool gone;      /* its process has ended; what it still said is being heard */
     /* the job at hand */
     bool has_job, timed_out;
     PmPoolJobSink sink;
     PmPoolPlanned *planned;
     void *planned_data;
-    PmTimer *deadline, *grace;
-    bool told[64];     /* outputs that the child has delivered or skipped, by index */
-    PmError violation; /* what it did against the protocol */
+    PmTimer *deadline;
+    PmSlotOutput *outputs; /* owned; by the pipeline's index */
+    PmError violation;     /* what it did against the protocol */
 } PmSlot;
 
-void pm_slot_init(PmSlot *slot, PmPool *pool);
+bool pm_slot_init(PmSlot *slot, PmPool *pool); /* false: out of memory */
 void pm_slot_finish(PmSlot *slot);
 bool pm_slot_is_idle(const PmSlot *slot);
 
+void pm_slot_start(PmSlot *slot);                                /* asks for a child, until there is one */
 void pm_slot_open(PmSlot *slot, int sock, PmProgress *progress); /* takes both */
 void pm_slot_spawned(PmSlot *slot, PmMessage *message);
 void pm_slot_exited(PmSlot *slot, const json_t *body);
@@ -54,5 +59,6 @@ const PmPipeline *pm_pool_pipeline(const PmPool *pool);
 bool pm_pool_spawn(PmPool *pool, PmSlot *slot);
 void pm_pool_tell_idle(PmPool *pool);
 bool pm_pool_is_ready(const PmPool *pool);
+void pm_pool_restart(PmPool *pool, const char *why); /* the zygote is of no use any more */
 
 #endif
