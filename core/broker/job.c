@@ -31,7 +31,8 @@ struct PmImageJob {
     PmLease *lease;
     Put *puts;
     size_t put_count, open_puts;
-    bool worked, quarantining, ending;
+    Put *quarantine; /* the one of `puts` that stores the rejected source, or NULL */
+    bool worked, ending;
     PmTimer *end;
     PmError error;
     char crash[160];
@@ -64,7 +65,7 @@ static void tell_end(void *data)
                                 .attempt = job->result.attempt};
     if (job->error.status == PM_REJECTED)
         job->result.fate =
-            job->rejected_as == PM_ON_REJECT_DROP || job->quarantining ? PM_FATE_ACK : PM_FATE_QUARANTINE;
+            job->rejected_as == PM_ON_REJECT_DROP || job->quarantine != NULL ? PM_FATE_ACK : PM_FATE_QUARANTINE;
     job->sink.done(job->sink.data, job);
 }
 
@@ -90,6 +91,13 @@ static PmStore *store_of(const PmImageJob *job, const PmPlace *place)
     return place->kind == PM_PLACE_FILE ? world->files : world->objects;
 }
 
+/* A picture that was rejected is done with only when the quarantine holds it. */
+static void put_failed(PmImageJob *job, const Put *put, const PmError *err)
+{
+    if (put == job->quarantine) job->error = (PmError){0};
+    fail(job, err);
+}
+
 static void on_stored(void *data, const PmStored *stored)
 {
     static const char *const names[] = {"stored", "current", "stale", "failed"};
@@ -101,7 +109,7 @@ static void on_stored(void *data, const PmStored *stored)
     if (stored->err != NULL) {
         PmError err = *stored->err;
         pm_error_context(&err, "%s", json_string_value(json_object_get(put->entry, "where")));
-        fail(job, &err);
+        put_failed(job, put, &err);
     }
     json_object_del(put->entry, "where");
     if (stored->location != NULL) {
@@ -142,7 +150,7 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
         return;
     }
     pm_error_context(&err, "%s", where);
-    fail(job, &err);
+    put_failed(job, put, &err);
     json_object_del(entry, "where");
     json_object_set_new(entry, "stored", json_string("failed"));
     pm_memfd_unmap(&put->bytes);
@@ -200,28 +208,34 @@ static json_t *keep(const json_t *json)
 }
 
 /* The facts that a quarantine's key may name but that no rendition brought. */
+static bool add_quarantine_facts(const PmImageJob *job, PmFacts *facts)
+{
+    static const char *const from_header[] = {"width", "height", "pages", "format"};
+    const char *extension = pm_facts_get(job->facts, "source_ext");
+    add_step_facts(facts, job->out_facts);
+    for (size_t i = 0; i < sizeof from_header / sizeof from_header[0]; i++) {
+        const char *value = json_string_value(json_object_get(job->out_facts, from_header[i]));
+        if (!pm_facts_set(facts, from_header[i], value != NULL ? value : "0")) return false;
+    }
+    return pm_facts_set(facts, "output", "quarantine") &&
+           pm_facts_set(facts, "ext", extension != NULL && extension[0] != '\0' ? extension : "bin");
+}
+
 static void quarantine(PmImageJob *job)
 {
     const PmPlace *place = &job->world->pipeline->quarantine;
-    if (place->kind == PM_PLACE_NONE || store_of(job, place) == NULL) return;
-    const char *extension = pm_facts_get(job->facts, "source_ext");
+    if (place->kind == PM_PLACE_NONE) return; /* the trigger has a place of its own */
     PmFacts *facts = pm_facts_copy(job->facts);
     json_t *entry = json_pack("{ss sI}", "output", "quarantine", "size", (json_int_t)job->source.size);
-    if (facts == NULL || entry == NULL) return;
-    add_step_facts(facts, job->out_facts);
-    pm_facts_set(facts, "output", "quarantine");
-    pm_facts_set(facts, "ext", extension != NULL && extension[0] != '\0' ? extension : "bin");
-    static const char *const from_header[] = {"width", "height", "pages", "format"};
-    for (size_t i = 0; i < sizeof from_header / sizeof from_header[0]; i++) {
-        const char *value = json_string_value(json_object_get(job->out_facts, from_header[i]));
-        pm_facts_set(facts, from_header[i], value != NULL ? value : "0");
+    job->quarantine = &job->puts[job->put_count];
+    if (facts != NULL && entry != NULL && add_quarantine_facts(job, facts)) {
+        store(job, place, facts, "quarantine", "quarantine", "application/octet-stream", (PmMapping){0}, true, entry);
+    } else {
+        PmError err = {0};
+        pm_error_set(&err, PM_TRANSIENT, "out of memory");
+        put_failed(job, job->quarantine, &err);
+        json_decref(entry);
     }
-    job->quarantining = true;
-    size_t errors_before = job->error.status;
-    PmError verdict = job->error;
-    job->error = (PmError){0};
-    store(job, place, facts, "quarantine", "quarantine", "application/octet-stream", (PmMapping){0}, true, entry);
-    if (job->error.status == PM_OK && errors_before != PM_OK) job->error = verdict;
     pm_facts_free(facts);
 }
 

@@ -13,7 +13,7 @@
 #include "broker/job.h"
 #include "broker/world.h"
 
-enum { PREFETCH = 2, GRACE_MS = 20000, BUG_ATTEMPTS = 2, DELAY_MAX_MS = 3600000 };
+enum { PREFETCH = 2, GRACE_MS = 20000, SETTLE_MS = 5000, BUG_ATTEMPTS = 2, DELAY_MAX_MS = 3600000 };
 
 typedef struct Flight Flight;
 
@@ -49,6 +49,7 @@ typedef struct Run {
     Flight *flights;
     Passenger *first, *last; /* fetched, waiting for a worker */
     size_t objects;          /* under way */
+    size_t settling;         /* events whose end is under way: the trigger has not said `done` */
     PmTimer *grace;
     char digest[80];
     bool ready, dry, stopping;
@@ -107,11 +108,20 @@ static void maybe_stop(Run *run);
 
 static void on_settled(void *data, const PmError *err)
 {
-    (void)data;
-    if (err == NULL) return;
-    char text[1600];
-    pm_error_format(err, text, sizeof text);
-    pm_log(PM_LOG_ERROR, "settle.failed", "msg", text, NULL);
+    Run *run = data;
+    if (err != NULL) {
+        char text[1600];
+        pm_error_format(err, text, sizeof text);
+        pm_log(PM_LOG_ERROR, "settle.failed", "msg", text, NULL);
+    }
+    run->settling--;
+    maybe_stop(run);
+}
+
+static void settle_event(Run *run, PmEvent *event, const PmFate *fate)
+{
+    run->settling++;
+    event->trigger->ops->settle(event->trigger, event, fate, on_settled, run);
 }
 
 static void settle(Flight *flight)
@@ -124,7 +134,7 @@ static void settle(Flight *flight)
                    .object = flight->object,
                    .tag = flight->tag[0] != '\0' ? flight->tag : NULL};
     if (run->stopping && fate.kind == PM_FATE_RETRY) fate.kind = PM_FATE_RELEASE;
-    event->trigger->ops->settle(event->trigger, event, &fate, on_settled, run);
+    settle_event(run, event, &fate);
     if (flight->previous != NULL)
         flight->previous->next = flight->next;
     else
@@ -186,8 +196,14 @@ static void dispatch(Run *run)
 {
     while (run->first != NULL && pm_pool_idle(run->world.pool) > 0) {
         Passenger *passenger = run->first;
+        size_t idle = pm_pool_idle(run->world.pool);
         PmError err = {0};
-        if (pm_job_work(passenger->job, &err) != PM_OK && pm_pool_idle(run->world.pool) == 0) return;
+        if (pm_job_work(passenger->job, &err) != PM_OK) {
+            /* That worker has died and nobody knew: the next one. */
+            if (pm_pool_idle(run->world.pool) < idle) continue;
+            pm_log(PM_LOG_ERROR, "job.start", "msg", err.message, NULL);
+            return;
+        }
         run->first = passenger->next;
         if (run->first == NULL) run->last = NULL;
         passenger->next = NULL;
@@ -221,8 +237,7 @@ static void on_event(void *data, PmEvent *event)
     Run *run = data;
     Flight *flight = calloc(1, sizeof *flight + event->count * sizeof *flight->passengers);
     if (flight == NULL) {
-        PmFate fate = {.kind = PM_FATE_RELEASE};
-        event->trigger->ops->settle(event->trigger, event, &fate, on_settled, run);
+        settle_event(run, event, &(PmFate){.kind = PM_FATE_RELEASE});
         return;
     }
     *flight = (Flight){.run = run, .next = run->flights, .event = event};
@@ -268,7 +283,7 @@ static void ask_for_more(Run *run)
 
 static void maybe_stop(Run *run)
 {
-    if (run->flights == NULL && (run->dry || run->stopping)) pm_loop_stop(run->loop);
+    if (run->flights == NULL && run->settling == 0 && (run->dry || run->stopping)) pm_loop_stop(run->loop);
 }
 
 static void on_dry(void *data)
@@ -281,8 +296,7 @@ static void on_dry(void *data)
 static void on_failed(void *data, const PmError *err)
 {
     Run *run = data;
-    pm_error_set(run->err, err->status, "%s", err->message);
-    if (err->hint[0] != '\0') pm_error_hint(run->err, "%s", err->hint);
+    if (run->err->status == PM_OK) *run->err = *err;
     pm_loop_stop(run->loop);
 }
 
@@ -330,10 +344,18 @@ static void release_waiting(Run *run)
     run->last = NULL;
 }
 
+static void on_settle_over(void *data)
+{
+    Run *run = data;
+    run->grace = NULL;
+    pm_loop_stop(run->loop);
+}
+
 static void on_grace_over(void *data)
 {
     Run *run = data;
     run->grace = NULL;
+    run->first = run->last = NULL;
     pm_log(PM_LOG_WARN, "run.grace", "msg", "the grace time is over: what is unfinished goes back", NULL);
     while (run->flights != NULL) {
         Flight *flight = run->flights;
@@ -343,14 +365,16 @@ static void on_grace_over(void *data)
             leave(&flight->passengers[i]);
         }
     }
-    pm_loop_stop(run->loop);
+    /* A queue far away needs a moment to hear of it; should it not, the visibility timeout does the same. */
+    run->grace = pm_loop_after(run->loop, SETTLE_MS, on_settle_over, run);
+    maybe_stop(run);
 }
 
 static void on_signal(void *data)
 {
     Run *run = data;
     if (run->stopping) { /* the second time: now */
-        if (run->grace != NULL) pm_loop_cancel(run->grace);
+        pm_loop_cancel(run->grace);
         on_grace_over(run);
         return;
     }
@@ -379,22 +403,30 @@ static PmTrigger *new_trigger(Run *run, PmError *err)
     return pm_world_trigger(run->loop, pipeline, run->options->once, &sink, err);
 }
 
+static bool has_output(const PmPipeline *pipeline, const char *name)
+{
+    for (size_t i = 0; i < pipeline->output_count; i++)
+        if (strcmp(pipeline->outputs[i].name, name) == 0) return true;
+    return false;
+}
+
+static void unknown_output(const PmPipeline *pipeline, const char *name, PmError *err)
+{
+    pm_error_set(err, PM_BAD_CONFIG, "%s has no output \"%s\"", pipeline->file, name);
+    const char **known = calloc(pipeline->output_count + 1, sizeof *known);
+    for (size_t i = 0; known != NULL && i < pipeline->output_count; i++) known[i] = pipeline->outputs[i].name;
+    const char *near = known != NULL ? pm_text_nearest(name, known) : NULL;
+    if (near != NULL) pm_error_hint(err, "did you mean \"%s\"?", near);
+    free(known);
+}
+
 static json_t *wanted_outputs(const PmPipeline *pipeline, const char *const *names, PmError *err)
 {
     if (names == NULL || names[0] == NULL) return NULL;
     json_t *list = json_array();
-    const char *known[70];
-    size_t n = 0;
-    for (size_t i = 0; i < pipeline->output_count && i < 69; i++) known[n++] = pipeline->outputs[i].name;
-    known[n] = NULL;
     for (; *names != NULL; names++) {
-        bool found = false;
-        for (size_t i = 0; i < n; i++) found = found || strcmp(known[i], *names) == 0;
         json_array_append_new(list, json_string(*names));
-        if (found) continue;
-        const char *near = pm_text_nearest(*names, known);
-        pm_error_set(err, PM_BAD_CONFIG, "%s has no output \"%s\"", pipeline->file, *names);
-        if (near != NULL) pm_error_hint(err, "did you mean \"%s\"?", near);
+        if (!has_output(pipeline, *names)) unknown_output(pipeline, *names, err);
     }
     return list;
 }
