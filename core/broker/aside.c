@@ -13,7 +13,12 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-enum { NAMES_TRIED = 10000 };
+enum {
+    NAMES_TRIED = 10000,
+    NAME_BYTES_MAX = 255,
+    NAME_SPARE = 20, /* "-9999" and ".reason.json" */
+    ENDING_MAX = 32
+};
 
 json_t *pm_aside_reason(const PmAside *aside)
 {
@@ -48,14 +53,25 @@ static PmStatus make_folders(const char *path, PmError *err)
     return PM_OK;
 }
 
+/* How much of a name's stem is kept, so that number, ending and ".reason.json" still fit; never half a character. */
+static size_t stem_size(const char *name, size_t stem, size_t ending)
+{
+    if (stem + NAME_SPARE + ending <= NAME_BYTES_MAX) return stem;
+    stem = ending + NAME_SPARE < NAME_BYTES_MAX ? NAME_BYTES_MAX - NAME_SPARE - ending : 0;
+    while (stem > 0 && ((unsigned char)name[stem] & 0xC0) == 0x80) stem--;
+    return stem;
+}
+
 /* "in/cat.jpg" as the n-th of its name: "in/cat-2.jpg". */
 static bool numbered(const char *folder, const char *key, int n, char *out, size_t size)
 {
+    char number[16] = "";
     const char *slash = strrchr(key, '/'), *name = slash != NULL ? slash + 1 : key, *dot = strrchr(name, '.');
-    if (dot == NULL || dot == name) dot = key + strlen(key);
-    int length = n == 0 ? snprintf(out, size, "%s/%s", folder, key)
-                        : snprintf(out, size, "%s/%.*s-%d%s", folder, (int)(dot - key), key, n, dot);
-    return length > 0 && (size_t)length + 16 < size;
+    if (dot == NULL || dot == name || strlen(dot) > ENDING_MAX) dot = name + strlen(name);
+    if (n > 0) snprintf(number, sizeof number, "-%d", n);
+    int length = snprintf(out, size, "%s/%.*s%.*s%s%s", folder, (int)(name - key), key,
+                          (int)stem_size(name, (size_t)(dot - name), strlen(dot)), name, number, dot);
+    return length > 0 && (size_t)length + NAME_SPARE < size;
 }
 
 static PmStatus write_reason(const PmAside *aside, const char *target, PmError *err)
@@ -94,8 +110,9 @@ static bool copy_over(const char *from, const char *to)
 PmStatus pm_aside_move(const PmAside *aside, PmError *err)
 {
     char target[4096];
+    struct stat st;
+    if (lstat(aside->object->path, &st) != 0 && errno == ENOENT) return PM_OK; /* taken away: nothing left to move */
     for (int n = 0; n < NAMES_TRIED; n++) {
-        struct stat st;
         if (!numbered(aside->folder, aside->object->key, n, target, sizeof target)) {
             errno = ENAMETOOLONG;
             return failed(err, "move", aside->object->path);
@@ -107,7 +124,6 @@ PmStatus pm_aside_move(const PmAside *aside, PmError *err)
         if (errno == EEXIST) continue;
         if (errno == EINVAL && rename(aside->object->path, target) == 0) return PM_OK; /* no RENAME_NOREPLACE here */
         if (errno == EXDEV && copy_over(aside->object->path, target)) return PM_OK;
-        if (errno == ENOENT) return PM_OK; /* somebody took the file away: nothing left to move */
         return failed(err, "move the file to", target);
     }
     errno = EEXIST;

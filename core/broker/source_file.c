@@ -46,22 +46,23 @@ static void tell(void *data)
     free(call);
 }
 
-static bool copy_all(int from, int to, int64_t size)
+static PmStatus copy_all(int from, int to, int64_t size, PmError *err)
 {
     while (size > 0) {
         ssize_t n = sendfile(to, from, NULL, size > 1 << 30 ? 1 << 30 : (size_t)size);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
+        if (n < 0) return pm_error_set(err, PM_TRANSIENT, "cannot read the file: %s", strerror(errno));
+        if (n == 0) return pm_error_set(err, PM_TRANSIENT, "the file became shorter while it was read");
         size -= n;
     }
-    return true;
+    return PM_OK;
 }
 
 static PmStatus read_file(PmSourceCall *call, const PmObject *object, int64_t max)
 {
     struct stat st;
     int fd = open(object->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT) {
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
         call->outcome = PM_FETCH_GONE;
         return PM_OK;
     }
@@ -81,11 +82,7 @@ static PmStatus read_file(PmSourceCall *call, const PmObject *object, int64_t ma
         snprintf(call->etag, sizeof call->etag, "%llx-%llx",
                  (unsigned long long)st.st_mtim.tv_sec * 1000000000ULL + (unsigned long long)st.st_mtim.tv_nsec,
                  (unsigned long long)st.st_size);
-        if (!copy_all(fd, call->fd, st.st_size))
-            pm_error_set(err, PM_TRANSIENT, "the file became shorter while it was read, or cannot be read: %s",
-                         strerror(errno));
-        else
-            pm_memfd_seal(call->fd, err);
+        if (copy_all(fd, call->fd, st.st_size, err) == PM_OK) pm_memfd_seal(call->fd, err);
     }
     if (fd >= 0) close(fd);
     return err->status;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,8 +49,25 @@ static int open_below(int folder, const char *path, uint64_t flags)
     struct open_how how = {.flags = flags | O_CLOEXEC,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     long fd = syscall(SYS_openat2, folder, path, &how, sizeof how);
-    if (fd < 0 && errno == ENOSYS) fd = openat(folder, path, (int)flags | O_CLOEXEC | O_NOFOLLOW);
+    /* Kernels before 5.6, and containers whose seccomp filter does not know the call. One segment that is not ".."
+     * cannot lead elsewhere in this way either. */
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM)) fd = openat(folder, path, (int)flags | O_CLOEXEC | O_NOFOLLOW);
     return (int)fd;
+}
+
+static bool is_name(const char *segment)
+{
+    return segment[0] != '\0' && strcmp(segment, ".") != 0 && strcmp(segment, "..") != 0;
+}
+
+/* A name must survive a power cut, too: that of a file, and that of each folder made for it. */
+static bool sync_folder(int folder)
+{
+    int readable = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (readable < 0) return errno == EACCES; /* may be written to and not be read: nothing can be done */
+    bool ok = fsync(readable) == 0 || errno == EINVAL || errno == EBADF;
+    close(readable);
+    return ok;
 }
 
 static PmStatus failed(PmError *err, const char *what, const char *path)
@@ -66,6 +84,18 @@ static PmStatus failed(PmError *err, const char *what, const char *path)
     return err->status;
 }
 
+static void sync_parent(const char *path)
+{
+    char parent[4096];
+    pm_text_copy(parent, sizeof parent, path);
+    char *slash = strrchr(parent, '/');
+    if (slash != NULL) slash[slash == parent] = '\0';
+    int fd = open(slash != NULL ? parent : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    sync_folder(fd);
+    close(fd);
+}
+
 /* The operator's own part of the path: links are followed, folders made. */
 static int open_prefix(const char *path, PmError *err)
 {
@@ -77,10 +107,12 @@ static int open_prefix(const char *path, PmError *err)
     }
     for (char *slash = strchr(partial + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash != NULL) *slash = '\0';
-        if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
+        bool made = mkdir(partial, 0777) == 0;
+        if (!made && errno != EEXIST) {
             failed(err, "make the folder", partial);
             return -1;
         }
+        if (made) sync_parent(partial);
         if (slash == NULL) break;
         *slash = '/';
     }
@@ -96,14 +128,24 @@ static int open_folder(int fd, char *rest, char **name, PmError *err)
     for (char *slash; fd >= 0 && (slash = strchr(segment, '/')) != NULL; segment = slash + 1) {
         *slash = '\0';
         int next = -1;
-        if (mkdirat(fd, segment, 0777) != 0 && errno != EEXIST)
+        bool made = is_name(segment) && mkdirat(fd, segment, 0777) == 0;
+        if (!is_name(segment))
+            pm_error_set(err, PM_BAD_INPUT, "cannot write below a folder named \"%s\"", segment);
+        else if (!made && errno != EEXIST)
             failed(err, "make the folder", segment);
+        else if (made && !sync_folder(fd))
+            failed(err, "sync the folder above", segment);
         else if ((next = open_below(fd, segment, O_PATH | O_DIRECTORY)) < 0)
             failed(err, "open the folder", segment);
         close(fd);
         fd = next;
     }
     *name = segment;
+    if (fd >= 0 && !is_name(segment)) {
+        pm_error_set(err, PM_BAD_INPUT, "cannot write a file named \"%s\"", segment);
+        close(fd);
+        return -1;
+    }
     return fd;
 }
 
@@ -119,15 +161,22 @@ static bool write_all(int fd, const char *bytes, size_t size)
     return true;
 }
 
+/* Unlike a process id, no other host or container that shares the folder has the same. */
+static bool temporary_name(char *out, size_t size)
+{
+    unsigned long long random;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) return false;
+    snprintf(out, size, ".pixmill-%016llx.tmp", random);
+    return true;
+}
+
 /* Gives the nameless file its name; replaces what is there in one step. */
 static bool link_over(int folder, int file, const char *name)
 {
     char self[64], temporary[64];
     snprintf(self, sizeof self, "/proc/self/fd/%d", file);
     if (linkat(AT_FDCWD, self, folder, name, AT_SYMLINK_FOLLOW) == 0) return true;
-    if (errno != EEXIST) return false;
-    snprintf(temporary, sizeof temporary, ".pixmill-%ld-%d.tmp", (long)getpid(), file);
-    unlinkat(folder, temporary, 0); /* left by a process of this id that was killed between the next two lines */
+    if (errno != EEXIST || !temporary_name(temporary, sizeof temporary)) return false;
     if (linkat(AT_FDCWD, self, folder, temporary, AT_SYMLINK_FOLLOW) != 0) return false;
     if (renameat(folder, temporary, folder, name) == 0) return true;
     int e = errno;
@@ -142,8 +191,7 @@ static PmStatus write_file(int folder, const char *name, const PmStorePut *put, 
     char temporary[64] = "";
     if (file < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL)) {
         /* A file system without nameless files (NFS, some overlays). */
-        snprintf(temporary, sizeof temporary, ".pixmill-%ld.tmp", (long)getpid());
-        unlinkat(folder, temporary, 0);
+        if (!temporary_name(temporary, sizeof temporary)) return failed(err, "write", put->key);
         file = openat(folder, temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
     }
     if (file < 0) return failed(err, "write", put->key);
@@ -157,30 +205,30 @@ static PmStatus write_file(int folder, const char *name, const PmStorePut *put, 
         if (temporary[0] != '\0') unlinkat(folder, temporary, 0);
     }
     close(file);
-    /* The name itself must survive a power cut, too. */
-    int readable = ok ? openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (readable >= 0) {
-        if (fsync(readable) != 0 && errno != EINVAL && errno != EBADF) failed(err, "sync the folder of", put->key);
-        close(readable);
-    }
+    if (ok && !sync_folder(folder)) failed(err, "sync the folder of", put->key);
     return err->status;
+}
+
+/* apply: wherever the operator's own prefix leads, it is moved below the folder. */
+static const char *without_lead(const char *key)
+{
+    for (;;) {
+        if (*key == '/')
+            key++;
+        else if (strncmp(key, "./", 2) == 0)
+            key += 2;
+        else if (strncmp(key, "../", 3) == 0)
+            key += 3;
+        else
+            return key;
+    }
 }
 
 static PmStatus put_file(FileStore *store, const PmStorePut *put, PmStoreCall *call)
 {
-    const char *key = put->key;
+    const char *key = store->confined ? without_lead(put->key) : put->key;
     bool absolute = key[0] == '/';
     size_t fixed = strlen(put->key_prefix);
-    if (store->confined) { /* apply: wherever the operator's own prefix leads, it is moved below the folder */
-        const char *start;
-        do {
-            start = key;
-            while (*key == '/') key++;
-            if (strncmp(key, "./", 2) == 0) key += 2;
-            if (strncmp(key, "../", 3) == 0) key += 3;
-        } while (key != start);
-        absolute = false;
-    }
     char prefix[4096], location[4096];
     snprintf(location, sizeof location, "%s%s%s", absolute ? "" : store->folder, absolute ? "" : "/", key);
     size_t n = strlen(location) - strlen(key) + (store->confined ? 0 : fixed);
