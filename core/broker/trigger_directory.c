@@ -2,7 +2,8 @@
  *
  * A folder that images arrive in. What is there comes first, in the order of names; then, when watching, what inotify
  * tells. A finished file is moved to `done`, a hopeless one to `failed` with a reason beside it; nothing is overwritten
- * there. After a kill at any moment a file is still in the folder or already aside: never both, never neither.
+ * there. After a kill at any moment a file is still in the folder or already aside: never both, never neither. A file
+ * that changed while it was at work comes again.
  */
 #include "broker/trigger.h"
 
@@ -21,22 +22,28 @@
 #include "base/text.h"
 #include "broker/aside.h"
 
-enum { SEEN_BUCKETS = 4096, RESCAN_MS = 200, FOLDERS_MAX = 10000 };
+enum { SEEN_BUCKETS = 4096, RESCAN_MS = 200, CHANGED_MS = 500, FOLDERS_MAX = 10000 };
+
+/* Which version of which file. */
+typedef struct Version {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec time;
+} Version;
 
 typedef struct Entry {
     PmEvent event;
     PmObject object;
     struct Entry *next;
-    bool waiting; /* in the queue, else handed over */
+    Version version; /* when it was handed over */
+    PmTimer *again;  /* waits to be handed over again */
 } Entry;
 
-/* A file as it was when we were done with it: settle: keep must not take it twice, nor miss a new version. */
+/* A version that we are done with: settle: keep must not take it twice, nor miss the next one. */
 typedef struct Seen {
     struct Seen *next;
-    dev_t device;
-    ino_t inode;
-    off_t size;
-    struct timespec time;
+    Version version;
 } Seen;
 
 typedef struct DirectoryTrigger {
@@ -50,56 +57,60 @@ typedef struct DirectoryTrigger {
     int watched_room;
     Entry *first, *last; /* waiting */
     Entry *open;         /* handed over */
-    size_t open_count, wanted, retrying;
+    size_t open_count, wanted;
     Seen *seen[SEEN_BUCKETS];
     PmTimer *timer, *rescan;
     bool watching, stopped;
 } DirectoryTrigger;
 
-typedef struct Again {
-    DirectoryTrigger *trigger;
-    Entry *entry;
-} Again;
-
 /* --- which files --- */
+
+static Version version_of(const struct stat *st)
+{
+    return (Version){.device = st->st_dev, .inode = st->st_ino, .size = st->st_size, .time = st->st_mtim};
+}
+
+static bool same_file(const Version *a, const Version *b)
+{
+    return a->inode == b->inode && a->device == b->device;
+}
+
+static bool same_version(const Version *a, const Version *b)
+{
+    return same_file(a, b) && a->size == b->size && a->time.tv_sec == b->time.tv_sec &&
+           a->time.tv_nsec == b->time.tv_nsec;
+}
 
 static size_t bucket_of(ino_t inode)
 {
     return (size_t)(inode * 2654435761U) % SEEN_BUCKETS;
 }
 
-static bool was_seen(const DirectoryTrigger *t, const struct stat *st)
+static bool was_seen(const DirectoryTrigger *t, const Version *version)
 {
-    for (const Seen *s = t->seen[bucket_of(st->st_ino)]; s != NULL; s = s->next)
-        if (s->inode == st->st_ino && s->device == st->st_dev)
-            return s->size == st->st_size && s->time.tv_sec == st->st_mtim.tv_sec &&
-                   s->time.tv_nsec == st->st_mtim.tv_nsec;
+    for (const Seen *s = t->seen[bucket_of(version->inode)]; s != NULL; s = s->next)
+        if (same_file(&s->version, version)) return same_version(&s->version, version);
     return false;
 }
 
-static void remember(DirectoryTrigger *t, const char *path)
+static void remember(DirectoryTrigger *t, const Version *version)
 {
-    struct stat st;
-    if (stat(path, &st) != 0) return;
-    Seen **slot = &t->seen[bucket_of(st.st_ino)], *seen = *slot;
-    while (seen != NULL && (seen->inode != st.st_ino || seen->device != st.st_dev)) seen = seen->next;
+    Seen **slot = &t->seen[bucket_of(version->inode)], *seen = *slot;
+    while (seen != NULL && !same_file(&seen->version, version)) seen = seen->next;
     if (seen == NULL && (seen = calloc(1, sizeof *seen)) != NULL) {
         seen->next = *slot;
         *slot = seen;
     }
-    if (seen == NULL) return;
-    seen->device = st.st_dev;
-    seen->inode = st.st_ino;
-    seen->size = st.st_size;
-    seen->time = st.st_mtim;
+    if (seen != NULL) seen->version = *version;
 }
 
+/* Ours: done, failed, quarantine. Told by what they are, since there are many ways to write a path. */
 static bool is_aside(const DirectoryTrigger *t, const char *path)
 {
-    for (size_t i = 0; i < 3; i++) {
-        size_t n = t->aside[i] != NULL ? strlen(t->aside[i]) : 0;
-        if (n > 0 && strncmp(path, t->aside[i], n) == 0 && (path[n] == '\0' || path[n] == '/')) return true;
-    }
+    struct stat st, aside;
+    if (stat(path, &st) != 0) return false;
+    for (size_t i = 0; i < 3; i++)
+        if (stat(t->aside[i], &aside) == 0 && aside.st_ino == st.st_ino && aside.st_dev == st.st_dev) return true;
     return false;
 }
 
@@ -116,6 +127,11 @@ static void free_entry(Entry *entry)
     free(entry);
 }
 
+static int64_t time_of(const struct stat *st)
+{
+    return st->st_mtim.tv_sec * INT64_C(1000) + st->st_mtim.tv_nsec / 1000000;
+}
+
 /* Queues a file unless it is none of ours, or is at work already. */
 static void offer(DirectoryTrigger *t, const char *path, bool listing)
 {
@@ -123,14 +139,15 @@ static void offer(DirectoryTrigger *t, const char *path, bool listing)
     const char *key = path + strlen(t->folder) + 1;
     const char *slash = strrchr(path, '/');
     size_t n = strlen(path);
-    if (slash[1] == '.' || is_aside(t, path) || stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return;
+    if (slash[1] == '.' || stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return;
+    Version version = version_of(&st);
     if (n > 12 && strcmp(path + n - 12, ".reason.json") == 0) return;
     if (t->config->pattern != NULL && !pm_text_glob(t->config->pattern, key)) return;
-    if (was_seen(t, &st) || is_listed(t->open, key) || (!listing && is_listed(t->first, key))) return;
+    /* One that is at work and changes is looked at again when it is settled. */
+    if (was_seen(t, &version) || is_listed(t->open, key) || (!listing && is_listed(t->first, key))) return;
     Entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL) return;
-    entry->object =
-        (PmObject){.key = strdup(key), .path = strdup(path), .size = st.st_size, .time_ms = pm_clock_wall_ms()};
+    entry->object = (PmObject){.key = strdup(key), .path = strdup(path), .size = st.st_size, .time_ms = time_of(&st)};
     entry->event = (PmEvent){.trigger = &t->base, .objects = &entry->object, .count = 1, .attempt = 1};
     pm_text_copy(entry->event.id, sizeof entry->event.id, key);
     if (entry->object.key == NULL || entry->object.path == NULL) {
@@ -139,7 +156,6 @@ static void offer(DirectoryTrigger *t, const char *path, bool listing)
     }
     if (!pm_text_is_utf8(key, strlen(key)))
         pm_error_set(&entry->event.error, PM_BAD_INPUT, "the file's name is no valid UTF-8");
-    entry->waiting = true;
     if (t->last != NULL)
         t->last->next = entry;
     else
@@ -147,21 +163,34 @@ static void offer(DirectoryTrigger *t, const char *path, bool listing)
     t->last = entry;
 }
 
-static void watch_folder(DirectoryTrigger *t, const char *path)
+static bool watch_folder(DirectoryTrigger *t, const char *path)
 {
-    if (t->inotify < 0) return;
+    if (t->inotify < 0) return true;
     int wd = inotify_add_watch(t->inotify, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
-    if (wd < 0 || wd > FOLDERS_MAX) return;
+    if (wd < 0 || wd > FOLDERS_MAX) {
+        if (wd >= 0) errno = ENOSPC;
+        if (wd >= 0) inotify_rm_watch(t->inotify, wd);
+        return false;
+    }
     if (wd >= t->watched_room) {
         int room = wd * 2 + 8;
         char **watched = realloc(t->watched, (size_t)room * sizeof *watched);
-        if (watched == NULL) return;
+        if (watched == NULL) return false;
         memset(watched + t->watched_room, 0, (size_t)(room - t->watched_room) * sizeof *watched);
         t->watched = watched;
         t->watched_room = room;
     }
     free(t->watched[wd]);
     t->watched[wd] = strdup(path);
+    return t->watched[wd] != NULL;
+}
+
+static void unwatchable(const char *path)
+{
+    char message[600];
+    snprintf(message, sizeof message, "cannot watch %.400s: %s; what arrives there is taken at the next start", path,
+             errno == ENOSPC ? "there are too many folders (fs.inotify.max_user_watches)" : strerror(errno));
+    pm_log(PM_LOG_WARN, "trigger.watch", "msg", message, NULL);
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -181,8 +210,8 @@ static void scan(DirectoryTrigger *t, const char *root)
                 e->fts_level > 0 && (e->fts_name[0] == '.' || !t->config->recursive || is_aside(t, e->fts_path));
             if (skip)
                 fts_set(tree, e, FTS_SKIP);
-            else
-                watch_folder(t, e->fts_path);
+            else if (!watch_folder(t, e->fts_path))
+                unwatchable(e->fts_path);
         } else if (e->fts_info == FTS_F || e->fts_info == FTS_SL) {
             offer(t, e->fts_path, fresh);
         }
@@ -192,6 +221,16 @@ static void scan(DirectoryTrigger *t, const char *root)
 
 /* --- handing over --- */
 
+/* Before anybody reads it: a change from now on is noticed when the file is settled. */
+static void look(Entry *entry)
+{
+    struct stat st;
+    entry->version = stat(entry->object.path, &st) == 0 ? version_of(&st) : (Version){0};
+    if (entry->version.inode == 0) return;
+    entry->object.size = st.st_size;
+    entry->object.time_ms = time_of(&st);
+}
+
 static void hand_over(DirectoryTrigger *t)
 {
     while (!t->stopped && t->wanted > 0 && t->first != NULL) {
@@ -199,7 +238,7 @@ static void hand_over(DirectoryTrigger *t)
         t->first = entry->next;
         if (t->first == NULL) t->last = NULL;
         entry->next = t->open;
-        entry->waiting = false;
+        look(entry);
         t->open = entry;
         t->open_count++;
         t->wanted--;
@@ -282,22 +321,22 @@ static void close_entry(DirectoryTrigger *t, Entry *entry)
 
 static void redeliver(void *data)
 {
-    Again *again = data;
-    DirectoryTrigger *t = again->trigger;
-    Entry *entry = again->entry;
-    free(again);
-    t->retrying--;
-    if (t->stopped)
+    Entry *entry = data;
+    DirectoryTrigger *t = (DirectoryTrigger *)entry->event.trigger;
+    entry->again = NULL;
+    if (t->stopped) {
         close_entry(t, entry);
-    else
-        t->base.sink.event(t->base.sink.data, &entry->event);
+        return;
+    }
+    look(entry);
+    t->base.sink.event(t->base.sink.data, &entry->event);
 }
 
-static PmStatus put_aside(DirectoryTrigger *t, const PmEvent *event, const PmFate *fate, PmError *err)
+static PmStatus put_aside(DirectoryTrigger *t, const Entry *entry, const PmFate *fate, PmError *err)
 {
-    const PmObject *object = &event->objects[0];
+    const PmObject *object = &entry->object;
     if (t->config->settle == PM_SETTLE_KEEP) {
-        remember(t, object->path);
+        remember(t, &entry->version);
         return PM_OK;
     }
     const char *folder = t->aside[fate->kind == PM_FATE_ACK ? 0 : fate->kind == PM_FATE_DEAD ? 1 : 2];
@@ -305,11 +344,26 @@ static PmStatus put_aside(DirectoryTrigger *t, const PmEvent *event, const PmFat
                      .object = object,
                      .reason = fate->kind == PM_FATE_ACK ? NULL : fate->reason,
                      .tag = fate->tag,
-                     .attempts = event->attempt};
+                     .attempts = entry->event.attempt};
     PmStatus status = pm_aside_move(&aside, err);
     /* It could not be moved: at least it is not taken again and again. */
-    if (status != PM_OK) remember(t, object->path);
+    if (status != PM_OK) remember(t, &entry->version);
     return status;
+}
+
+/* What lies there now is not what was worked on: somebody wrote to it meanwhile. */
+static bool has_changed(const Entry *entry)
+{
+    struct stat st;
+    if (stat(entry->object.path, &st) != 0) return false;
+    Version now = version_of(&st);
+    return !same_version(&now, &entry->version);
+}
+
+static bool deliver_again(DirectoryTrigger *t, Entry *entry, int64_t delay_ms)
+{
+    entry->again = t->stopped ? NULL : pm_loop_after(t->loop, delay_ms, redeliver, entry);
+    return entry->again != NULL;
 }
 
 static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*done)(void *data, const PmError *err),
@@ -318,21 +372,18 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
     DirectoryTrigger *t = (DirectoryTrigger *)base;
     Entry *entry = (Entry *)event; /* event is the first member */
     PmError err = {0};
-    if (fate->kind == PM_FATE_RETRY && !t->stopped) {
-        Again *again = malloc(sizeof *again);
-        if (again != NULL) *again = (Again){t, entry};
+    bool open = false;
+    if (fate->kind == PM_FATE_RETRY) {
         event->attempt++;
-        if (again != NULL && pm_loop_after(t->loop, fate->delay_ms, redeliver, again) != NULL) {
-            t->retrying++;
-            done(data, NULL);
-            return;
-        }
-        free(again);
-    } else if (fate->kind == PM_FATE_ACK || fate->kind == PM_FATE_DEAD || fate->kind == PM_FATE_QUARANTINE) {
-        put_aside(t, event, fate, &err);
+        open = deliver_again(t, entry, fate->delay_ms);
+    } else if (fate->kind != PM_FATE_RELEASE && has_changed(entry)) {
+        event->attempt = 1;
+        open = deliver_again(t, entry, CHANGED_MS);
+    } else if (fate->kind != PM_FATE_RELEASE) {
+        put_aside(t, entry, fate, &err);
     }
     done(data, err.status != PM_OK ? &err : NULL);
-    close_entry(t, entry);
+    if (!open) close_entry(t, entry);
 }
 
 static void stop(PmTrigger *base)
@@ -355,6 +406,7 @@ static void free_trigger(PmTrigger *base)
     for (size_t i = 0; i < 2; i++)
         for (Entry *entry = lists[i], *next; entry != NULL; entry = next) {
             next = entry->next;
+            pm_loop_cancel(entry->again);
             free_entry(entry);
         }
     for (size_t i = 0; i < SEEN_BUCKETS; i++)
@@ -379,6 +431,13 @@ static char *aside_path(const PmPipeline *pipeline, const DirectoryTrigger *t, c
     return path;
 }
 
+static PmStatus refuse(const PmPipeline *pipeline, PmError *err, const char *message)
+{
+    pm_error_at(err, PM_BAD_CONFIG, pipeline->file, pipeline->trigger.line, pipeline->trigger.column, "%s", message);
+    pm_error_context(err, "trigger: directory");
+    return PM_BAD_CONFIG;
+}
+
 static PmStatus open_folder(DirectoryTrigger *t, const PmPipeline *pipeline, PmError *err)
 {
     struct stat st;
@@ -386,18 +445,20 @@ static PmStatus open_folder(DirectoryTrigger *t, const PmPipeline *pipeline, PmE
     if (t->folder == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
     size_t n = strlen(t->folder);
     while (n > 1 && t->folder[n - 1] == '/') t->folder[--n] = '\0';
-    if (stat(t->folder, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        pm_error_at(err, PM_BAD_CONFIG, pipeline->file, pipeline->trigger.line, pipeline->trigger.column,
-                    "the folder %s %s", t->folder, errno == ENOENT ? "does not exist" : "is no folder");
-        pm_error_context(err, "trigger: directory");
-        return PM_BAD_CONFIG;
+    const char *why = stat(t->folder, &st) != 0 ? strerror(errno) : S_ISDIR(st.st_mode) ? NULL : "is no folder";
+    if (why != NULL) {
+        char message[600];
+        snprintf(message, sizeof message, "the folder %.400s: %s", t->folder, why);
+        return refuse(pipeline, err, message);
     }
     t->aside[0] = aside_path(pipeline, t, t->config->done, "done");
     t->aside[1] = aside_path(pipeline, t, t->config->failed, "failed");
     t->aside[2] = aside_path(pipeline, t, NULL, "quarantine");
-    return t->aside[0] != NULL && t->aside[1] != NULL && t->aside[2] != NULL
-               ? PM_OK
-               : pm_error_set(err, PM_TRANSIENT, "out of memory");
+    if (t->aside[0] == NULL || t->aside[1] == NULL || t->aside[2] == NULL)
+        return pm_error_set(err, PM_TRANSIENT, "out of memory");
+    if (t->config->settle == PM_SETTLE_MOVE && is_aside(t, t->folder))
+        return refuse(pipeline, err, "done or failed is the folder itself: finished files would come again");
+    return PM_OK;
 }
 
 PmTrigger *pm_trigger_directory_new(PmLoop *loop, const PmPipeline *pipeline, bool once, const PmTriggerSink *sink,

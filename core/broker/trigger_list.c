@@ -17,12 +17,13 @@ enum { FILES_MAX = 1000000 };
 typedef struct Entry {
     PmEvent event;
     PmObject object;
+    PmTimer *again; /* waits to be handed over again */
 } Entry;
 
 typedef struct ListTrigger {
     PmTrigger base;
     PmLoop *loop;
-    Entry **entries; /* a NULL where one is settled */
+    Entry **entries;
     size_t count, room, next, open;
     size_t wanted;
     PmTimer *timer;
@@ -30,12 +31,6 @@ typedef struct ListTrigger {
     PmListSettled *settled;
     void *data;
 } ListTrigger;
-
-/* Redelivery after a while. */
-typedef struct Again {
-    ListTrigger *list;
-    PmEvent *event;
-} Again;
 
 static bool add(ListTrigger *list, const char *path, const char *key, int64_t size, int64_t time_ms)
 {
@@ -119,28 +114,26 @@ static void want(PmTrigger *base, size_t objects)
 
 static void redeliver(void *data)
 {
-    Again *again = data;
-    ListTrigger *list = again->list;
-    PmEvent *event = again->event;
-    free(again);
-    if (!list->stopped) list->base.sink.event(list->base.sink.data, event);
+    Entry *entry = data;
+    ListTrigger *list = (ListTrigger *)entry->event.trigger;
+    entry->again = NULL;
+    if (!list->stopped) list->base.sink.event(list->base.sink.data, &entry->event);
 }
 
 static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*done)(void *data, const PmError *err),
                    void *data)
 {
     ListTrigger *list = (ListTrigger *)base;
+    Entry *entry = (Entry *)event; /* event is the first member */
     if (list->settled != NULL) list->settled(list->data, event, fate);
-    Again *again = fate->kind == PM_FATE_RETRY && !list->stopped ? malloc(sizeof *again) : NULL;
-    if (again != NULL) {
-        *again = (Again){list, event};
+    if (fate->kind == PM_FATE_RETRY && !list->stopped) {
         event->attempt++;
-        if (pm_loop_after(list->loop, fate->delay_ms, redeliver, again) == NULL) free(again);
-    } else {
-        list->open--;
+        entry->again = pm_loop_after(list->loop, fate->delay_ms, redeliver, entry);
     }
     done(data, NULL);
-    if (again == NULL) want(base, list->wanted); /* may be dry by now */
+    if (entry->again != NULL) return;
+    list->open--;
+    want(base, list->wanted); /* may be dry by now */
 }
 
 static void stop(PmTrigger *base)
@@ -154,6 +147,7 @@ static void free_list(PmTrigger *base)
     if (list == NULL) return;
     pm_loop_cancel(list->timer);
     for (size_t i = 0; i < list->count; i++) {
+        pm_loop_cancel(list->entries[i]->again);
         pm_object_finish(&list->entries[i]->object);
         free(list->entries[i]);
     }
