@@ -86,7 +86,8 @@ PmEngine *pm_engine_new(const PmPipeline *pipeline, const PmEngineOptions *optio
                          .arena = engine->arena,
                          .errors = errors,
                          .facts = json_array(),
-                         .progress = options->progress};
+                         .progress = options->progress,
+                         .fetch = options->fetch};
     pm_steps_make(&maker, NULL, &engine->trunk);
     make_outputs(&maker, engine);
     engine->assets = maker.assets;

@@ -17,6 +17,7 @@ PmStatus pm_engine_setup(PmError *err);
 typedef struct PmEngineOptions {
     const char *const *plugin_dirs; /* absolute; NULL-terminated; searched in order for NAME.so */
     PmProgress *progress;           /* may be NULL; pm_engine_set_progress later */
+    bool fetch;                     /* the sink's fetch works; false: PmHost.fetch is NULL */
 } PmEngineOptions;
 
 /* Loads the plugins that the pipeline names, reads its assets, binds and creates every step. Errors to `errors`

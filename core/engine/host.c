@@ -144,18 +144,13 @@ static int64_t host_remaining_ms(PmJob *job)
     return left > 0 ? left : 0;
 }
 
-const PmHost pm_host = {
-    .size = sizeof(PmHost),
-    .log = host_log,
-    .fail = host_fail,
-    .fail_param = host_fail_param,
-    .open_asset = host_open_asset,
-    .fetch = host_fetch,
-    .set_fact = host_set_fact,
-    .fact = host_fact,
-    .expand = host_expand,
-    .remaining_ms = host_remaining_ms,
-};
+#define HOST(fetch_)                                                                                    \
+    {                                                                                                   \
+        .size = sizeof(PmHost), .log = host_log, .fail = host_fail, .fail_param = host_fail_param,      \
+        .open_asset = host_open_asset, .fetch = (fetch_), .set_fact = host_set_fact, .fact = host_fact, \
+        .expand = host_expand, .remaining_ms = host_remaining_ms,                                       \
+    }
+static const PmHost host = HOST(host_fetch), host_without_fetch = HOST(NULL);
 
 /* ------------------------------------------------------------------ calling plugins */
 
@@ -218,11 +213,12 @@ static PmStatus leave(PmJob *job, const PmInstance *instance, PmStatus status, c
     return status;
 }
 
-PmStatus pm_call_create(PmJob *job, PmInstance *instance, PmErrorList *errors)
+PmStatus pm_call_create(PmJob *job, PmInstance *instance, bool fetch, PmErrorList *errors)
 {
     PmError err = {0};
     enter(job, instance);
-    PmStatus status = instance->plugin->transform.create(&pm_host, job, instance->config, &instance->self);
+    const PmHost *offered = fetch ? &host : &host_without_fetch;
+    PmStatus status = instance->plugin->transform.create(offered, job, instance->config, &instance->self);
     instance->created = status == PM_OK;
     status = leave(job, instance, status, "create", &err);
     pm_error_list_add(errors, &err);

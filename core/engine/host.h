@@ -24,13 +24,11 @@ struct PmJob {
     PmError failure;      /* what the call under way said with fail() */
 };
 
-extern const PmHost pm_host;
-
 /* Says in the progress page where the job is. `step` NULL: between steps. */
 void pm_job_at(PmJob *job, const char *plugin, const char *step, int line);
 
 /* Each calls the plugin and turns its answer into ours. err names step, plugin and line. */
-PmStatus pm_call_create(PmJob *job, PmInstance *instance, PmErrorList *errors);
+PmStatus pm_call_create(PmJob *job, PmInstance *instance, bool fetch, PmErrorList *errors);
 PmStatus pm_call_plan(PmJob *job, const PmInstance *instance, const PmShape *in, PmPlan *plan, PmError *err);
 PmStatus pm_call_apply(PmJob *job, const PmInstance *instance, VipsImage *in, VipsImage **out, PmError *err);
 PmStatus pm_call_inspect(PmJob *job, const PmInstance *instance, VipsImage *in, PmVerdict *out, PmError *err);

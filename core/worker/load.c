@@ -89,7 +89,7 @@ static void start_engine(void *data)
         pm_error_list_add(start->errors, &err);
         return;
     }
-    PmEngineOptions options = {.plugin_dirs = load->plugin_dirs, .progress = &while_loading};
+    PmEngineOptions options = {.plugin_dirs = load->plugin_dirs, .progress = &while_loading, .fetch = load->fetch};
     load->engine = pm_engine_new(load->pipeline, &options, start->errors);
     if (load->engine != NULL) pm_engine_set_progress(load->engine, NULL);
 }
@@ -148,6 +148,7 @@ bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *erro
     *ready = NULL;
     *load = (PmLoad){.message = json_incref(message->body), .env = json_incref(json_object_get(message->body, "env"))};
     load->check = json_is_true(json_object_get(message->body, "check"));
+    load->fetch = json_is_true(json_object_get(message->body, "fetch"));
     PmError err = {0};
     if (pm_fault_install(&while_loading, &err) != PM_OK) pm_error_list_add(errors, &err);
     read_pipeline(load, message, errors);

@@ -18,6 +18,7 @@ typedef struct PmLoad {
     const char **plugin_dirs;
     PmSandbox sandbox;
     bool check; /* only validated: nothing will be spawned */
+    bool fetch; /* the broker carries out FETCH */
 } PmLoad;
 
 /* Does all of LOAD, up to but without entering namespaces. *ready is the body of READY (new). Every error that can be

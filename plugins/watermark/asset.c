@@ -61,6 +61,20 @@ static int decode(VipsObject *owner, VipsSource *source, VipsImage **out)
     return vips_autorot(t[2], out, NULL);
 }
 
+/* What libvips said, in one line and without the name of the operation. */
+static void why(char *text, size_t size)
+{
+    const char *said = vips_error_buffer();
+    size_t length = strcspn(said, "\n");
+    const char *colon = memchr(said, ':', length);
+    if (colon != NULL && colon[1] == ' ') {
+        length -= (size_t)(colon + 2 - said);
+        said = colon + 2;
+    }
+    g_snprintf(text, size, "%.*s", (int)length, length > 0 ? said : "");
+    vips_error_clear();
+}
+
 PmStatus asset_load(const PmHost *host, PmJob *job, const char *name, VipsImage **out)
 {
     VipsSource *source = NULL;
@@ -70,8 +84,9 @@ PmStatus asset_load(const PmHost *host, PmJob *job, const char *name, VipsImage 
     VipsObject *owner = VIPS_OBJECT(vips_image_new());
     VipsImage **t = (VipsImage **)vips_object_local_array(owner, 1);
     if (decode(owner, source, &t[0]) || pixels_pull(t[0], out)) {
-        status = host->fail_param(job, "image", "%s can't be used as a watermark", name);
-        vips_error_clear();
+        char reason[256];
+        why(reason, sizeof(reason));
+        status = host->fail_param(job, "image", "%s can't be used as a watermark: %s", name, reason);
     }
     g_object_unref(owner);
     g_object_unref(source);
