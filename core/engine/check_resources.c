@@ -15,8 +15,17 @@
 #include "engine/check.h"
 #include "engine/check_rules.h"
 
-/* libvips' own threads and caches make tens of bytes of noise a run: less than LEAK_BYTES cannot be told from it. */
-enum { LEAK_BYTES = 64, LEAK_ROUNDS = 40, LEAK_ROUNDS_LEAST = 16, LEAK_RUNS = 16, ALLOCATIONS_MAX = 64 };
+/* The allocator's caches, one for each of libvips' threads, fill up slowly: by hundreds of bytes a run at first, less
+ * and less for some thousand runs, 200 KiB in all. What goes on growing is a leak; LEAK_CLEARLY is one at first sight.
+ */
+enum {
+    LEAK_BYTES = 64,
+    LEAK_CLEARLY = 2048,
+    LEAK_ROUNDS = 400,
+    LEAK_WINDOW = 20,
+    LEAK_RUNS = 16,
+    ALLOCATIONS_MAX = 64
+};
 
 /* --- leaks --- */
 
@@ -68,30 +77,25 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* By how much a quantity grew, a run: the median slope over all pairs of the later half of the rounds (Theil and Sen).
- * Single rounds go up and down as threads and caches do, and a leak is there between any two. */
+/* By how much a quantity grew, a run: the median slope over all pairs of the last rounds (Theil and Sen). Single rounds
+ * go up and down as threads and caches do, and a leak is there between any two. */
 static double growth(const double *held, int rounds)
 {
-    double slopes[LEAK_ROUNDS * LEAK_ROUNDS / 2];
+    double slopes[LEAK_WINDOW * LEAK_WINDOW / 2];
     size_t count = 0;
-    for (int i = rounds / 2; i < rounds; i++)
+    for (int i = rounds - LEAK_WINDOW; i < rounds; i++)
         for (int j = i + 1; j < rounds; j++) slopes[count++] = (held[j] - held[i]) / (j - i);
-    if (count == 0) return 0;
     qsort(slopes, count, sizeof *slopes, by_value);
     return fmax(slopes[count / 2], 0) / LEAK_RUNS;
 }
 
-bool pm_check_leaks(PmCheck *check)
+/* Rounds of runs until nothing grows any more, or something clearly does, or time is up. */
+static bool watch_growth(PmCheck *check, const PmCheckPicture *pictures)
 {
-    PmCheckPicture pictures[PM_CHECK_PICTURES];
-    double bytes[LEAK_ROUNDS], objects[LEAK_ROUNDS];
-    int64_t enough = pm_clock_mono_ms() + PM_CHECK_SECONDS * 1000 / 3; /* slow steps get fewer rounds */
-    mallopt(M_ARENA_MAX, 1); /* threads come and go with each picture; arenas of their own would blur the sums */
-    if (!pm_check_pictures_new(pictures))
-        return pm_check_say(check, false, "cannot make pictures: %.300s", vips_error_buffer());
-    if (!work_once(check, &pictures[0])) return false;
+    double bytes[LEAK_ROUNDS], objects[LEAK_ROUNDS], more_bytes = 0, more_objects = 0;
+    int64_t enough = pm_clock_mono_ms() + PM_CHECK_SECONDS * 1000 / 3;
     int descriptors = what_is_held().descriptors, rounds = 0;
-    while (rounds < LEAK_ROUNDS && (rounds < LEAK_ROUNDS_LEAST || pm_clock_mono_ms() < enough)) {
+    while (rounds < LEAK_ROUNDS && (rounds <= LEAK_WINDOW || pm_clock_mono_ms() < enough)) {
         for (int i = 0; i < LEAK_RUNS; i++)
             if (!work_once(check, &pictures[i % 2])) return false;
         Held held = what_is_held();
@@ -102,14 +106,28 @@ bool pm_check_leaks(PmCheck *check)
         if (held.descriptors >= descriptors + LEAK_RUNS / 2)
             return pm_check_say(check, false, "leaks file descriptors: %d in %d runs", held.descriptors - descriptors,
                                 rounds * LEAK_RUNS);
+        if (rounds < LEAK_WINDOW) continue;
+        more_bytes = growth(bytes, rounds);
+        more_objects = growth(objects, rounds);
+        if ((more_bytes < LEAK_BYTES && more_objects < 0.5) || more_bytes >= LEAK_CLEARLY) break;
     }
-    pm_check_pictures_free(pictures);
-    if (growth(objects, rounds) >= 0.5)
+    if (more_objects >= 0.5)
         return pm_check_say(check, false, "leaks images: %.1f objects a run: unref what you do not hand over",
-                            growth(objects, rounds));
-    if (growth(bytes, rounds) >= LEAK_BYTES)
-        return pm_check_say(check, false, "leaks memory: %.0f bytes a run", growth(bytes, rounds));
+                            more_objects);
+    if (more_bytes >= LEAK_BYTES) return pm_check_say(check, false, "leaks memory: %.0f bytes a run", more_bytes);
     return pm_check_say(check, true, "none in %d runs", rounds * LEAK_RUNS);
+}
+
+bool pm_check_leaks(PmCheck *check)
+{
+    PmCheckPicture pictures[PM_CHECK_PICTURES];
+    mallopt(M_ARENA_MAX, 1); /* threads come and go with each picture; arenas of their own would blur the sums */
+    if (!pm_check_pictures_new(pictures))
+        return pm_check_say(check, false, "cannot make pictures: %.300s", vips_error_buffer());
+    if (!work_once(check, &pictures[0])) return false;
+    bool good = watch_growth(check, pictures);
+    pm_check_pictures_free(pictures);
+    return good;
 }
 
 /* --- allocations --- */
