@@ -94,7 +94,10 @@ static void free_call(PmAwsCall *call)
 void pm_aws_client_free(PmAwsClient *client)
 {
     if (client == NULL) return;
-    while (client->calls != NULL) free_call(client->calls);
+    for (PmAwsCall *call = client->calls, *next; call != NULL; call = next) {
+        next = call->next;
+        free_call(call);
+    }
     pm_signing_key_clear(&client->key);
     free(client);
 }

@@ -54,12 +54,8 @@ static bool parse_expiry(const char *text, int64_t *ms)
     struct tm tm = {0};
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
     if (rest == NULL) return false;
-    int64_t offset_s = 0;
     if (*rest == '.') rest += 1 + strspn(rest + 1, "0123456789");
-    int hours = 0, minutes = 0;
-    char sign = 0;
-    if (sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) == 3 && (sign == '+' || sign == '-'))
-        offset_s = (int64_t)(hours * 60 + minutes) * (sign == '+' ? 60 : -60);
+    int64_t offset_s = *rest != '\0' && strptime(rest, "%z", &tm) != NULL ? tm.tm_gmtoff : 0;
     *ms = ((int64_t)timegm(&tm) - offset_s) * 1000;
     return true;
 }
@@ -138,7 +134,10 @@ void pm_credentials_free(PmCredentials *credentials)
 {
     if (credentials == NULL) return;
     free_search(credentials->search);
-    while (credentials->waits != NULL) pm_credentials_cancel(credentials->waits);
+    for (PmCredentialsWait *wait = credentials->waits, *next; wait != NULL; wait = next) {
+        next = wait->next;
+        free(wait);
+    }
     pm_found_clear(&credentials->current);
     free(credentials);
 }

@@ -87,7 +87,8 @@ void pm_provider_profile(PmSearch *search)
     snprintf(label, sizeof label, "profile %s", search->profile);
     const char *role = get(search, search->profile, "role_arn"),
                *process = get(search, search->profile, "credential_process");
-    bool named = getenv("AWS_PROFILE") != NULL && getenv("AWS_PROFILE")[0] != '\0';
+    const char *name = getenv("AWS_PROFILE");
+    bool named = name != NULL && name[0] != '\0';
     if (!pm_profiles_has(search->profiles, search->profile)) {
         if (named)
             pm_search_failed(search, PM_BAD_CONFIG,

@@ -70,7 +70,7 @@ void pm_provider_assume_role(PmSearch *search, const PmAssumeRole *role)
     while (n > 0 && origin[n - 1] == '/') origin[--n] = '\0';
     snprintf(session, sizeof session, "pixmill-%ld", (long)getpid());
     PmBuffer form;
-    pm_buffer_init(&form, 2 * PM_TOKEN_MAX);
+    pm_buffer_init(&form, (size_t)2 * PM_TOKEN_MAX);
     pm_buffer_addf(&form, "Action=%s&Version=2011-06-15",
                    role->token != NULL ? "AssumeRoleWithWebIdentity" : "AssumeRole");
     add_field(&form, "RoleArn", role->role_arn);

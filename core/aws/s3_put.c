@@ -79,7 +79,7 @@ static PmStatus add_metadata(PmS3Request *request, const PmS3Put *put, PmError *
         if (has_control(value))
             return pm_error_set(err, PM_BAD_CONFIG, "metadata %.80s holds a control character", name);
         PmBuffer words;
-        pm_buffer_init(&words, METADATA_MAX_BYTES * 2);
+        pm_buffer_init(&words, (size_t)METADATA_MAX_BYTES * 2);
         if (!is_plain(value)) encode_words(&words, value);
         const char *sent = words.size > 0 ? words.data : value;
         total += strlen(name) + strlen(sent);

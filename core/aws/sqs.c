@@ -73,7 +73,10 @@ PmSqs *pm_sqs_new(PmLoop *loop, PmAwsClient *client, const PmSqsOptions *options
 void pm_sqs_free(PmSqs *sqs)
 {
     if (sqs == NULL) return;
-    while (sqs->calls != NULL) pm_sqs_cancel(sqs->calls);
+    for (PmSqsCall *call = sqs->calls, *next; call != NULL; call = next) {
+        next = call->next;
+        pm_sqs_cancel(call);
+    }
     free(sqs->origin);
     free(sqs->queue_url);
     free(sqs);

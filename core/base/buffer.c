@@ -25,7 +25,7 @@ static bool reserve(PmBuffer *buffer, size_t extra)
         return false;
     }
     size_t need = buffer->size + extra + 1;
-    if (need <= buffer->room) return true;
+    if (buffer->data != NULL && need <= buffer->room) return true;
     size_t room = buffer->room > 0 ? buffer->room : 128;
     while (room < need) room = room > SIZE_MAX / 2 ? need : room * 2;
     if (room > buffer->max + 1) room = buffer->max + 1;

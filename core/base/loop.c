@@ -73,9 +73,15 @@ void pm_loop_free(PmLoop *loop)
 {
     if (loop == NULL) return;
     loop->dispatching = false;
-    while (loop->watches != NULL) pm_loop_unwatch(loop->watches);
+    for (PmWatch *watch = loop->watches, *next; watch != NULL; watch = next) {
+        next = watch->next;
+        pm_loop_unwatch(watch);
+    }
     bury(loop);
-    while (loop->timers != NULL) pm_loop_cancel(loop->timers);
+    for (PmTimer *timer = loop->timers, *next; timer != NULL; timer = next) {
+        next = timer->next;
+        pm_loop_cancel(timer);
+    }
     if (loop->signal_fd >= 0) {
         close(loop->signal_fd);
         sigprocmask(SIG_UNBLOCK, &loop->signals, NULL);

@@ -156,7 +156,8 @@ bool pm_check_fail_allocation(const PmLoaded *loaded, unsigned which)
     Tables t = find_tables(map);
     bool found = false;
     for (int table = 0; table < 2 && t.symbols != NULL && t.strings != NULL; table++) {
-        for (size_t i = 0; i < t.sizes[table] / sizeof(ElfW(Rela)); i++) {
+        size_t count = t.relocations[table] != NULL ? t.sizes[table] / sizeof(ElfW(Rela)) : 0;
+        for (size_t i = 0; i < count; i++) {
             const ElfW(Rela) *r = &t.relocations[table][i];
             unsigned long type = ELF64_R_TYPE(r->r_info);
             if (type != JUMP_SLOT && type != GLOB_DAT) continue;

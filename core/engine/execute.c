@@ -80,7 +80,7 @@ static PmStatus look(PmRun *run, const PmInstance *instance, const PmPlan *plan,
     }
     PmStatus status = PM_OK;
     for (int32_t i = 0; i < pages && status == PM_OK && (i == 0 || verdict->decision != PM_REJECT); i++) {
-        PmVerdict one;
+        PmVerdict one = {0};
         VipsImage *page = pm_picture_page(picture, i);
         if (page == NULL) return pm_run_pixels_failed(run, err);
         status = pm_call_inspect(&run->job, instance, page, &one, err);
@@ -123,7 +123,7 @@ static PmStatus reject(PmRun *run, const PmInstance *instance, const PmVerdict *
 
 static PmStatus inspect(PmRun *run, const PmInstance *instance, const PmPlan *plan, PmPicture *picture, PmError *err)
 {
-    PmVerdict verdict;
+    PmVerdict verdict = {0};
     PmStatus status = look(run, instance, plan, picture, &verdict, err);
     if (status != PM_OK) return status;
     record(run, instance, &verdict);

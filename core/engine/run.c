@@ -220,14 +220,14 @@ PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *
     PmError own = {0};
     if (err == NULL) err = &own; /* the first error must be kept somewhere */
     *report = (PmReport){.verdicts = json_array(), .warnings = json_array()};
-    int64_t began = pm_clock_mono_ms(), planned = began, decoded = began;
+    int64_t began = pm_clock_mono_ms();
     PmStatus status = pm_run_init(&run, engine, input, sink, report)
                           ? PM_OK
                           : pm_error_set(err, PM_TRANSIENT, "no memory for the facts of the job");
     if (status == PM_OK) status = pm_run_open(&run, err);
     if (status == PM_OK) status = pm_run_plan(&run, err);
     if (status == PM_OK) status = pm_limits_check_memory(&engine->pipeline->limits, run.route.memory_bytes, err);
-    planned = decoded = pm_clock_mono_ms();
+    int64_t planned = pm_clock_mono_ms(), decoded = planned;
     if (status == PM_OK && run.route.trunk_users > 0) status = run_trunk(&run, err);
     if (status == PM_OK) decoded = pm_clock_mono_ms();
     for (size_t i = 0; i < engine->pipeline->output_count && status == PM_OK; i++) status = run_output(&run, i, err);

@@ -229,8 +229,8 @@ static bool check_kind(PmStepMaker *maker, const PmOutput *output, const PmInsta
         good = false;
     }
     if (step->has_on_reject && instance->kind != PM_STEP_INSPECT) {
-        error = pm_error_list_addf(maker->errors, PM_BAD_CONFIG, file, step->line, step->column, step->where,
-                                   "`on_reject` is for steps that inspect, and %s does not", step->plugin);
+        pm_error_list_addf(maker->errors, PM_BAD_CONFIG, file, step->line, step->column, step->where,
+                           "`on_reject` is for steps that inspect, and %s does not", step->plugin);
         good = false;
     }
     return good;

@@ -379,7 +379,7 @@ bool pm_bind(const PmBindContext *context, const PmNode *mapping, const PmParam 
 {
     Binding b = {.context = context, .arena = arena, .ok = true};
     if (mapping != NULL && mapping->failed) return false; /* reported already */
-    if (pm_node_is_null(mapping)) {
+    if (mapping == NULL || pm_node_is_null(mapping)) {
         b.node = NULL;
     } else if (mapping->kind != PM_NODE_MAPPING) {
         complain(&b, mapping, "expected a mapping of parameters, not %s", pm_node_kind_name(mapping));

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -200,10 +201,11 @@ static int mapped_bytes(rlim_t *bytes)
 {
     FILE *file = fopen("/proc/self/statm", "re");
     if (file == NULL) return errno;
-    unsigned long pages = 0;
-    int found = fscanf(file, "%lu", &pages);
+    char text[64] = "";
+    char *end = text;
+    unsigned long pages = fgets(text, sizeof text, file) != NULL ? strtoul(text, &end, 10) : 0;
     fclose(file);
-    if (found != 1) return EIO;
+    if (end == text) return EIO;
     *bytes = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
     return 0;
 }

@@ -154,7 +154,7 @@ static const Format *choose(Convert *self, PmJob *job, int pages, bool has_alpha
     if (self->config->format != FORMAT_AUTO) return &formats[self->config->format];
     const char *source = self->host->fact(job, "format");
     for (FormatId id = FORMAT_JPEG; source && id <= FORMAT_GIF; id++) {
-        if (strcmp(source, formats[id].name) || (id == FORMAT_AVIF && !writes_avif(self))) continue;
+        if (strcmp(source, formats[id].name) != 0 || (id == FORMAT_AVIF && !writes_avif(self))) continue;
         if (pages == 1 || formats[id].animated) return &formats[id];
     }
     return &formats[pages > 1 ? FORMAT_WEBP : has_alpha ? FORMAT_PNG : FORMAT_JPEG];

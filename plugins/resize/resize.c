@@ -59,7 +59,7 @@ typedef struct Resize {
 static void remember(Resize *self, const PmShape *in)
 {
     Memo memo = {in->width, in->height, in->source_width, in->source_height};
-    if (memcmp(&self->memo[0], &memo, sizeof(memo))) {
+    if (memcmp(&self->memo[0], &memo, sizeof(memo)) != 0) {
         memmove(&self->memo[1], &self->memo[0], sizeof(memo) * (MEMO_COUNT - 1));
         self->memo[0] = memo;
     }

@@ -68,7 +68,7 @@ static void tidy_text(VipsImage *image, const char *name)
     const char *bytes = type ? strstr(type, " components, ") : NULL;
     guint64 size = bytes ? g_ascii_strtoull(bytes + strlen(" components, "), NULL, 10) : 0;
     for (guint64 end = size ? size - 1 : 0; size && end <= size; end++) { /* the closing NUL may be missing */
-        if (end > strlen(value) || strncmp(value + end, " (", 2)) continue;
+        if (end > strlen(value) || strncmp(value + end, " (", 2) != 0) continue;
         char *tidy = g_strdup_printf("%.*s (ASCII, %d bytes)", (int)end, value, (int)size);
         vips_image_set_string(image, name, tidy);
         g_free(tidy);
@@ -129,7 +129,7 @@ void fields_strip(VipsImage *image, unsigned keep, const PmList *tags)
     for (int i = 0; names && names[i]; i++) {
         if (keep_exif(names[i], keep, tags))
             exif = true;
-        else if (strcmp(names[i], VIPS_META_XMP_NAME) && strcmp(names[i], VIPS_META_IPTC_NAME) &&
+        else if (strcmp(names[i], VIPS_META_XMP_NAME) != 0 && strcmp(names[i], VIPS_META_IPTC_NAME) != 0 &&
                  !is_structure(names[i]) && !keep_comment(names[i], keep))
             vips_image_remove(image, names[i]);
     }

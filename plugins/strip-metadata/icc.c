@@ -37,7 +37,7 @@ static const uint8_t *find_tag(const Profile *profile, const char *name, size_t 
     for (uint32_t i = 0; i < count && HEADER + 4 + (size_t)(i + 1) * TAG_ENTRY <= profile->size; i++) {
         const uint8_t *entry = profile->data + HEADER + 4 + (size_t)i * TAG_ENTRY;
         size_t offset = get32(entry + 4), length = get32(entry + 8);
-        if (memcmp(entry, name, 4)) continue;
+        if (memcmp(entry, name, 4) != 0) continue;
         if (offset > profile->size || length > profile->size - offset || length < least) return NULL;
         *size = length;
         return profile->data + offset;
@@ -49,7 +49,7 @@ static bool has_colorant(const Profile *profile, const char *name, const double 
 {
     size_t size;
     const uint8_t *tag = find_tag(profile, name, 20, &size);
-    if (!tag || memcmp(tag, "XYZ ", 4)) return false;
+    if (!tag || memcmp(tag, "XYZ ", 4) != 0) return false;
     for (int i = 0; i < 3; i++)
         if (fabs(get_fixed(tag + 8 + 4 * i) - want[i]) > 0.003) return false;
     return true;
@@ -73,7 +73,7 @@ static bool has_srgb_curve(const Profile *profile, const char *name)
         return true;
     }
     uint32_t count = get32(tag + 8);
-    if (memcmp(tag, "curv", 4) || count < 256 || count > (size - 12) / 2) return false;
+    if (memcmp(tag, "curv", 4) != 0 || count < 256 || count > (size - 12) / 2) return false;
     for (int i = 0; i <= CURVE_SAMPLES; i++) {
         uint32_t at = (count - 1) * (uint32_t)i / CURVE_SAMPLES;
         if (fabs(get16(tag + 12 + 2 * (size_t)at) / 65535.0 - srgb_curve(at / (count - 1.0))) > 0.002) return false;

@@ -281,7 +281,7 @@ typedef const PmPlugin *(*PmPluginEntry)(void);
 /* ------------------------------------------------------------------ macros */
 
 /* offsetof() that fails to compile when the field is not of the type that the parameter fills. */
-#define PM_OFFSET_(Config, field, T) \
+#define PM_OFFSET_(Config, field, T) /* NOLINTNEXTLINE(bugprone-macro-parentheses): T is a type */ \
     (offsetof(Config, field) + 0 * sizeof(char[_Generic(((Config *)0)->field, T : 1, default : -1)]))
 
 #define PM_PARAM_(Config, field, name_, type_, T, ...)                                    \
@@ -332,7 +332,7 @@ typedef const PmPlugin *(*PmPluginEntry)(void);
             .size = sizeof(PmPlugin),               \
             .transform_size = sizeof(PmTransform),  \
             PM_VIPS_BUILT_,                         \
-            .version = version_,                    \
+            .version = (version_),                  \
             .transform = &(transform_),             \
         };                                          \
         return &plugin;                             \
