@@ -19,6 +19,7 @@ typedef struct PmJobWorld {
     const PmPipeline *pipeline;
     PmPool *pool;
     PmSource *source;
+    struct PmCloud *cloud;    /* NULL: nothing of the run is in AWS */
     PmStore *files, *objects; /* stores for file and s3 places; one may be NULL when unused */
     PmStore *everything;      /* apply: this one for every place; else NULL */
     const json_t *outputs;    /* names wanted, or NULL */

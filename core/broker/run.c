@@ -13,17 +13,23 @@
 #include "broker/job.h"
 #include "broker/world.h"
 
-enum { PREFETCH = 2, GRACE_MS = 20000, SETTLE_MS = 5000, BUG_ATTEMPTS = 2, DELAY_MAX_MS = 3600000 };
+enum { PREFETCH = 8, BUDGET_FILES = 4, GRACE_MS = 20000, SETTLE_MS = 5000, BUG_ATTEMPTS = 2, DELAY_MAX_MS = 3600000 };
 
 typedef struct Flight Flight;
 
-/* One object of an event. */
+/* One object of an event: waits for room, is fetched, waits for a worker, is worked on. */
 typedef struct Passenger {
     Flight *flight;
     PmImageJob *job;
-    struct Passenger *next; /* in the queue for a worker */
-    bool queued;
+    struct Passenger *next; /* in the queue it stands in */
+    const PmObject *object;
+    int64_t bytes; /* of the budget, once it has begun */
+    bool left;
 } Passenger;
+
+typedef struct Queue {
+    Passenger *first, *last;
+} Queue;
 
 /* An event under way. */
 struct Flight {
@@ -31,6 +37,7 @@ struct Flight {
     Flight *previous, *next;
     PmEvent *event;
     size_t open;
+    bool decided;
     PmFateKind fate;
     PmError reason;
     const PmObject *object; /* that decided it */
@@ -47,12 +54,16 @@ typedef struct Run {
     PmJobWorld world;
     PmTrigger *trigger;
     Flight *flights;
-    Passenger *first, *last; /* fetched, waiting for a worker */
-    size_t objects;          /* under way */
-    size_t settling;         /* events whose end is under way: the trigger has not said `done` */
+    Queue waiting;   /* for room to be fetched */
+    Queue fetched;   /* for a worker */
+    size_t objects;  /* of all flights */
+    size_t begun;    /* of these, those with a job */
+    int64_t bytes;   /* of theirs, as far as is known */
+    size_t settling; /* events whose end is under way: the trigger has not said `done` */
     PmTimer *grace;
     char digest[80];
     bool ready, dry, stopping;
+    bool beginning; /* begin_waiting is at it */
 } Run;
 
 /* --- fates --- */
@@ -78,6 +89,7 @@ static PmFateKind fate_of(const Run *run, const PmJobResult *result, int attempt
         return attempt < BUG_ATTEMPTS ? PM_FATE_RETRY : PM_FATE_DEAD;
     case PM_TRANSIENT:
     case PM_BAD_CONFIG: /* a right or a bucket that is missing: the operator may be mending it */
+        if (run->trigger->redrives) return PM_FATE_RETRY;
         return attempt <= run->world.pipeline->on_error.retries ? PM_FATE_RETRY : PM_FATE_DEAD;
     case PM_BAD_INPUT:
     case PM_LIMIT:
@@ -96,7 +108,8 @@ static int weight(PmFateKind kind)
 
 static void decide(Flight *flight, PmFateKind kind, const PmError *reason, const PmObject *object, const char *tag)
 {
-    if (flight->object != NULL && weight(kind) <= weight(flight->fate)) return;
+    if (flight->decided && weight(kind) <= weight(flight->fate)) return;
+    flight->decided = true;
     flight->fate = kind;
     flight->object = object;
     flight->reason = reason != NULL ? *reason : (PmError){0};
@@ -145,13 +158,42 @@ static void settle(Flight *flight)
     maybe_stop(run);
 }
 
+static void begin_waiting(Run *run);
+
 static void leave(Passenger *passenger)
 {
     Flight *flight = passenger->flight;
-    pm_job_free(passenger->job);
-    passenger->job = NULL;
-    flight->run->objects--;
+    Run *run = flight->run;
+    if (passenger->job != NULL) {
+        pm_job_free(passenger->job);
+        passenger->job = NULL;
+        run->begun--;
+        run->bytes -= passenger->bytes;
+    }
+    passenger->left = true;
+    run->objects--;
     if (--flight->open == 0) settle(flight);
+    begin_waiting(run);
+}
+
+static void join(Queue *queue, Passenger *passenger)
+{
+    passenger->next = NULL;
+    if (queue->last != NULL)
+        queue->last->next = passenger;
+    else
+        queue->first = passenger;
+    queue->last = passenger;
+}
+
+static Passenger *first_out(Queue *queue)
+{
+    Passenger *passenger = queue->first;
+    if (passenger == NULL) return NULL;
+    queue->first = passenger->next;
+    if (queue->first == NULL) queue->last = NULL;
+    passenger->next = NULL;
+    return passenger;
 }
 
 /* --- jobs --- */
@@ -178,36 +220,43 @@ static void count_result(PmRunSummary *summary, const PmJobResult *result, PmFat
         summary->failed++;
 }
 
-static void on_done(void *data, PmImageJob *job)
+static void end_object(Passenger *passenger, PmJobResult *result, const char *crash)
 {
-    Passenger *passenger = data;
     Flight *flight = passenger->flight;
     Run *run = flight->run;
-    PmJobResult result = *pm_job_result(job);
-    result.fate = fate_of(run, &result, flight->event->attempt);
-    if (run->stopping && result.fate == PM_FATE_RETRY) result.fate = PM_FATE_RELEASE;
-    count_result(run->summary, &result, result.fate);
-    if (run->options->result != NULL) run->options->result(run->options->data, &result);
-    decide(flight, result.fate, result.error, result.object, pm_job_crash(job));
+    result->fate = fate_of(run, result, flight->event->attempt);
+    if (run->stopping && result->fate == PM_FATE_RETRY) result->fate = PM_FATE_RELEASE;
+    count_result(run->summary, result, result->fate);
+    if (run->options->result != NULL) run->options->result(run->options->data, result);
+    decide(flight, result->fate, result->error, result->object, crash);
     leave(passenger);
+}
+
+static void on_done(void *data, PmImageJob *job)
+{
+    PmJobResult result = *pm_job_result(job);
+    end_object(data, &result, pm_job_crash(job));
+}
+
+/* It could not even begin: too large by what the event says, for one. */
+static void refuse_object(Passenger *passenger, const PmError *err)
+{
+    PmJobResult result = {.object = passenger->object, .error = err, .attempt = passenger->flight->event->attempt};
+    end_object(passenger, &result, NULL);
 }
 
 static void dispatch(Run *run)
 {
-    while (run->first != NULL && pm_pool_idle(run->world.pool) > 0) {
-        Passenger *passenger = run->first;
+    while (run->fetched.first != NULL && pm_pool_idle(run->world.pool) > 0) {
         size_t idle = pm_pool_idle(run->world.pool);
         PmError err = {0};
-        if (pm_job_work(passenger->job, &err) != PM_OK) {
+        if (pm_job_work(run->fetched.first->job, &err) != PM_OK) {
             /* That worker has died and nobody knew: the next one. */
             if (pm_pool_idle(run->world.pool) < idle) continue;
             pm_log(PM_LOG_ERROR, "job.start", "msg", err.message, NULL);
             return;
         }
-        run->first = passenger->next;
-        if (run->first == NULL) run->last = NULL;
-        passenger->next = NULL;
-        passenger->queued = false;
+        first_out(&run->fetched);
     }
 }
 
@@ -216,13 +265,43 @@ static void on_fetched(void *data, PmImageJob *job)
     Passenger *passenger = data;
     Run *run = passenger->flight->run;
     (void)job;
-    passenger->queued = true;
-    if (run->last != NULL)
-        run->last->next = passenger;
-    else
-        run->first = passenger;
-    run->last = passenger;
+    join(&run->fetched, passenger);
     dispatch(run);
+}
+
+static size_t room_for_jobs(const Run *run)
+{
+    return pm_pool_size(run->world.pool) + PREFETCH;
+}
+
+/* Sources wait in memory: as many bytes as some of the largest allowed, whatever the count. One is always let in. */
+static bool fits_budget(const Run *run, int64_t bytes)
+{
+    return run->begun == 0 || run->bytes + bytes <= BUDGET_FILES * run->world.pipeline->limits.file_size;
+}
+
+static void begin_waiting(Run *run)
+{
+    if (run->beginning) return;
+    run->beginning = true;
+    while (!run->stopping && run->waiting.first != NULL && run->begun < room_for_jobs(run)) {
+        Passenger *passenger = run->waiting.first;
+        int64_t max = run->world.pipeline->limits.file_size, size = passenger->object->size;
+        int64_t bytes = size >= 0 && size < max ? size : max;
+        if (!fits_budget(run, bytes)) break;
+        first_out(&run->waiting);
+        PmJobSink sink = {.data = passenger, .ready = on_fetched, .done = on_done};
+        PmError err = {0};
+        passenger->job = pm_job_new(&run->world, passenger->object, passenger->flight->event->attempt, &sink, &err);
+        if (passenger->job != NULL) {
+            passenger->bytes = bytes;
+            run->begun++;
+            run->bytes += bytes;
+            continue;
+        }
+        refuse_object(passenger, &err);
+    }
+    run->beginning = false;
 }
 
 static void on_idle(void *data)
@@ -231,6 +310,17 @@ static void on_idle(void *data)
 }
 
 /* --- events --- */
+
+static void on_bad_event(Flight *flight)
+{
+    Run *run = flight->run;
+    const PmEvent *event = flight->event;
+    PmObject nameless = {.key = (char *)event->id, .size = -1}; /* what the trigger calls it is all there is to show */
+    PmJobResult result = {.object = &nameless, .error = &event->error, .fate = PM_FATE_DEAD, .attempt = event->attempt};
+    run->summary->failed++;
+    if (run->options->result != NULL) run->options->result(run->options->data, &result);
+    decide(flight, PM_FATE_DEAD, &event->error, NULL, NULL);
+}
 
 static void on_event(void *data, PmEvent *event)
 {
@@ -243,41 +333,25 @@ static void on_event(void *data, PmEvent *event)
     *flight = (Flight){.run = run, .next = run->flights, .event = event};
     if (flight->next != NULL) flight->next->previous = flight;
     run->flights = flight;
-    if (event->error.status != PM_OK) {
-        PmJobResult result = {.object = event->count > 0 ? &event->objects[0] : NULL,
-                              .error = &event->error,
-                              .fate = PM_FATE_DEAD,
-                              .attempt = event->attempt};
-        run->summary->failed++;
-        if (result.object != NULL && run->options->result != NULL) run->options->result(run->options->data, &result);
-        decide(flight, PM_FATE_DEAD, &event->error, result.object, NULL);
-        flight->fate = PM_FATE_DEAD;
-        flight->reason = event->error;
-        settle(flight);
-        return;
-    }
+    if (event->error.status != PM_OK) on_bad_event(flight);
     if (event->count == 0) {
         settle(flight);
         return;
     }
     flight->open = event->count;
     run->objects += event->count;
-    for (size_t i = 0, n = event->count; i < n; i++) {
+    for (size_t i = 0; i < event->count; i++) {
         Passenger *passenger = &flight->passengers[i];
-        PmJobSink sink = {.data = passenger, .ready = on_fetched, .done = on_done};
-        PmError err = {0};
-        passenger->flight = flight;
-        passenger->job = pm_job_new(&run->world, &event->objects[i], event->attempt, &sink, &err);
-        if (passenger->job != NULL) continue;
-        decide(flight, PM_FATE_RETRY, &err, &event->objects[i], NULL);
-        leave(passenger);
+        *passenger = (Passenger){.flight = flight, .object = &event->objects[i]};
+        join(&run->waiting, passenger);
     }
+    begin_waiting(run);
 }
 
 static void ask_for_more(Run *run)
 {
     if (run->stopping || !run->ready) return;
-    size_t room = pm_pool_size(run->world.pool) + PREFETCH;
+    size_t room = room_for_jobs(run);
     run->trigger->ops->want(run->trigger, room > run->objects ? room - run->objects : 0);
 }
 
@@ -333,15 +407,13 @@ static void release(Flight *flight, const PmObject *object)
 }
 
 /* Those that no worker has begun go back at once. */
-static void release_waiting(Run *run)
+static void release_queue(Queue *queue)
 {
-    while (run->first != NULL) {
-        Passenger *passenger = run->first;
-        run->first = passenger->next;
-        release(passenger->flight, passenger->flight->event->objects);
+    Passenger *passenger;
+    while ((passenger = first_out(queue)) != NULL) {
+        release(passenger->flight, passenger->object);
         leave(passenger);
     }
-    run->last = NULL;
 }
 
 static void on_settle_over(void *data)
@@ -355,12 +427,12 @@ static void on_grace_over(void *data)
 {
     Run *run = data;
     run->grace = NULL;
-    run->first = run->last = NULL;
+    run->fetched = run->waiting = (Queue){0};
     pm_log(PM_LOG_WARN, "run.grace", "msg", "the grace time is over: what is unfinished goes back", NULL);
     while (run->flights != NULL) {
         Flight *flight = run->flights;
         for (size_t i = 0, n = flight->event->count; i < n && run->flights == flight; i++) {
-            if (flight->passengers[i].job == NULL) continue;
+            if (flight->passengers[i].left) continue;
             release(flight, &flight->event->objects[i]);
             leave(&flight->passengers[i]);
         }
@@ -381,7 +453,8 @@ static void on_signal(void *data)
     run->stopping = true;
     run->summary->interrupted = true;
     run->trigger->ops->stop(run->trigger);
-    release_waiting(run);
+    release_queue(&run->waiting);
+    release_queue(&run->fetched);
     int64_t grace = run->options->grace_ms > 0 ? run->options->grace_ms : GRACE_MS;
     run->grace = pm_loop_after(run->loop, grace, on_grace_over, run);
     maybe_stop(run);
@@ -391,7 +464,6 @@ static void on_signal(void *data)
 
 static PmTrigger *new_trigger(Run *run, PmError *err)
 {
-    const PmPipeline *pipeline = run->world.pipeline;
     PmTriggerSink sink = {.data = run, .event = on_event, .dry = on_dry, .failed = on_failed};
     if (run->options->files != NULL) {
         PmTrigger *list =
@@ -400,7 +472,7 @@ static PmTrigger *new_trigger(Run *run, PmError *err)
             run->options->listed(run->options->data, pm_trigger_list_count(list));
         return list;
     }
-    return pm_world_trigger(run->loop, pipeline, run->options->once, &sink, err);
+    return pm_world_trigger(&run->world, run->options->once, &sink, err);
 }
 
 static bool has_output(const PmPipeline *pipeline, const char *name)

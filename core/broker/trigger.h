@@ -20,8 +20,8 @@ typedef struct PmEvent {
     size_t count;  /* 0: nothing to do (a test event): settle it with ACK */
     int attempt;   /* 1 the first time; grows with each redelivery that the trigger knows of */
     char id[128];  /* for logs: message id, path */
-    PmError error; /* set: the event itself is bad (no event at all, a forbidden bucket): its fate is DEAD, for this
-                      reason */
+    PmError error; /* set: the event itself is bad, or part of it (no event at all, a forbidden bucket): its fate is
+                      DEAD, for this reason, once its objects are done */
 } PmEvent;
 
 typedef enum PmFateKind {
@@ -64,6 +64,8 @@ typedef struct PmTriggerOps {
 struct PmTrigger {
     const PmTriggerOps *ops;
     PmTriggerSink sink;
+    bool redrives; /* it counts deliveries itself and puts aside what fails too often: transient failures are left to it
+                    */
 };
 
 /* Files of a folder. once: `dry` after what is there, whatever `watch` says. PM_BAD_CONFIG: no such folder. New. */
@@ -76,5 +78,11 @@ typedef void PmListSettled(void *data, const PmEvent *event, const PmFate *fate)
 PmTrigger *pm_trigger_list_new(PmLoop *loop, const char *const *paths, size_t count, const PmTriggerSink *sink,
                                PmListSettled *settled, void *data, PmError *err);
 size_t pm_trigger_list_count(const PmTrigger *trigger);
+
+/* Upload events in an SQS queue, as the pipeline's trigger.sqs says. once: `dry` when the queue is empty. cloud and
+ * pipeline outlive it. New. */
+struct PmCloud;
+PmTrigger *pm_trigger_sqs_new(PmLoop *loop, struct PmCloud *cloud, const PmPipeline *pipeline, bool once,
+                              const PmTriggerSink *sink, PmError *err);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "broker/cloud.h"
+
 static bool names_fact(const PmPlace *place, const char *fact)
 {
     const char *name;
@@ -11,33 +13,56 @@ static bool names_fact(const PmPlace *place, const char *fact)
     return false;
 }
 
-static PmStatus no_cloud(const PmPipeline *pipeline, int line, int column, const char *where, PmError *err)
+static bool stores_objects(const PmPipeline *pipeline)
 {
-    pm_error_at(err, PM_BAD_CONFIG, pipeline->file, line, column, "this version of pixmill runs over folders only");
-    pm_error_context(err, "%s", where);
-    pm_error_hint(err, "`pixmill apply` runs any pipeline over files: its S3 parts become a folder");
-    return PM_BAD_CONFIG;
+    for (size_t i = 0; i < pipeline->output_count; i++)
+        if (pipeline->outputs[i].to.kind == PM_PLACE_S3) return true;
+    return pipeline->quarantine.kind == PM_PLACE_S3;
+}
+
+static const PmS3Source *s3_source(const PmPipeline *pipeline)
+{
+    return pipeline->source.kind == PM_SOURCE_S3 ? pipeline->source.config : NULL;
+}
+
+static bool needs_cloud(const PmPipeline *pipeline, const PmRunOptions *options)
+{
+    if (pipeline->notify.queue_url != NULL && options->out_dir == NULL) return true;
+    if (options->out_dir == NULL && stores_objects(pipeline)) return true;
+    return options->files == NULL && pipeline->trigger.kind == PM_TRIGGER_SQS;
+}
+
+static PmStatus open_stores(PmJobWorld *world, const PmRunOptions *options, PmError *err)
+{
+    const PmPipeline *pipeline = world->pipeline;
+    if (options->out_dir != NULL) {
+        world->everything = pm_store_file_new(world->loop, options->out_dir, true, err);
+        return err->status;
+    }
+    world->files = pm_store_file_new(world->loop, pipeline->dir, false, err);
+    if (world->files != NULL && stores_objects(pipeline))
+        world->objects = pm_store_s3_new(world->loop, world->cloud, s3_source(pipeline), err);
+    return err->status;
 }
 
 PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *err)
 {
+    static const PmS3Source anywhere = {0}; /* a queue without source.s3: objects of any bucket, as `aws` says */
     const PmPipeline *pipeline = world->pipeline;
-    world->source = pm_source_file_new(world->loop, err);
-    if (world->source == NULL) return err->status;
-    for (size_t i = 0; i < pipeline->output_count; i++) {
-        const PmPlace *place = &pipeline->outputs[i].to;
-        world->needs_sha256 = world->needs_sha256 || names_fact(place, "sha256");
-        if (place->kind == PM_PLACE_S3 && options->out_dir == NULL)
-            return no_cloud(pipeline, place->line, place->column, pipeline->outputs[i].where, err);
-    }
+    for (size_t i = 0; i < pipeline->output_count; i++)
+        world->needs_sha256 = world->needs_sha256 || names_fact(&pipeline->outputs[i].to, "sha256");
     world->needs_sha256 = world->needs_sha256 || names_fact(&pipeline->quarantine, "sha256");
-    if (pipeline->quarantine.kind == PM_PLACE_S3 && options->out_dir == NULL)
-        return no_cloud(pipeline, pipeline->quarantine.line, pipeline->quarantine.column, "quarantine", err);
-    if (options->out_dir != NULL)
-        world->everything = pm_store_file_new(world->loop, options->out_dir, true, err);
+    if (needs_cloud(pipeline, options)) {
+        world->cloud = pm_cloud_new(world->loop, pipeline, err);
+        if (world->cloud == NULL) return err->status;
+    }
+    if (options->files == NULL && pipeline->trigger.kind == PM_TRIGGER_SQS)
+        world->source =
+            pm_source_s3_new(world->cloud, s3_source(pipeline) != NULL ? s3_source(pipeline) : &anywhere, err);
     else
-        world->files = pm_store_file_new(world->loop, pipeline->dir, false, err);
-    return err->status;
+        world->source = pm_source_file_new(world->loop, err);
+    if (world->source == NULL) return err->status;
+    return open_stores(world, options, err);
 }
 
 void pm_world_close(PmJobWorld *world)
@@ -46,18 +71,18 @@ void pm_world_close(PmJobWorld *world)
     for (size_t i = 0; i < 3; i++)
         if (stores[i] != NULL) stores[i]->ops->free(stores[i]);
     if (world->source != NULL) world->source->ops->free(world->source);
+    pm_cloud_free(world->cloud);
     json_decref((json_t *)world->outputs);
 }
 
-PmTrigger *pm_world_trigger(PmLoop *loop, const PmPipeline *pipeline, bool once, const PmTriggerSink *sink,
-                            PmError *err)
+PmTrigger *pm_world_trigger(const PmJobWorld *world, bool once, const PmTriggerSink *sink, PmError *err)
 {
+    const PmPipeline *pipeline = world->pipeline;
     switch (pipeline->trigger.kind) {
     case PM_TRIGGER_DIRECTORY:
-        return pm_trigger_directory_new(loop, pipeline, once, sink, err);
+        return pm_trigger_directory_new(world->loop, pipeline, once, sink, err);
     case PM_TRIGGER_SQS:
-        no_cloud(pipeline, pipeline->trigger.line, pipeline->trigger.column, "trigger: sqs", err);
-        return NULL;
+        return pm_trigger_sqs_new(world->loop, world->cloud, pipeline, once, sink, err);
     case PM_TRIGGER_NONE:
         break;
     }

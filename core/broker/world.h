@@ -13,7 +13,6 @@ PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *
 void pm_world_close(PmJobWorld *world);
 
 /* The pipeline's own trigger. New. */
-PmTrigger *pm_world_trigger(PmLoop *loop, const PmPipeline *pipeline, bool once, const PmTriggerSink *sink,
-                            PmError *err);
+PmTrigger *pm_world_trigger(const PmJobWorld *world, bool once, const PmTriggerSink *sink, PmError *err);
 
 #endif

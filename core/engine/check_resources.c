@@ -16,11 +16,12 @@
 #include "engine/check_rules.h"
 
 /* The allocator's caches, one for each of libvips' threads, fill up slowly: by hundreds of bytes a run at first, less
- * and less for some thousand runs, 200 KiB in all. What goes on growing is a leak; LEAK_CLEARLY is one at first sight.
- */
+ * and less for some thousand runs, 200 KiB in all. What goes on growing is a leak; LEAK_CLEARLY is one without waiting
+ * for the end of that, LEAK_FLOOD one before there is no memory left. */
 enum {
     LEAK_BYTES = 64,
     LEAK_CLEARLY = 2048,
+    LEAK_FLOOD = 1 << 20,
     LEAK_ROUNDS = 400,
     LEAK_WINDOW = 20,
     LEAK_RUNS = 16,
@@ -106,6 +107,10 @@ static bool watch_growth(PmCheck *check, const PmCheckPicture *pictures)
         if (held.descriptors >= descriptors + LEAK_RUNS / 2)
             return pm_check_say(check, false, "leaks file descriptors: %d in %d runs", held.descriptors - descriptors,
                                 rounds * LEAK_RUNS);
+        if (rounds >= 3 && bytes[rounds - 1] - bytes[rounds - 3] > 2.0 * LEAK_RUNS * LEAK_FLOOD) {
+            more_bytes = (bytes[rounds - 1] - bytes[rounds - 3]) / (2 * LEAK_RUNS);
+            break;
+        }
         if (rounds < LEAK_WINDOW) continue;
         more_bytes = growth(bytes, rounds);
         more_objects = growth(objects, rounds);

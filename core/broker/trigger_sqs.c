@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Upload events from a queue. At the start the queue is asked what it is; then one long poll at a time, for as many
+ * messages as there is room for. A message is deleted only when all it asks for is done; what can never work goes to
+ * the dead-letter queue first. Of a FIFO queue's group one message at a time is handed over.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/retry.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "broker/cloud.h"
+#include "broker/lease.h"
+#include "broker/letter.h"
+
+enum {
+    RECEIVE_MAX = 10,
+    VISIBILITY_DEFAULT_S = 30, /* for a queue whose own is 0: nobody could work with that */
+    ONCE_WAIT_S = 1,
+    EMPTY_MS = 1000,
+    OUTAGE_MAX_STEP = 6, /* at most 20 s between tries, as pm_retry_delay_ms gives them */
+    OUTAGE_MIN_MS = 500,
+    DEAD_TRIES = 5,
+    DAMAGED_DELAY_S = 5,
+    ATTRIBUTES_MAX = 10
+};
+
+/* One message that we hold. */
+typedef struct Letter {
+    PmEvent event; /* first */
+    struct SqsTrigger *trigger;
+    struct Letter *previous, *next;
+    PmMessageLease *lease;
+    char *body, *group_id;
+    bool waits; /* FIFO: for the one before it in its group */
+    /* its end */
+    void (*done)(void *data, const PmError *err);
+    void *data;
+    bool settling;
+    PmSqsCall *sending;
+    PmTimer *resend;
+    int tries;
+    PmFate fate; /* copied; reason and tag below */
+    PmError reason;
+    char tag[160], source[1200];
+} Letter;
+
+typedef struct SqsTrigger {
+    PmTrigger base;
+    PmLoop *loop;
+    PmCloud *cloud;
+    const PmPipeline *pipeline;
+    const PmSqsTrigger *config;
+    PmSqs *sqs;
+    PmLeases *leases;
+    PmSqsCall *asking;    /* attributes, dead-letter URL */
+    PmSqsCall *receiving; /* the long poll */
+    PmTimer *later;
+    Letter *letters;
+    char *dead_letter_url;
+    int visibility_s, failures;
+    size_t wanted;
+    int64_t own_retry_ms; /* until then a message that we gave back may be invisible still */
+    bool once, stopped, ready, fifo, dead_letter_fifo;
+} SqsTrigger;
+
+static void receive(SqsTrigger *trigger);
+static void begin(void *data);
+
+/* --- outages --- */
+
+static void try_later(SqsTrigger *trigger, PmTimerCallback *call)
+{
+    int step = trigger->failures < OUTAGE_MAX_STEP ? trigger->failures : OUTAGE_MAX_STEP;
+    int64_t delay = pm_retry_delay_ms(step);
+    pm_loop_cancel(trigger->later);
+    trigger->later = pm_loop_after(trigger->loop, delay > OUTAGE_MIN_MS ? delay : OUTAGE_MIN_MS, call, trigger);
+}
+
+/* Says once that the queue is gone, and once that it is back. */
+static void tell_outage(SqsTrigger *trigger, const PmError *err)
+{
+    char text[1200];
+    pm_error_format(err, text, sizeof text);
+    pm_log(trigger->failures == 0 ? PM_LOG_ERROR : PM_LOG_DEBUG, "queue.outage", "queue", trigger->config->queue_url,
+           "msg", text, NULL);
+    trigger->failures++;
+}
+
+static void tell_back(SqsTrigger *trigger)
+{
+    if (trigger->failures > 0)
+        pm_log(PM_LOG_INFO, "queue.back", "queue", trigger->config->queue_url, "msg", "the queue answers again", NULL);
+    trigger->failures = 0;
+}
+
+/* --- letters --- */
+
+static void free_letter(Letter *letter)
+{
+    SqsTrigger *trigger = letter->trigger;
+    if (letter->previous != NULL)
+        letter->previous->next = letter->next;
+    else
+        trigger->letters = letter->next;
+    if (letter->next != NULL) letter->next->previous = letter->previous;
+    pm_sqs_cancel(letter->sending);
+    pm_loop_cancel(letter->resend);
+    for (size_t i = 0; i < letter->event.count; i++) pm_object_finish(&letter->event.objects[i]);
+    free(letter->event.objects);
+    free(letter->body);
+    free(letter->group_id);
+    free(letter);
+}
+
+static void ignore(void *data, const PmError *err)
+{
+    (void)data, (void)err;
+}
+
+static void hand_over(Letter *letter)
+{
+    SqsTrigger *trigger = letter->trigger;
+    letter->waits = false;
+    size_t count = letter->event.count;
+    trigger->wanted = trigger->wanted > count ? trigger->wanted - count : 0;
+    trigger->base.sink.event(trigger->base.sink.data, &letter->event);
+}
+
+/* The group's oldest letter that is still with us. `letters` has the newest first. */
+static Letter *first_of_group(const SqsTrigger *trigger, const char *group)
+{
+    Letter *first = NULL;
+    for (Letter *letter = trigger->letters; letter != NULL; letter = letter->next)
+        if (letter->group_id != NULL && strcmp(letter->group_id, group) == 0) first = letter;
+    return first;
+}
+
+/* Gives back all that wait behind a letter that failed: order is kept by taking none of them. */
+static void release_group(SqsTrigger *trigger, const char *group, int64_t visibility_s)
+{
+    for (Letter *letter = trigger->letters, *next; letter != NULL; letter = next) {
+        next = letter->next;
+        if (!letter->waits || strcmp(letter->group_id, group) != 0) continue;
+        pm_lease_release(letter->lease, visibility_s, ignore, NULL);
+        free_letter(letter);
+    }
+}
+
+/* A message that was received: now ours. */
+static bool take(SqsTrigger *trigger, const PmSqsMessage *message, int64_t now)
+{
+    Letter *letter = calloc(1, sizeof *letter);
+    PmMessageLease *lease = pm_lease_new(trigger->leases, message->receipt_handle, now);
+    if (letter == NULL || lease == NULL) {
+        free(letter);
+        if (lease != NULL) pm_lease_release(lease, DAMAGED_DELAY_S, ignore, NULL);
+        return false;
+    }
+    *letter = (Letter){.trigger = trigger, .lease = lease, .next = trigger->letters};
+    if (letter->next != NULL) letter->next->previous = letter;
+    trigger->letters = letter;
+    letter->event.trigger = &trigger->base;
+    letter->event.attempt = message->receive_count > 0 ? message->receive_count : 1;
+    pm_text_copy(letter->event.id, sizeof letter->event.id, message->id);
+    letter->body = malloc(message->body_size + 1);
+    bool ok = letter->body != NULL && !message->damaged;
+    if (letter->body != NULL) {
+        memcpy(letter->body, message->body, message->body_size);
+        letter->body[message->body_size] = '\0';
+    }
+    Letter *first = NULL;
+    if (ok && trigger->fifo) {
+        first = first_of_group(trigger, message->group_id);
+        letter->group_id = strdup(message->group_id);
+        ok = letter->group_id != NULL;
+    }
+    if (!ok || !pm_letter_read(trigger->pipeline, message->body, message->body_size, &letter->event)) {
+        if (message->damaged)
+            pm_log(PM_LOG_WARN, "queue.damaged", "message", message->id, "msg",
+                   "the message's MD5 does not match its body: it is fetched again", NULL);
+        pm_lease_release(lease, DAMAGED_DELAY_S, ignore, NULL);
+        free_letter(letter);
+        return false;
+    }
+    letter->waits = first != NULL;
+    if (!letter->waits) hand_over(letter);
+    return true;
+}
+
+/* --- receiving --- */
+
+static void on_later(void *data)
+{
+    SqsTrigger *trigger = data;
+    trigger->later = NULL;
+    receive(trigger);
+}
+
+/* Nothing came. `--once` ends when nothing of ours can come any more either. */
+static void on_empty(SqsTrigger *trigger)
+{
+    if (!trigger->once || trigger->letters != NULL) return;
+    if (trigger->own_retry_ms > pm_clock_mono_ms()) return;
+    trigger->stopped = true;
+    trigger->base.sink.dry(trigger->base.sink.data);
+}
+
+static void on_received(void *data, const PmSqsReceived *received)
+{
+    SqsTrigger *trigger = data;
+    trigger->receiving = NULL;
+    if (received->err != NULL) {
+        tell_outage(trigger, received->err);
+        try_later(trigger, on_later);
+        return;
+    }
+    tell_back(trigger);
+    int64_t now = pm_clock_mono_ms();
+    for (size_t i = 0; i < received->count; i++) {
+        if (!trigger->stopped) {
+            take(trigger, &received->messages[i], now);
+            continue;
+        }
+        PmMessageLease *lease = pm_lease_new(trigger->leases, received->messages[i].receipt_handle, now);
+        if (lease != NULL) pm_lease_release(lease, 0, ignore, NULL);
+    }
+    if (received->count == 0) on_empty(trigger);
+    /* Without long polls, an empty queue is asked once a second. */
+    if (received->count == 0 && trigger->config->wait_time < 1000 && !trigger->once && !trigger->stopped)
+        trigger->later = pm_loop_after(trigger->loop, EMPTY_MS, on_later, trigger);
+    receive(trigger);
+}
+
+static void receive(SqsTrigger *trigger)
+{
+    if (!trigger->ready || trigger->stopped || trigger->wanted == 0 || trigger->receiving != NULL ||
+        trigger->later != NULL)
+        return;
+    int max = trigger->wanted < RECEIVE_MAX ? (int)trigger->wanted : RECEIVE_MAX;
+    int wait_s = trigger->once ? ONCE_WAIT_S : (int)(trigger->config->wait_time / 1000);
+    PmError err = {0};
+    trigger->receiving = pm_sqs_receive(trigger->sqs, max, wait_s, trigger->visibility_s, on_received, trigger, &err);
+    if (trigger->receiving != NULL) return;
+    tell_outage(trigger, &err);
+    try_later(trigger, on_later);
+}
+
+/* --- what the queue is --- */
+
+static bool is_fifo(const char *url)
+{
+    size_t n = strlen(url);
+    return n > 5 && strcmp(url + n - 5, ".fifo") == 0;
+}
+
+static void start(SqsTrigger *trigger)
+{
+    trigger->leases = pm_leases_new(trigger->loop, trigger->sqs, trigger->visibility_s);
+    trigger->ready = trigger->leases != NULL;
+    trigger->dead_letter_fifo = is_fifo(trigger->dead_letter_url);
+    receive(trigger);
+}
+
+static void refuse(SqsTrigger *trigger, PmError *err)
+{
+    const PmTriggerConfig *at = &trigger->pipeline->trigger;
+    pm_error_context(err, "trigger: sqs");
+    pm_error_place(err, trigger->pipeline->file, at->line, at->column);
+    trigger->base.sink.failed(trigger->base.sink.data, err);
+}
+
+/* At the start: what an operator must mend ends the run, an outage is waited for. */
+static void on_start_failed(SqsTrigger *trigger, const PmError *why, const char *action)
+{
+    PmError err = *why;
+    if (err.status == PM_TRANSIENT) {
+        tell_outage(trigger, &err);
+        try_later(trigger, begin);
+        return;
+    }
+    if (strstr(err.message, "AccessDenied") != NULL)
+        pm_error_hint(&err, "allow %s on the queue: `pixmill doctor` tells what is missing", action);
+    refuse(trigger, &err);
+}
+
+static void on_dead_letter_url(void *data, const char *url, const PmError *err)
+{
+    SqsTrigger *trigger = data;
+    trigger->asking = NULL;
+    if (err != NULL) {
+        on_start_failed(trigger, err, "sqs:GetQueueUrl on its dead-letter queue");
+        return;
+    }
+    trigger->dead_letter_url = strdup(url);
+    if (trigger->dead_letter_url != NULL) start(trigger);
+}
+
+static void on_attributes(void *data, const PmSqsAttributes *attributes)
+{
+    SqsTrigger *trigger = data;
+    PmError err = {0};
+    trigger->asking = NULL;
+    if (attributes->err != NULL) {
+        on_start_failed(trigger, attributes->err, "sqs:GetQueueAttributes");
+        return;
+    }
+    tell_back(trigger);
+    trigger->fifo = attributes->fifo;
+    trigger->base.redrives = attributes->max_receive_count > 0;
+    trigger->visibility_s = attributes->visibility_timeout_s;
+    if (trigger->visibility_s <= 0) {
+        trigger->visibility_s = VISIBILITY_DEFAULT_S;
+        pm_log(PM_LOG_WARN, "queue.visibility", "msg",
+               "the queue's visibility timeout is 0: messages are received with one of 30 s", NULL);
+    }
+    if (trigger->config->dead_letter_url != NULL && trigger->config->dead_letter_url[0] != '\0') {
+        trigger->dead_letter_url = strdup(trigger->config->dead_letter_url);
+        if (trigger->dead_letter_url != NULL) start(trigger);
+    } else if (attributes->dead_letter_arn[0] == '\0') {
+        pm_error_set(&err, PM_BAD_CONFIG,
+                     "the queue has no dead-letter queue, and what can never work must go somewhere");
+        pm_error_hint(&err, "give the queue a redrive policy, or name a queue in trigger.sqs.dead_letter_url");
+        refuse(trigger, &err);
+    } else {
+        trigger->asking = pm_sqs_url_of(trigger->sqs, attributes->dead_letter_arn, on_dead_letter_url, trigger, &err);
+        if (trigger->asking == NULL) refuse(trigger, &err);
+    }
+}
+
+static void begin(void *data)
+{
+    SqsTrigger *trigger = data;
+    PmError err = {0};
+    trigger->later = NULL;
+    trigger->asking = pm_sqs_attributes(trigger->sqs, NULL, on_attributes, trigger, &err);
+    if (trigger->asking == NULL) refuse(trigger, &err);
+}
+
+/* --- settling --- */
+
+/* The message's end is told, or will not come. */
+static void finish(Letter *letter, const PmError *err)
+{
+    SqsTrigger *trigger = letter->trigger;
+    void (*done)(void *, const PmError *) = letter->done;
+    void *data = letter->data;
+    bool went_well = letter->fate.kind != PM_FATE_RETRY && letter->fate.kind != PM_FATE_RELEASE && err == NULL;
+    char *group = letter->group_id;
+    letter->group_id = NULL;
+    int64_t delay_s = (letter->fate.delay_ms + 999) / 1000;
+    free_letter(letter);
+    if (group != NULL && went_well) {
+        Letter *next = first_of_group(trigger, group);
+        if (next != NULL && next->waits && !trigger->stopped) hand_over(next);
+    }
+    if (group != NULL && (!went_well || trigger->stopped)) release_group(trigger, group, delay_s);
+    free(group);
+    done(data, err);
+    receive(trigger);
+}
+
+static void on_lease_ended(void *data, const PmError *err)
+{
+    finish(data, err);
+}
+
+static void give_back(Letter *letter, int64_t delay_ms)
+{
+    letter->trigger->own_retry_ms = pm_clock_mono_ms() + delay_ms + ONCE_WAIT_S * 1000;
+    PmMessageLease *lease = letter->lease;
+    letter->lease = NULL;
+    pm_lease_release(lease, (delay_ms + 999) / 1000, on_lease_ended, letter);
+}
+
+static void bury(void *data);
+
+static void on_buried(void *data, const PmError *err)
+{
+    Letter *letter = data;
+    letter->sending = NULL;
+    if (err == NULL) {
+        PmMessageLease *lease = letter->lease;
+        letter->lease = NULL;
+        pm_lease_delete(lease, on_lease_ended, letter);
+        return;
+    }
+    char text[1200];
+    pm_error_format(err, text, sizeof text);
+    pm_log(PM_LOG_ERROR, "queue.dead_letter", "message", letter->event.id, "queue", letter->trigger->dead_letter_url,
+           "msg", text, NULL);
+    if (++letter->tries < DEAD_TRIES && err->status == PM_TRANSIENT) {
+        letter->resend = pm_loop_after(letter->trigger->loop, pm_retry_delay_ms(letter->tries), bury, letter);
+    } else {
+        /* It stays in its own queue: nothing is lost, and it comes again. */
+        letter->fate.kind = PM_FATE_RETRY;
+        give_back(letter, letter->trigger->pipeline->on_error.backoff);
+    }
+}
+
+/* To the dead-letter queue, with the reason as attributes. */
+static void bury(void *data)
+{
+    Letter *letter = data;
+    SqsTrigger *trigger = letter->trigger;
+    const PmError *why = &letter->reason;
+    char attempts[16], message[1024], where[256];
+    letter->resend = NULL;
+    snprintf(attempts, sizeof attempts, "%d", letter->event.attempt);
+    pm_text_utf8(message, sizeof message, why->message);
+    pm_text_utf8(where, sizeof where, why->where);
+    const PmNameValue attributes[ATTRIBUTES_MAX] = {{"pixmill.reason", pm_letter_reason(&letter->fate)},
+                                                    {"pixmill.status", pm_status_name(why->status)},
+                                                    {"pixmill.message", message},
+                                                    {"pixmill.where", where},
+                                                    {"pixmill.step", why->step},
+                                                    {"pixmill.plugin", why->plugin},
+                                                    {"pixmill.source", letter->source},
+                                                    {"pixmill.attempts", attempts},
+                                                    {"pixmill.pipeline", trigger->pipeline->name},
+                                                    {"pixmill.queue", trigger->config->queue_url}};
+    PmSqsSend send = {.queue_url = trigger->dead_letter_url,
+                      .body = letter->body,
+                      .attributes = attributes,
+                      .attribute_count = ATTRIBUTES_MAX,
+                      .group_id =
+                          trigger->dead_letter_fifo
+                              ? (letter->group_id != NULL && letter->group_id[0] != '\0' ? letter->group_id : "pixmill")
+                              : NULL,
+                      .deduplication_id = trigger->dead_letter_fifo ? letter->event.id : NULL};
+    PmError err = {0};
+    letter->sending = pm_sqs_send(trigger->sqs, &send, on_buried, letter, &err);
+    if (letter->sending == NULL) on_buried(letter, &err);
+}
+
+static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*done)(void *, const PmError *),
+                   void *data)
+{
+    (void)base;
+    Letter *letter = (Letter *)event;
+    letter->settling = true;
+    letter->done = done;
+    letter->data = data;
+    letter->fate = *fate;
+    if (fate->reason != NULL) letter->reason = *fate->reason;
+    letter->fate.reason = fate->reason != NULL ? &letter->reason : NULL;
+    pm_text_copy(letter->tag, sizeof letter->tag, fate->tag != NULL ? fate->tag : "");
+    letter->fate.tag = fate->tag != NULL ? letter->tag : NULL;
+    if (fate->object != NULL) pm_object_label(fate->object, letter->source, sizeof letter->source);
+    PmMessageLease *lease = letter->lease;
+    switch (fate->kind) {
+    case PM_FATE_ACK:
+        letter->lease = NULL;
+        pm_lease_delete(lease, on_lease_ended, letter);
+        break;
+    case PM_FATE_DEAD:
+    case PM_FATE_QUARANTINE:
+        letter->resend = pm_loop_after(letter->trigger->loop, 0, bury, letter);
+        break;
+    case PM_FATE_RETRY:
+        give_back(letter, fate->delay_ms);
+        break;
+    case PM_FATE_RELEASE:
+        give_back(letter, 0);
+        break;
+    }
+}
+
+/* --- the trigger --- */
+
+static void want(PmTrigger *base, size_t objects)
+{
+    SqsTrigger *trigger = (SqsTrigger *)base;
+    trigger->wanted = objects;
+    receive(trigger);
+}
+
+/* The poll under way is left to its end: what it still brings is given back at once. */
+static void stop(PmTrigger *base)
+{
+    SqsTrigger *trigger = (SqsTrigger *)base;
+    trigger->stopped = true;
+    pm_loop_cancel(trigger->later);
+    trigger->later = NULL;
+    for (Letter *letter = trigger->letters, *next; letter != NULL; letter = next) {
+        next = letter->next;
+        if (!letter->waits) continue;
+        pm_lease_release(letter->lease, 0, ignore, NULL);
+        free_letter(letter);
+    }
+}
+
+static void free_trigger(PmTrigger *base)
+{
+    SqsTrigger *trigger = (SqsTrigger *)base;
+    pm_loop_cancel(trigger->later);
+    pm_sqs_cancel(trigger->asking);
+    pm_sqs_cancel(trigger->receiving);
+    for (Letter *letter = trigger->letters, *next; letter != NULL; letter = next) {
+        next = letter->next;
+        free_letter(letter);
+    }
+    pm_leases_free(trigger->leases);
+    pm_sqs_free(trigger->sqs);
+    free(trigger->dead_letter_url);
+    free(trigger);
+}
+
+PmTrigger *pm_trigger_sqs_new(PmLoop *loop, PmCloud *cloud, const PmPipeline *pipeline, bool once,
+                              const PmTriggerSink *sink, PmError *err)
+{
+    static const PmTriggerOps ops = {.want = want, .settle = settle, .stop = stop, .free = free_trigger};
+    const PmSqsTrigger *config = pipeline->trigger.config;
+    SqsTrigger *trigger = calloc(1, sizeof *trigger);
+    if (trigger == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    *trigger = (SqsTrigger){.base = {.ops = &ops, .sink = *sink},
+                            .loop = loop,
+                            .cloud = cloud,
+                            .pipeline = pipeline,
+                            .config = config,
+                            .once = once};
+    trigger->sqs = pm_cloud_sqs(cloud, config->queue_url, config->region, config->endpoint_url, err);
+    if (trigger->sqs != NULL) trigger->later = pm_loop_after(loop, 0, begin, trigger);
+    if (trigger->later != NULL) return &trigger->base;
+    if (err->status == PM_OK) pm_error_set(err, PM_TRANSIENT, "out of memory");
+    pm_error_context(err, "trigger: sqs");
+    pm_error_place(err, pipeline->file, pipeline->trigger.line, pipeline->trigger.column);
+    free_trigger(&trigger->base);
+    return NULL;
+}
