@@ -315,7 +315,9 @@ static void on_bad_event(Flight *flight)
 {
     Run *run = flight->run;
     const PmEvent *event = flight->event;
-    PmObject nameless = {.key = (char *)event->id, .size = -1}; /* what the trigger calls it is all there is to show */
+    char name[160];
+    snprintf(name, sizeof name, "message %s", event->id);
+    PmObject nameless = {.key = name, .path = name, .size = -1}; /* nothing else is known of it */
     PmJobResult result = {.object = &nameless, .error = &event->error, .fate = PM_FATE_DEAD, .attempt = event->attempt};
     run->summary->failed++;
     if (run->options->result != NULL) run->options->result(run->options->data, &result);
