@@ -65,10 +65,33 @@ static VipsImage *without_alpha(VipsImage *in, const PmColor *background)
     return swap(in, out, result);
 }
 
+/* "png-comment-3-Author" without the Author: a damaged text chunk gives it when read, and libvips refuses to write it.
+ */
+static void *nameless_comment(VipsImage *image, const char *field, GValue *value, void *data)
+{
+    (void)image;
+    (void)value;
+    (void)data;
+    static const char prefix[] = "png-comment-";
+    if (strncmp(field, prefix, sizeof(prefix) - 1) != 0) return NULL;
+    const char *key = strchr(field + sizeof(prefix) - 1, '-');
+    return !key || key[1 + strspn(key + 1, " \t\r\n\v\f")] == '\0' ? (void *)field : NULL;
+}
+
+static VipsImage *without_nameless_comments(VipsImage *in)
+{
+    if (!vips_image_map(in, nameless_comment, NULL)) return in;
+    VipsImage *out = NULL;
+    if (vips_copy(in, &out, NULL)) return swap(in, NULL, -1);
+    for (const char *field; (field = vips_image_map(out, nameless_comment, NULL));) vips_image_remove(out, field);
+    return swap(in, out, 0);
+}
+
 VipsImage *prepare(VipsImage *in, const Format *format, const Config *config)
 {
     VipsImage *image = to_depth(g_object_ref(in), format_depth(format, config, in->BandFmt));
     if (image) image = to_space(image, format);
     if (image && !format->alpha) image = without_alpha(image, &config->background);
+    if (image && format == &formats[FORMAT_PNG]) image = without_nameless_comments(image);
     return image;
 }

@@ -402,6 +402,21 @@ static void wrong_settings_are_refused(void **state)
     }
 }
 
+static void comments_without_a_name_are_left_out(void **state)
+{
+    (void)state;
+    VipsImage *in = image_photo(8, 8);
+    vips_image_set_string(in, "png-comment-0-", "lost its name");
+    vips_image_set_string(in, "png-comment-1- ", "a blank one");
+    vips_image_set_string(in, "png-comment-2-Author", "Jane");
+    Written w = write_as("{format: png}", NULL, in);
+    const char *author = NULL;
+    assert_int_equal(vips_image_get_string(w.image, "png-comment-0-Author", &author), 0);
+    assert_string_equal(author, "Jane");
+    assert_false(vips_image_get_typeof(w.image, "png-comment-1-Author"));
+    written_free(&w);
+}
+
 static void a_broken_source_is_bad_input(void **state)
 {
     (void)state;
@@ -435,7 +450,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(depth_is_kept_or_brought_down),   cmocka_unit_test(colours_survive_the_profile),
         cmocka_unit_test(quality_and_friends_act),         cmocka_unit_test(max_bytes_is_met_at_the_best_quality),
         cmocka_unit_test(plan_speaks_for_the_encoder),     cmocka_unit_test(wrong_settings_are_refused),
-        cmocka_unit_test(a_broken_source_is_bad_input),
+        cmocka_unit_test(a_broken_source_is_bad_input),    cmocka_unit_test(comments_without_a_name_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
