@@ -3,7 +3,8 @@
 # test.sh [unit|cases|all]: installs what is needed, builds, and tests. The last line sums up: "N passed, N failed".
 #   unit   unit tests, one build
 #   cases  the data-driven cases, one build
-#   all    both, again under ASan and UBSan, a clang build, clang-format, clang-tidy, house checks
+#   all    both, the corpus of hostile images where it is at hand, all again under ASan and UBSan, a clang build, clang-format,
+#          clang-tidy, house checks
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 what=${1:-all}
@@ -56,21 +57,26 @@ units() {
     [ "$bad" = 0 ] || tail -n 150 "$log/ctest"
 }
 
-# cases DIR NAME
-cases() {
-    [ -x tests/cases/run.py ] || return 0
-    /usr/bin/python3 tests/cases/run.py --build "$1" -j "$jobs" >"$log/cases" 2>&1
+# counted NAME COMMAND...: one whose last line is "N passed, N failed"; its counts join ours. One that cannot run says "skipped: ...".
+counted() {
+    local name=$1
+    shift
+    "$@" >"$log/counted" 2>&1
     local line
-    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log/cases" | tail -1)
-    if [ -z "$line" ]; then
-        tail -n 60 "$log/cases"
-        failed=$((failed + 1))
-        return
-    fi
+    line=$(grep -E '^([0-9]+ passed, [0-9]+ failed|skipped: )' "$log/counted" | tail -1)
+    case $line in
+    skipped:*) echo "        $name: $line"; return ;;
+    '') echo "FAILED  $name"; tail -n 60 "$log/counted"; failed=$((failed + 1)); return ;;
+    esac
     local good=${line%% passed*} rest=${line#*, }
     passed=$((passed + good)) failed=$((failed + ${rest%% failed*}))
-    echo "$([ "${rest%% failed*}" = 0 ] && echo 'ok     ' || echo 'FAILED ') $2: $line"
-    [ "${rest%% failed*}" = 0 ] || tail -n 200 "$log/cases"
+    echo "$([ "${rest%% failed*}" = 0 ] && echo 'ok     ' || echo 'FAILED ') $name: $line"
+    [ "${rest%% failed*}" = 0 ] || tail -n 200 "$log/counted"
+}
+
+# cases DIR NAME
+cases() {
+    counted "$2" /usr/bin/python3 tests/cases/run.py --build "$1" -j "$jobs"
 }
 
 started=$SECONDS
@@ -83,11 +89,14 @@ if [ $failed = 0 ]; then
     [ "$what" = unit ] || { step "cases"; cases build-dev "cases"; }
 fi
 if [ "$what" = all ] && [ $failed = 0 ]; then
+    step "hostile images"
+    counted "hostile images" tests/hostile.sh build-dev
     step "sanitizers"
     export ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
     check "build with sanitizers" build build-asan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc -DPIXMILL_SANITIZE=ON
     units build-asan "unit tests under ASan and UBSan"
     cases build-asan "cases under ASan and UBSan"
+    counted "hostile images under ASan and UBSan" tests/hostile.sh build-asan
     unset ASAN_OPTIONS LSAN_OPTIONS
     step "clang"
     check "build with clang" build build-clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang
