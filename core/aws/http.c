@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aws/http.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,7 +37,7 @@ struct PmHttpCall {
     size_t upload_size, upload_at;
     int body_fd;
     size_t received, response_max;
-    bool too_long;
+    bool too_long, refused;
     PmHttpDone *done;
     void *data;
     char error[CURL_ERROR_SIZE];
@@ -81,10 +84,12 @@ static void report(PmHttpCall *call, CURLcode code)
         .status = (int)status,
         .outcome = code == CURLE_OK ? PM_OK
                    : call->too_long ? PM_LIMIT
+                   : call->refused  ? PM_BAD_CONFIG
                                     : PM_TRANSIENT,
         .timed_out = code == CURLE_OPERATION_TIMEDOUT,
         .error = code == CURLE_OK         ? ""
                  : call->too_long         ? "the answer is longer than allowed"
+                 : call->refused          ? "its address is link-local, which is refused"
                  : call->error[0] != '\0' ? call->error
                                           : curl_easy_strerror(code),
         .body = call->body.data != NULL ? call->body.data : "",
@@ -294,6 +299,33 @@ static void set_limits(CURL *easy, const PmHttpRequest *request)
     }
 }
 
+/* 169.254/16, fe80::/10, and the address that EC2 answers its IPv6 metadata on: credentials lie there. */
+static bool is_link_local(const struct sockaddr *address)
+{
+    static const unsigned char metadata[16] = {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54};
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (address->sa_family == AF_INET) {
+        uint32_t ip = ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
+        return ip >> 16 == 0xa9fe;
+    }
+    if (address->sa_family != AF_INET6) return true; /* neither: nothing that we know to be harmless */
+    const unsigned char *ip = ((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr;
+    if (memcmp(ip, mapped, sizeof mapped) == 0) return ip[12] == 169 && ip[13] == 254;
+    return (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80) || memcmp(ip, metadata, sizeof metadata) == 0;
+}
+
+/* Asked with the address that a name was resolved to: no name hides one. */
+static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    PmHttpCall *call = data;
+    (void)purpose;
+    if (is_link_local(&address->addr)) {
+        call->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static void set_transport(CURL *easy, const PmHttp *http, const PmHttpRequest *request)
 {
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -336,6 +368,11 @@ PmHttpCall *pm_http_send(PmHttp *http, const PmHttpRequest *request, PmHttpDone 
     set_method(easy, call, request);
     set_limits(easy, request);
     set_transport(easy, http, request);
+    if (request->no_link_local) {
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+        curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* a proxy would open what we may not */
+    }
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);

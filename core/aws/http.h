@@ -39,13 +39,14 @@ typedef struct PmHttpRequest {
     int64_t connect_timeout_ms; /* 0: 5 s */
     int64_t timeout_ms;         /* for the whole exchange; 0: none (Lambda's next) */
     int64_t stall_timeout_ms;   /* ended when nothing moves for that long; 0: 20 s, < 0: never */
-    bool direct;                /* no proxy: link-local addresses, the Lambda runtime */
+    bool no_link_local; /* addresses as 169.254.169.254 are refused, by whatever name: PM_BAD_CONFIG. No proxy */
+    bool direct;        /* no proxy: link-local addresses, the Lambda runtime */
 } PmHttpRequest;
 
 typedef struct PmHttpResponse {
     int status;             /* HTTP status; 0 when none came */
     PmStatus outcome;       /* PM_OK when a whole answer came, whatever its status; PM_TRANSIENT: transport;
-                               PM_LIMIT: longer than response_max */
+                               PM_LIMIT: longer than response_max; PM_BAD_CONFIG: see no_link_local */
     bool timed_out;         /* with PM_TRANSIENT */
     const char *error;      /* what the transport said, or "" */
     const char *body;       /* NUL-terminated; "" when it went to body_fd */

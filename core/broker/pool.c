@@ -34,6 +34,7 @@ struct PmPool {
     bool was_ready;    /* once, ever */
     unsigned failures; /* starts in a row that never got ready */
     PmSlot *slots;
+    PmFetcher *fetcher; /* NULL until a plugin asks */
     size_t count;
 };
 
@@ -48,6 +49,12 @@ const PmPipeline *pm_pool_pipeline(const PmPool *pool)
 }
 
 /* --- the zygote --- */
+
+PmFetcher *pm_pool_fetcher(PmPool *pool, PmError *err)
+{
+    if (pool->fetcher == NULL) pool->fetcher = pm_fetcher_new(pool->loop, pool->pipeline, err);
+    return pool->fetcher;
+}
 
 static void start(void *data);
 
@@ -221,8 +228,9 @@ static json_t *load_body(const PmPool *pool)
         if (value != NULL) json_object_set_new(environment, name, json_string(value));
     }
     json_decref(names);
-    return json_pack("{ss ss so so sb}", "file", pool->pipeline->file, "dir", pool->pipeline->dir, "env", environment,
-                     "plugin_dirs", pm_pool_plugin_dirs(&pool->options), "check", pool->options.check ? 1 : 0);
+    return json_pack("{ss ss so so sb sb}", "file", pool->pipeline->file, "dir", pool->pipeline->dir, "env",
+                     environment, "plugin_dirs", pm_pool_plugin_dirs(&pool->options), "check",
+                     pool->options.check ? 1 : 0, "fetch", 1);
 }
 
 static void start(void *data)
@@ -295,6 +303,7 @@ void pm_pool_free(PmPool *pool)
     for (size_t i = 0; pool->slots != NULL && i < pool->count; i++) pm_slot_finish(&pool->slots[i]);
     stop_zygote(pool);
     pm_progress_unmap(pool->loading);
+    pm_fetcher_free(pool->fetcher);
     free(pool->slots);
     free(pool->text);
     free(pool->worker);

@@ -14,6 +14,7 @@
 
 enum {
     OUTPUT_BYTES_MAX = 1 << 30,
+    FETCH_BODY_MAX = 16 * 1024 * 1024,
     RESPAWN_MS = 1000,
     EXIT_MS = 3000,  /* for a child to end by itself when it is told to */
     REAP_MS = 10000, /* for the zygote to tell of one that was killed */
@@ -67,6 +68,8 @@ bool pm_slot_is_idle(const PmSlot *slot)
 
 static void end_job(PmSlot *slot, const PmPoolReport *report, const json_t *plan)
 {
+    pm_fetch_cancel(slot->fetching);
+    slot->fetching = NULL;
     pm_loop_cancel(slot->deadline);
     slot->deadline = NULL;
     if (!slot->has_job) return;
@@ -135,6 +138,10 @@ static void report_death(PmSlot *slot, int code, int signo)
     } else if (signo != 0 && at.out_of_memory != 0) {
         pm_text_bytes(limit, sizeof limit, limits->memory);
         pm_error_set(&report.error, PM_LIMIT, "needs more memory than limits.memory, %s", limit);
+    } else if (signo == SIGKILL) {
+        /* Not by us, and a plugin cannot: no fault of the image that is known. */
+        pm_error_set(&report.error, PM_TRANSIENT, "the worker process was killed from outside (SIGKILL)");
+        pm_error_hint(&report.error, "the kernel does that when the machine or the container is out of memory");
     } else if (signo != 0) {
         pm_error_set(&report.error, PM_BUG, "the worker process died of SIG%s in %s%s", signal_text(signo),
                      named ? "plugin " : "the ", plugin);
@@ -199,6 +206,8 @@ static void retire(PmSlot *slot)
     slot->state = PM_SLOT_ENDING;
     pm_loop_unwatch(slot->watch);
     slot->watch = NULL;
+    pm_fetch_cancel(slot->fetching);
+    slot->fetching = NULL;
     if (slot->sock >= 0) close(slot->sock);
     slot->sock = -1;
     pm_loop_cancel(slot->grace);
@@ -358,14 +367,33 @@ void pm_slot_log(const json_t *body)
            NULL);
 }
 
-/* The broker has no HTTP client of its own for plugins yet: the plugin learns that at once. */
-static void on_fetch(PmSlot *slot)
+static void on_fetched(void *data, const json_t *fetched, int body_fd)
+{
+    PmSlot *slot = data;
+    PmError err = {0};
+    slot->fetching = NULL;
+    if (pm_ipc_send(slot->sock, PM_MSG_FETCHED, fetched, &body_fd, body_fd >= 0 ? 1 : 0, &err) != PM_OK)
+        break_protocol(slot, "%s", err.message);
+}
+
+static void on_fetch(PmSlot *slot, PmMessage *message)
 {
     PmError err = {0};
-    json_t *body =
-        json_pack("{s{ssss}}", "error", "status", "bad_config", "message", "this broker fetches nothing for plugins");
-    if (pm_ipc_send(slot->sock, PM_MSG_FETCHED, body, NULL, 0, &err) != PM_OK) break_protocol(slot, "%s", err.message);
-    json_decref(body);
+    PmMapping body = {0};
+    PmFetcher *fetcher = pm_pool_fetcher(slot->pool, &err);
+    int fd = pm_message_take_fd(message, 0);
+    if (slot->fetching != NULL || slot->planned != NULL) {
+        break_protocol(slot, "%s", "a FETCH where none may come");
+    } else if (fd >= 0 && pm_memfd_map(fd, FETCH_BODY_MAX, &body, &err) != PM_OK) {
+        break_protocol(slot, "%s", err.message);
+    } else {
+        if (fetcher != NULL)
+            slot->fetching = pm_fetch_start(fetcher, message->body, body, on_fetched, slot);
+        else
+            pm_memfd_unmap(&body);
+        if (slot->fetching == NULL) break_protocol(slot, "%s", "a FETCH that there is no memory for");
+    }
+    if (fd >= 0) close(fd);
 }
 
 static void on_message(PmSlot *slot, PmMessage *message)
@@ -379,7 +407,7 @@ static void on_message(PmSlot *slot, PmMessage *message)
     } else if (message->type == PM_MSG_SKIPPED) {
         on_skipped(slot, message->body);
     } else if (message->type == PM_MSG_FETCH) {
-        on_fetch(slot);
+        on_fetch(slot, message);
     } else if (message->type == PM_MSG_DONE && slot->planned == NULL) {
         if (json_object_get(message->body, "error") == NULL && !all_told(slot))
             break_protocol(slot, "%s", "DONE before every output was told");

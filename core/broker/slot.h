@@ -5,6 +5,7 @@
 #ifndef PM_BROKER_SLOT_H
 #define PM_BROKER_SLOT_H
 
+#include "broker/fetch.h"
 #include "broker/pool.h"
 
 typedef enum PmSlotState {
@@ -32,6 +33,7 @@ typedef struct PmSlot {
     PmPoolPlanned *planned;
     void *planned_data;
     PmTimer *deadline;
+    PmFetch *fetching;     /* the child waits for it */
     PmSlotOutput *outputs; /* owned; by the pipeline's index */
     PmError violation;     /* what it did against the protocol */
 } PmSlot;
@@ -59,6 +61,7 @@ const PmPipeline *pm_pool_pipeline(const PmPool *pool);
 bool pm_pool_spawn(PmPool *pool, PmSlot *slot);
 void pm_pool_tell_idle(PmPool *pool);
 bool pm_pool_is_ready(const PmPool *pool);
-void pm_pool_restart(PmPool *pool, const char *why); /* the zygote is of no use any more */
+PmFetcher *pm_pool_fetcher(PmPool *pool, PmError *err); /* made when first asked for */
+void pm_pool_restart(PmPool *pool, const char *why);    /* the zygote is of no use any more */
 
 #endif
