@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/job.h"
+#include "broker/notify.h"
 #include "broker/world.h"
 
 enum { PREFETCH = 8, BUDGET_FILES = 4, GRACE_MS = 20000, SETTLE_MS = 5000, BUG_ATTEMPTS = 2, DELAY_MAX_MS = 3600000 };
@@ -21,6 +22,7 @@ typedef struct Flight Flight;
 typedef struct Passenger {
     Flight *flight;
     PmImageJob *job;
+    PmNotice *notice;       /* the record of its end is on its way */
     struct Passenger *next; /* in the queue it stands in */
     const PmObject *object;
     int64_t bytes; /* of the budget, once it has begun */
@@ -53,6 +55,7 @@ typedef struct Run {
     PmError *err;
     PmJobWorld world;
     PmTrigger *trigger;
+    PmNotifier *notifier; /* or NULL */
     Flight *flights;
     Queue waiting;   /* for room to be fetched */
     Queue fetched;   /* for a worker */
@@ -164,6 +167,8 @@ static void leave(Passenger *passenger)
 {
     Flight *flight = passenger->flight;
     Run *run = flight->run;
+    pm_notice_cancel(passenger->notice);
+    passenger->notice = NULL;
     if (passenger->job != NULL) {
         pm_job_free(passenger->job);
         passenger->job = NULL;
@@ -220,6 +225,36 @@ static void count_result(PmRunSummary *summary, const PmJobResult *result, PmFat
         summary->failed++;
 }
 
+static void not_notified(Passenger *passenger, const PmError *err)
+{
+    Flight *flight = passenger->flight;
+    PmJobResult failure = {.error = err};
+    char text[1200];
+    pm_error_format(err, text, sizeof text);
+    pm_log(PM_LOG_ERROR, "notify.failed", "msg", text, NULL);
+    decide(flight, fate_of(flight->run, &failure, flight->event->attempt), err, passenger->object, NULL);
+}
+
+/* Told or not, it has ended; but when it could not be told, the event comes again, and finds everything done. */
+static void on_notified(void *data, const PmError *err)
+{
+    Passenger *passenger = data;
+    passenger->notice = NULL;
+    if (err != NULL) not_notified(passenger, err);
+    leave(passenger);
+}
+
+/* False: there is nothing to wait for. */
+static bool notify(Passenger *passenger, const PmJobResult *result)
+{
+    Run *run = passenger->flight->run;
+    if (run->notifier == NULL || result->fate == PM_FATE_RETRY || result->fate == PM_FATE_RELEASE) return false;
+    PmError err = {0};
+    passenger->notice = pm_notice_start(run->notifier, result, on_notified, passenger, &err);
+    if (passenger->notice == NULL) not_notified(passenger, &err);
+    return passenger->notice != NULL;
+}
+
 static void end_object(Passenger *passenger, PmJobResult *result, const char *crash)
 {
     Flight *flight = passenger->flight;
@@ -229,7 +264,7 @@ static void end_object(Passenger *passenger, PmJobResult *result, const char *cr
     count_result(run->summary, result, result->fate);
     if (run->options->result != NULL) run->options->result(run->options->data, result);
     decide(flight, result->fate, result->error, result->object, crash);
-    leave(passenger);
+    if (!notify(passenger, result)) leave(passenger);
 }
 
 static void on_done(void *data, PmImageJob *job)
@@ -513,6 +548,8 @@ static PmStatus wire(Run *run, const char *text, size_t size, PmError *err)
     run->world.digest = run->digest;
     run->world.outputs = wanted_outputs(pipeline, run->options->outputs, err);
     if (err->status != PM_OK || pm_world_open(&run->world, run->options, err) != PM_OK) return err->status;
+    run->notifier = pm_notifier_new(&run->world, err);
+    if (err->status != PM_OK) return err->status;
     run->trigger = new_trigger(run, err);
     if (run->trigger == NULL) return err->status;
     run->world.pool = pm_pool_new(run->loop, pipeline, text, size, &run->options->pool, &sink, err);
@@ -533,13 +570,17 @@ PmStatus pm_run(const PmPipeline *pipeline, const char *text, size_t size, const
     if (run.loop != NULL && wire(&run, text, size, err) == PM_OK) pm_loop_run(run.loop);
     while (run.flights != NULL) { /* only after a failure: nothing is settled, so nothing is lost */
         Flight *flight = run.flights;
-        for (size_t i = 0; i < flight->event->count; i++) pm_job_free(flight->passengers[i].job);
+        for (size_t i = 0; i < flight->event->count; i++) {
+            pm_notice_cancel(flight->passengers[i].notice);
+            pm_job_free(flight->passengers[i].job);
+        }
         run.flights = flight->next;
         free(flight);
     }
     pm_loop_cancel(run.grace);
     if (run.trigger != NULL) run.trigger->ops->free(run.trigger);
     pm_pool_free(run.world.pool);
+    pm_notifier_free(run.notifier);
     pm_world_close(&run.world);
     pm_loop_free(run.loop);
     summary->ms = pm_clock_mono_ms() - started;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "broker/record.h"
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/start.h"
@@ -35,7 +36,7 @@ static void on_result(void *data, const PmJobResult *result)
     Apply *apply = data;
     if (result->fate != PM_FATE_RETRY) apply->done++;
     if (apply->json) {
-        if (result->fate != PM_FATE_RETRY) json_array_append_new(apply->results, pm_result_to_json(result));
+        if (result->fate != PM_FATE_RETRY) json_array_append_new(apply->results, pm_record_of(result));
     } else {
         PmBuffer line;
         pm_buffer_init(&line, 64 * 1024);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "broker/record.h"
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/start.h"
@@ -49,7 +50,7 @@ static void print_text(void *data, const PmJobResult *result)
 static void print_json(void *data, const PmJobResult *result)
 {
     (void)data;
-    json_t *object = pm_result_to_json(result);
+    json_t *object = pm_record_of(result);
     char *text = json_dumps(object, JSON_COMPACT);
     if (text != NULL) puts(text);
     fflush(stdout);

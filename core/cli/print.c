@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "broker/record.h"
 
 enum { BAR_WIDTH = 30 };
 
@@ -55,39 +56,6 @@ void pm_print_progress_end(void)
     if (isatty(STDERR_FILENO) != 0) fputs("\r\033[K", stderr);
 }
 
-static const char *status_of(const PmJobResult *result)
-{
-    if (result->fate == PM_FATE_RETRY) return "retry";
-    if (result->fate == PM_FATE_RELEASE) return "released";
-    if (result->skipped != NULL) return "skipped";
-    return result->error != NULL ? pm_status_name(result->error->status) : "ok";
-}
-
-static void add(json_t *object, const char *key, const json_t *value)
-{
-    if (value != NULL && !json_is_null(value)) json_object_set(object, key, (json_t *)value);
-}
-
-json_t *pm_result_to_json(const PmJobResult *result)
-{
-    char label[1200], clean[1200];
-    pm_object_label(result->object, label, sizeof label);
-    pm_text_utf8(clean, sizeof clean, label);
-    json_t *object = json_pack("{ss ss}", "source", clean, "status", status_of(result));
-    if (result->error != NULL) json_object_set_new(object, "error", pm_error_to_json(result->error));
-    if (result->skipped != NULL) json_object_set_new(object, "skipped", json_string(result->skipped));
-    add(object, "outputs", result->outputs);
-    add(object, "not_made", result->not_made);
-    add(object, "facts", result->facts);
-    add(object, "verdicts", result->verdicts);
-    add(object, "warnings", result->warnings);
-    add(object, "timings", result->timings);
-    json_object_set_new(object, "source_size", json_integer(result->source_size));
-    json_object_set_new(object, "ms", json_integer(result->ms));
-    json_object_set_new(object, "attempt", json_integer(result->attempt));
-    return object;
-}
-
 static void add_outputs(const PmJobResult *result, PmBuffer *out)
 {
     for (size_t i = 0; i < json_array_size(result->outputs); i++) {
@@ -115,7 +83,7 @@ void pm_result_to_text(const PmJobResult *result, PmBuffer *out)
     char label[1200], safe[1200], text[4000];
     pm_object_label(result->object, label, sizeof label);
     pm_text_escape(safe, sizeof safe, label);
-    pm_buffer_addf(out, "%-8s %s: ", status_of(result), safe);
+    pm_buffer_addf(out, "%-8s %s: ", pm_record_status(result), safe);
     if (result->error != NULL) {
         pm_error_format(result->error, text, sizeof text);
         pm_buffer_adds(out, text);

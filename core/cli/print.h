@@ -23,9 +23,6 @@ const char *pm_plural(size_t count, const char *one, const char *many);
 void pm_print_progress(size_t done, size_t all, const char *what);
 void pm_print_progress_end(void);
 
-/* {source, status, error?, skipped?, outputs, not_made, facts, verdicts, warnings, timings, source_size, ms, attempt}.
- * New. */
-json_t *pm_result_to_json(const PmJobResult *result);
 /* One line for people (and one more for each warning), without newline at the end. `out` is not emptied first. */
 void pm_result_to_text(const PmJobResult *result, PmBuffer *out);
 
