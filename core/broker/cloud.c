@@ -26,7 +26,7 @@ struct PmCloud {
     size_t count;
 };
 
-PmCloud *pm_cloud_new(PmLoop *loop, const PmPipeline *pipeline, PmError *err)
+PmCloud *pm_cloud_new(PmLoop *loop, const PmAwsConfig *config, PmError *err)
 {
     PmCloud *cloud = calloc(1, sizeof *cloud);
     if (cloud == NULL) {
@@ -34,7 +34,7 @@ PmCloud *pm_cloud_new(PmLoop *loop, const PmPipeline *pipeline, PmError *err)
         return NULL;
     }
     cloud->loop = loop;
-    cloud->config = &pipeline->aws;
+    cloud->config = config;
     if (cloud->config->region != NULL)
         pm_text_copy(cloud->region, sizeof cloud->region, cloud->config->region);
     else if (!pm_aws_region(cloud->config->profile, cloud->region, sizeof cloud->region))

@@ -11,8 +11,8 @@
 
 typedef struct PmCloud PmCloud;
 
-/* New; asks nobody yet. loop and pipeline outlive it. */
-PmCloud *pm_cloud_new(PmLoop *loop, const PmPipeline *pipeline, PmError *err);
+/* New; asks nobody yet. loop and config outlive it. */
+PmCloud *pm_cloud_new(PmLoop *loop, const PmAwsConfig *config, PmError *err);
 void pm_cloud_free(PmCloud *cloud);
 
 PmHttp *pm_cloud_http(PmCloud *cloud);

@@ -53,7 +53,7 @@ PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *
         world->needs_sha256 = world->needs_sha256 || names_fact(&pipeline->outputs[i].to, "sha256");
     world->needs_sha256 = world->needs_sha256 || names_fact(&pipeline->quarantine, "sha256");
     if (needs_cloud(pipeline, options)) {
-        world->cloud = pm_cloud_new(world->loop, pipeline, err);
+        world->cloud = pm_cloud_new(world->loop, &pipeline->aws, err);
         if (world->cloud == NULL) return err->status;
     }
     if (options->files == NULL && pipeline->trigger.kind == PM_TRIGGER_SQS)

@@ -10,8 +10,9 @@
 #include "cli/command.h"
 
 static const PmCommand *const commands[] = {
-    &pm_command_run,     &pm_command_apply,        &pm_command_validate, &pm_command_explain,
-    &pm_command_plugins, &pm_command_plugin_check, &pm_command_schema,   &pm_command_version,
+    &pm_command_run,      &pm_command_apply,        &pm_command_validate, &pm_command_explain,
+    &pm_command_plugins,  &pm_command_plugin_check, &pm_command_schema,   &pm_command_doctor,
+    &pm_command_dlq_list, &pm_command_dlq_redrive,  &pm_command_presign,  &pm_command_version,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0], OPTIONS_MAX = 32 };
@@ -87,7 +88,7 @@ static void print_help(void)
     puts("\nExit codes:\n"
          "  0  fine\n"
          "  2  wrong usage, or a pipeline file that has to be edited\n"
-         "  3  some images failed\n"
+         "  3  some images failed, or something is missing (doctor)\n"
          "\n"
          "Examples:\n"
          "  pixmill validate photos.yaml\n"

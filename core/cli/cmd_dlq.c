@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "broker/dead_letters.h"
+#include "cli/command.h"
+#include "cli/print.h"
+#include "cli/start.h"
+
+enum { LETTERS_MAX = 100000, LIST_MAX = 1000 };
+
+static const PmCommandOption list_options[] = {
+    {"max", "N", "Look at no more than N letters; 1000 by default.", 0},
+    {"each", NULL, "A line for each letter, not for each reason.", 0},
+    {"json", NULL, "A JSON list of all letters.", 0},
+    {NULL, NULL, NULL, 0},
+};
+
+static const PmCommandOption redrive_options[] = {
+    {"reason", "REASON", "Only letters with this reason, as `dlq list` shows them; all by default.", 0},
+    {"max", "N", "No more than N letters.", 0},
+    {NULL, NULL, NULL, 0},
+};
+
+static void write_time(char *out, size_t size, int64_t ms)
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm tm;
+    out[0] = '\0';
+    if (ms > 0 && gmtime_r(&seconds, &tm) != NULL) strftime(out, size, "%Y-%m-%d %H:%M", &tm);
+}
+
+static void on_listed(void *data, const PmDeadLetter *letter)
+{
+    json_t *one = json_pack("{ss ss ss ss ss sI si}", "id", letter->id, "reason", letter->reason, "message",
+                            letter->message, "source", letter->source, "where", letter->where, "sent_ms",
+                            (json_int_t)letter->sent_ms, "received", letter->receive_count);
+    if (one != NULL) json_array_append_new(data, one);
+}
+
+static const char *text_at(const json_t *letter, const char *name)
+{
+    return json_string_value(json_object_get(letter, name));
+}
+
+static void print_letter(const json_t *letter)
+{
+    char time[24], clean[1400];
+    write_time(time, sizeof time, json_integer_value(json_object_get(letter, "sent_ms")));
+    printf("%-24s %s  ", text_at(letter, "reason"), time);
+    const char *source = text_at(letter, "source"), *message = text_at(letter, "message");
+    pm_text_escape(clean, sizeof clean, source[0] != '\0' ? source : text_at(letter, "id"));
+    printf("%s", clean);
+    pm_text_escape(clean, sizeof clean, message);
+    printf("%s%s\n", clean[0] != '\0' ? ": " : "", clean);
+}
+
+/* One line a reason: how many, since when, one of them. */
+static void print_reasons(const json_t *letters)
+{
+    json_t *counts = json_object(), *oldest = json_object();
+    size_t i;
+    json_t *letter;
+    json_array_foreach(letters, i, letter)
+    {
+        const char *reason = text_at(letter, "reason");
+        const json_t *first = json_object_get(oldest, reason);
+        json_object_set_new(counts, reason, json_integer(json_integer_value(json_object_get(counts, reason)) + 1));
+        if (first == NULL || json_integer_value(json_object_get(letter, "sent_ms")) <
+                                 json_integer_value(json_object_get(first, "sent_ms")))
+            json_object_set(oldest, reason, letter);
+    }
+    const char *reason;
+    json_t *count;
+    json_object_foreach(counts, reason, count)
+    {
+        printf("%6lld  ", (long long)json_integer_value(count));
+        print_letter(json_object_get(oldest, reason));
+    }
+    json_decref(counts);
+    json_decref(oldest);
+}
+
+static void print_list(const PmArguments *arguments, const json_t *letters)
+{
+    size_t i;
+    json_t *letter;
+    if (pm_arguments_get(arguments, "json") != NULL) {
+        char *text = json_dumps(letters, JSON_INDENT(2));
+        if (text != NULL) puts(text);
+        free(text);
+    } else if (json_array_size(letters) == 0) {
+        puts("no dead letters");
+    } else if (pm_arguments_get(arguments, "each") != NULL) {
+        json_array_foreach(letters, i, letter) print_letter(letter);
+    } else {
+        print_reasons(letters);
+    }
+}
+
+static int list(const PmArguments *arguments)
+{
+    PmStart start;
+    PmError err = {0};
+    long max = LIST_MAX;
+    if (!pm_arguments_number(arguments, "max", 1, LETTERS_MAX, &max)) return PM_EXIT_USAGE;
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) return PM_EXIT_USAGE;
+    json_t *letters = json_array();
+    if (pm_dead_letters_list(start.pipeline, (size_t)max, on_listed, letters, &err) == PM_OK)
+        print_list(arguments, letters);
+    else
+        pm_print_error(&err);
+    json_decref(letters);
+    pm_start_finish(&start);
+    return err.status == PM_OK ? PM_EXIT_FINE : PM_EXIT_USAGE;
+}
+
+typedef struct Redrive {
+    size_t done;
+} Redrive;
+
+static void on_redriven(void *data, const PmDeadLetter *letter)
+{
+    Redrive *redrive = data;
+    redrive->done++;
+    pm_print_progress(redrive->done, redrive->done, letter->source[0] != '\0' ? letter->source : letter->id);
+}
+
+static int redrive(const PmArguments *arguments)
+{
+    PmStart start;
+    PmError err = {0};
+    Redrive state = {0};
+    size_t left = 0;
+    long max = LETTERS_MAX;
+    if (!pm_arguments_number(arguments, "max", 1, LETTERS_MAX, &max)) return PM_EXIT_USAGE;
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) return PM_EXIT_USAGE;
+    pm_dead_letters_redrive(start.pipeline, pm_arguments_get(arguments, "reason"), (size_t)max, on_redriven, &state,
+                            &left, &err);
+    pm_print_progress_end();
+    printf("%zu %s back in the queue, %zu left\n", state.done, pm_plural(state.done, "letter", "letters"), left);
+    if (err.status != PM_OK) pm_print_error(&err);
+    pm_start_finish(&start);
+    return err.status == PM_OK ? PM_EXIT_FINE : PM_EXIT_FAILED;
+}
+
+const PmCommand pm_command_dlq_list = {
+    .name = "dlq list",
+    .usage = "PIPELINE [--each] [--json]",
+    .summary = "Show what lies in the dead-letter queue, and why.",
+    .text =
+        "One line for each reason: how many letters, the oldest of them. The letters stay where they are. The reason\n"
+        "is pixmill's own; " PM_REDRIVEN " stands for those that the queue moved, after too many deliveries.\n"
+        "\n"
+        "Examples:\n"
+        "  pixmill dlq list photos.yaml\n"
+        "  pixmill dlq list photos.yaml --json | jq -r '.[] | select(.reason == \"limit\") | .source'",
+    .options = list_options,
+    .least = 1,
+    .most = 1,
+    .run = list,
+};
+
+const PmCommand pm_command_dlq_redrive = {
+    .name = "dlq redrive",
+    .usage = "PIPELINE [--reason REASON] [--max N]",
+    .summary = "Send dead letters back to the queue that they came from.",
+    .text =
+        "Each is sent first and deleted then: when it is interrupted, a letter may be in both queues, which does no\n"
+        "harm. Mend the cause before: what fails again comes back.\n"
+        "\n"
+        "Examples:\n"
+        "  pixmill dlq redrive photos.yaml --reason plugin_crash:watermark:SIGSEGV\n"
+        "  pixmill dlq redrive photos.yaml --max 10",
+    .options = redrive_options,
+    .least = 1,
+    .most = 1,
+    .run = redrive,
+};
