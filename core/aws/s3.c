@@ -190,9 +190,9 @@ static void on_response(void *data, const PmAwsResponse *response)
     if (follow_region(call, response)) {
         if (send_call(call, &err)) return;
     }
-    char etag[256], operation[64];
+    char etag[256], operation[400];
     unquote(http->status != 0 ? pm_http_header(http, "etag") : NULL, etag, sizeof etag);
-    snprintf(operation, sizeof operation, "s3 %s", call->request.operation);
+    snprintf(operation, sizeof operation, "s3 %s in bucket %s", call->request.operation, call->request.bucket);
     PmS3Result result = {
         .outcome = PM_S3_OK, .uncertain = response->uncertain, .attempts = response->attempts, .code = response->code};
     PmStatus status = pm_aws_error(response, operation, &err);
