@@ -29,6 +29,7 @@ struct PmEngine {
 typedef struct PmRunOutput {
     PmFacts *facts; /* the job's and those its own steps set; NULL until the output starts */
     PmPicture fork; /* held while others start from it */
+    int32_t fork_source_width, fork_source_height; /* the source_width and _height of what the fork was made from */
     bool has_fork;
     int fork_users_left;
 } PmRunOutput;

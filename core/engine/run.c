@@ -108,6 +108,10 @@ static PmStatus take_start(PmRun *run, size_t index, PmPicture *out, PmError *er
     PmStatus status = PM_OK;
     if (route->from != PM_FROM_TRUNK) {
         status = take_fork(run, (size_t)route->from, out, err);
+        /* It stands for the picture that it was made from, as a shrunk decode does: else the proportions that
+         * rounding gave it would decide on the size of what is made from it. */
+        out->shape.source_width = run->outputs[route->from].fork_source_width;
+        out->shape.source_height = run->outputs[route->from].fork_source_height;
     } else {
         *out = pm_picture_ref(&run->trunk);
         if (--run->trunk_users_left == 0) pm_picture_finish(&run->trunk);
@@ -127,6 +131,8 @@ static PmStatus take_fork(PmRun *run, size_t index, PmPicture *out, PmError *err
         PmFacts *before = run->job.facts;
         PmStatus status = begin_output(run, index, err);
         if (status == PM_OK) status = take_start(run, index, &picture, err);
+        output->fork_source_width = picture.shape.source_width;
+        output->fork_source_height = picture.shape.source_height;
         run->job.facts = output->facts;
         if (status == PM_OK)
             status = pm_run_steps(run, &run->engine->outputs[index], route->steps, 0, (size_t)route->fork + 1, &picture,
