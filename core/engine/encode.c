@@ -12,10 +12,21 @@ typedef struct Sink {
     size_t at; /* TIFF writes its directory last and its offset first, so the target can seek */
 } Sink;
 
+/* libtiff 4.7 leaves room for a directory that it writes later. */
+static bool fill_hole(Sink *sink)
+{
+    static const char zeros[4096];
+    while (sink->at > sink->buffer.size) {
+        size_t hole = sink->at - sink->buffer.size;
+        if (!pm_buffer_add(&sink->buffer, zeros, hole < sizeof zeros ? hole : sizeof zeros)) return false;
+    }
+    return true;
+}
+
 static gint64 sink_write(VipsTargetCustom *target, const void *data, gint64 length, Sink *sink)
 {
     (void)target;
-    if (length < 0 || sink->at > sink->buffer.size) return -1;
+    if (length < 0 || !fill_hole(sink)) return -1;
     size_t size = (size_t)length, room = sink->buffer.size - sink->at, over = size < room ? size : room;
     if (over > 0) memcpy(sink->buffer.data + sink->at, data, over);
     if (size > over && !pm_buffer_add(&sink->buffer, (const char *)data + over, size - over)) return -1;
@@ -26,8 +37,8 @@ static gint64 sink_write(VipsTargetCustom *target, const void *data, gint64 leng
 static gint64 sink_read(VipsTargetCustom *target, void *data, gint64 length, Sink *sink)
 {
     (void)target;
-    if (length < 0 || sink->at > sink->buffer.size) return -1;
-    size_t size = (size_t)length, left = sink->buffer.size - sink->at;
+    if (length < 0) return -1;
+    size_t size = (size_t)length, left = sink->at < sink->buffer.size ? sink->buffer.size - sink->at : 0;
     if (size > left) size = left;
     if (size > 0) memcpy(data, sink->buffer.data + sink->at, size);
     sink->at += size;
@@ -39,8 +50,7 @@ static gint64 sink_seek(VipsTargetCustom *target, gint64 offset, int whence, Sin
     (void)target;
     gint64 base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (gint64)sink->at : (gint64)sink->buffer.size;
     gint64 at = base + offset;
-    /* Beyond the end there would be a hole. */
-    if (at < 0 || (size_t)at > sink->buffer.size) return -1;
+    if (at < 0 || (size_t)at > sink->buffer.max) return -1;
     sink->at = (size_t)at;
     return at;
 }

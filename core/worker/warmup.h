@@ -11,8 +11,10 @@
  * not fail: what is not there now is not there later. */
 void pm_warm_up(void);
 
-/* Waits until this process has one thread; *waited_ms tells how long. libvips' workers are told to end, and would by
- * themselves after 15 idle seconds, so it has patience for a little more. PM_BUG when threads are left. */
+/* Waits until no thread but this one can be at work; *waited_ms tells how long. libvips' workers are told to end, and
+ * would by themselves after 15 idle seconds, so it has patience for a little more. Pango's may stay, asleep: then
+ * pm_thread_count is above 1, and a fork is needed before anything that takes a process of one thread. PM_BUG when
+ * others are left. */
 PmStatus pm_warm_up_settle(int64_t *waited_ms, PmError *err);
 
 /* Whether this libvips compiles code while it runs (Orc, before 8.15; later ones do not). */

@@ -85,6 +85,35 @@ static void die_with_parent(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
+/* Ends as the process does that goes on in our place. */
+__attribute__((noreturn)) static void stand_by(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
+    signal(WTERMSIG(status), SIG_DFL);
+    kill(getpid(), WTERMSIG(status));
+    _exit(PM_CHILD_PROTOCOL);
+}
+
+/* A thread that a library keeps stands in the way of namespaces. A fork leaves it behind: the copy is the zygote from
+ * here on. */
+static PmStatus shed_threads(Zygote *z, PmError *err)
+{
+    if (pm_thread_count() <= 1) return PM_OK;
+    pid_t parent = getpid(), pid = fork();
+    if (pid < 0) return pm_error_set(err, PM_TRANSIENT, "cannot start a process: %s", strerror(errno));
+    if (pid > 0) {
+        close(z->sock);
+        stand_by(pid);
+    }
+    die_with_parent();
+    if (getppid() != parent) _exit(PM_CHILD_DONE);
+    z->pid = getpid();
+    return PM_OK;
+}
+
 static void on_load(Zygote *z, PmMessage *message)
 {
     PmErrorList errors = {0};
@@ -92,9 +121,9 @@ static void on_load(Zygote *z, PmMessage *message)
     json_t *ready = NULL;
     if (z->loaded)
         pm_error_list_addf(&errors, PM_BUG, NULL, 0, 0, "LOAD", "a pipeline is loaded already");
-    else if (pm_load(&z->load, message, &ready, &errors) && !z->load.check &&
-             pm_sandbox_isolate(&z->load.sandbox, &z->init_pid, &err) != PM_OK)
-        pm_error_list_add(&errors, &err);
+    else if (pm_load(&z->load, message, &ready, &errors) && !z->load.check && shed_threads(z, &err) == PM_OK)
+        pm_sandbox_isolate(&z->load.sandbox, &z->init_pid, &err);
+    if (err.status != PM_OK) pm_error_list_add(&errors, &err);
     die_with_parent(); /* entering a user namespace has cleared it */
     z->loaded = true;
     if (errors.count > 0) {

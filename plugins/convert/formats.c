@@ -81,6 +81,8 @@ static int save_jxl(VipsImage *image, VipsTarget *target, const Config *config, 
                                effort(config, 3, 9, 7), NULL);
 }
 
+enum { SIDE_ANY = 10000000 }; /* what libvips allows at most; from 8.16 on its own name for that is no constant */
+
 const Format formats[FORMAT_COUNT] = {
     [FORMAT_JPEG] = {.name = "jpeg",
                      .extension = "jpg",
@@ -97,7 +99,7 @@ const Format formats[FORMAT_COUNT] = {
                     .mime = "image/png",
                     .takes = TAKES_EFFORT | TAKES_PROGRESSIVE | TAKES_PALETTE | TAKES_BITDEPTH,
                     .quality = 100, /* of a palette */
-                    .side_max = VIPS_MAX_COORD,
+                    .side_max = SIDE_ANY,
                     .alpha = true,
                     .profile = true,
                     .depths = {8, 16},
@@ -144,7 +146,7 @@ const Format formats[FORMAT_COUNT] = {
                      .extension = "tif",
                      .mime = "image/tiff",
                      .takes = TAKES_BITDEPTH,
-                     .side_max = VIPS_MAX_COORD,
+                     .side_max = SIDE_ANY,
                      .alpha = true,
                      .profile = true,
                      .depths = {8, 16},
@@ -155,7 +157,7 @@ const Format formats[FORMAT_COUNT] = {
                     .mime = "image/jxl",
                     .takes = TAKES_QUALITY | TAKES_EFFORT | TAKES_LOSSLESS | TAKES_MAX_BYTES,
                     .quality = 80,
-                    .side_max = VIPS_MAX_COORD,
+                    .side_max = SIDE_ANY,
                     .alpha = true,
                     .profile = true,
                     .depths = {8, 16},

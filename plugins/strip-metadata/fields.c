@@ -69,6 +69,7 @@ static void tidy_text(VipsImage *image, const char *name)
     guint64 size = bytes ? g_ascii_strtoull(bytes + strlen(" components, "), NULL, 10) : 0;
     for (guint64 end = size ? size - 1 : 0; size && end <= size; end++) { /* the closing NUL may be missing */
         if (end > strlen(value) || strncmp(value + end, " (", 2) != 0) continue;
+        while (end >= size && end > 0 && value[end - 1] == ' ') end--; /* libexif 0.6.25 adds one to a copyright */
         char *tidy = g_strdup_printf("%.*s (ASCII, %d bytes)", (int)end, value, (int)size);
         vips_image_set_string(image, name, tidy);
         g_free(tidy);

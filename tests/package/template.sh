@@ -15,7 +15,7 @@ cp -r "$prefix"/share/pixmill/template "$work/mine"
 cd "$work/mine"
 
 echo "# CMake"
-"$cmake" -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS=-Werror >"$work/configure.log" ||
+"$cmake" -S . -B build -G Ninja -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS=-Werror >"$work/configure.log" ||
     { cat "$work/configure.log"; exit 1; }
 "$cmake" --build build
 check_elf build/round-corners.so
