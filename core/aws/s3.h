@@ -90,6 +90,7 @@ typedef struct PmS3Put {
     bool bucket_key;
     bool if_none_match;   /* only when there is no such key */
     const char *if_match; /* only over this ETag, without quotes */
+    bool bare_etag;       /* send it without quotes, too: some stores compare the header as it is */
 } PmS3Put;
 /* PM_BAD_CONFIG: more than 2 KiB of metadata, more than 10 tags, or a control character in a header. */
 PmS3Call *pm_s3_put(PmS3 *s3, const PmS3Put *put, PmS3Done *done, void *data, PmError *err);

@@ -208,7 +208,7 @@ PmS3Call *pm_s3_put_multipart(PmS3 *s3, const PmS3Put *put, PmS3Done *done, void
     upload->if_match = NULL;
     if (put->if_match != NULL) {
         char etag[300];
-        snprintf(etag, sizeof etag, "\"%.256s\"", put->if_match);
+        snprintf(etag, sizeof etag, put->bare_etag ? "%.256s" : "\"%.256s\"", put->if_match);
         upload->if_match = strdup(etag);
     }
     PmS3Call *create =

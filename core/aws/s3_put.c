@@ -135,7 +135,7 @@ static bool add_conditions(PmS3Request *request, const PmS3Put *put)
     if (put->if_none_match) return pm_s3_add_header(request, "If-None-Match", "*");
     if (put->if_match == NULL) return true;
     char etag[300];
-    snprintf(etag, sizeof etag, "\"%.256s\"", put->if_match);
+    snprintf(etag, sizeof etag, put->bare_etag ? "%.256s" : "\"%.256s\"", put->if_match);
     return pm_s3_add_header(request, "If-Match", etag);
 }
 

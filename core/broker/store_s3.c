@@ -23,6 +23,7 @@ typedef struct S3Store {
     PmCloud *cloud;
     const PmS3Source *source; /* for copied metadata and tags; NULL: sources are no objects */
     bool no_conditions;       /* this store does not know If-Match: learnt once, said once */
+    bool bare_etags;          /* the one written to last compares If-Match without quotes, as radosgw does */
 } S3Store;
 
 struct PmStoreCall {
@@ -38,6 +39,7 @@ struct PmStoreCall {
     PmNameValue metadata[PAIRS_MAX], tags[10]; /* owned */
     size_t metadata_count, tag_count;
     int round;
+    bool bare_etag;
     PmError err;
     PmStoreOutcome outcome;
     PmStoreDone *done;
@@ -145,6 +147,7 @@ static void on_put(void *data, const PmS3Result *result)
     PmStoreCall *call = data;
     call->call = NULL;
     if (result->outcome == PM_S3_OK) {
+        if (call->if_match != NULL) call->store->bare_etags = call->bare_etag;
         finish(call, PM_STORED);
     } else if (result->outcome == PM_S3_PRECONDITION || result->outcome == PM_S3_CONFLICT) {
         /* After a lost answer this may be our own write: HEAD will show our stamp, and that is success. */
@@ -187,7 +190,8 @@ static void put_now(PmStoreCall *call)
                    .acl = place->acl,
                    .bucket_key = place->bucket_key,
                    .if_none_match = conditions && call->if_match == NULL,
-                   .if_match = conditions ? call->if_match : NULL};
+                   .if_match = conditions ? call->if_match : NULL,
+                   .bare_etag = call->bare_etag};
     PmError err = {0};
     call->call = pm_s3_put(call->s3, &put, on_put, call, &err);
     if (call->call == NULL) fail(call, &err);
@@ -197,8 +201,12 @@ static void on_head(void *data, const PmS3Result *result)
 {
     PmStoreCall *call = data;
     call->call = NULL;
-    free(call->if_match);
+    char *before = call->if_match;
     call->if_match = NULL;
+    /* Refused over this very ETag: the other way to write it. */
+    if (before != NULL && result->outcome == PM_S3_OK && strcmp(before, result->object.etag) == 0)
+        call->bare_etag = !call->bare_etag;
+    free(before);
     if (result->outcome == PM_S3_MISSING) {
         put_now(call);
         return;
@@ -303,6 +311,7 @@ static PmStoreCall *put(PmStore *base, const PmStorePut *request, PmStoreDone *d
                           .place = place,
                           .bytes = request->bytes,
                           .size = request->size,
+                          .bare_etag = store->bare_etags,
                           .done = done,
                           .data = data};
     call->key = strdup(request->key);
