@@ -5,6 +5,12 @@ check_pie_supported()
 add_library(pm_flags INTERFACE)
 target_compile_options(pm_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
                                           -Wvla -fno-strict-aliasing -fno-common)
+# clang's -Wconversion asks about constants of enums in floating-point arithmetic since 19; each of ours is exact.
+include(CheckCCompilerFlag)
+check_c_compiler_flag(-Wenum-float-conversion PIXMILL_HAS_ENUM_FLOAT)
+if(PIXMILL_HAS_ENUM_FLOAT)
+  target_compile_options(pm_flags INTERFACE -Wno-enum-float-conversion)
+endif()
 target_compile_definitions(pm_flags INTERFACE _GNU_SOURCE PIXMILL_VERSION="${PROJECT_VERSION}")
 if(PIXMILL_WERROR)
   target_compile_options(pm_flags INTERFACE -Werror)
