@@ -33,17 +33,17 @@ check() {
     fi
 }
 
-# build DIR ARGUMENTS...
+# build DIR ARGUMENTS...; TARGET in the environment: only that
 build() {
     local dir=$1
     shift
     cmake -S . -B "$dir" -G Ninja -DPIXMILL_WERROR=ON "${launcher[@]}" "$@" >"$log/cmake" 2>&1 || { cat "$log/cmake"; return 1; }
-    cmake --build "$dir" -j "$jobs"
+    cmake --build "$dir" -j "$jobs" ${TARGET:+--target "$TARGET"}
 }
 
-# units DIR NAME: ctest's own count joins ours.
+# units DIR NAME [LABEL]: ctest's own count joins ours.
 units() {
-    ctest --test-dir "$1" -j "$jobs" --output-on-failure --no-tests=error >"$log/ctest" 2>&1
+    ctest --test-dir "$1" ${3:+-L "$3"} -j "$jobs" --output-on-failure --no-tests=error >"$log/ctest" 2>&1
     local all bad
     all=$(sed -n 's/.*tests passed, [0-9]* tests failed out of \([0-9]*\).*/\1/p; s/.*% tests passed.* out of \([0-9]*\)$/\1/p' "$log/ctest" | tail -1)
     bad=$(sed -n 's/.*tests passed, \([0-9]*\) tests* failed out of.*/\1/p' "$log/ctest" | tail -1)
@@ -100,6 +100,9 @@ if [ "$what" = all ] && [ $failed = 0 ]; then
     unset ASAN_OPTIONS LSAN_OPTIONS
     step "clang"
     check "build with clang" build build-clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang
+    step "fuzzing"
+    TARGET=fuzzers check "build the fuzz targets" build build-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang -DPIXMILL_SANITIZE=ON -DPIXMILL_FUZZ=ON
+    units build-fuzz "fuzz targets, for some seconds each" fuzz
     step "house checks"
     for script in tests/lint/*.sh; do
         [ -e "$script" ] && check "$(basename "$script" .sh)" bash "$script" build-dev
