@@ -20,6 +20,7 @@ enum {
     RECEIVE_MAX = 10,
     VISIBILITY_DEFAULT_S = 30, /* for a queue whose own is 0: nobody could work with that */
     ONCE_WAIT_S = 1,
+    VISIBLE_MARGIN_MS = 200,
     EMPTY_MS = 1000,
     OUTAGE_MAX_STEP = 6, /* at most 20 s between tries, as pm_retry_delay_ms gives them */
     OUTAGE_MIN_MS = 500,
@@ -64,6 +65,7 @@ typedef struct SqsTrigger {
     int visibility_s, failures;
     size_t wanted;
     int64_t own_retry_ms; /* until then a message that we gave back may be invisible still */
+    int64_t asked_ms;     /* when the last poll began */
     bool once, stopped, ready, fifo, dead_letter_fifo;
 } SqsTrigger;
 
@@ -204,7 +206,8 @@ static void on_later(void *data)
 static void on_empty(SqsTrigger *trigger)
 {
     if (!trigger->once || trigger->letters != NULL) return;
-    if (trigger->own_retry_ms > pm_clock_mono_ms()) return;
+    /* A poll need not see what becomes visible while it waits: only one that began later tells. */
+    if (trigger->own_retry_ms > trigger->asked_ms) return;
     trigger->stopped = true;
     trigger->base.sink.dry(trigger->base.sink.data);
 }
@@ -243,6 +246,7 @@ static void receive(SqsTrigger *trigger)
     int max = trigger->wanted < RECEIVE_MAX ? (int)trigger->wanted : RECEIVE_MAX;
     int wait_s = trigger->once ? ONCE_WAIT_S : (int)(trigger->config->wait_time / 1000);
     PmError err = {0};
+    trigger->asked_ms = pm_clock_mono_ms();
     trigger->receiving = pm_sqs_receive(trigger->sqs, max, wait_s, trigger->visibility_s, on_received, trigger, &err);
     if (trigger->receiving != NULL) return;
     tell_outage(trigger, &err);
@@ -352,6 +356,8 @@ static void finish(Letter *letter, const PmError *err)
     char *group = letter->group_id;
     letter->group_id = NULL;
     int64_t delay_s = (letter->fate.delay_ms + 999) / 1000;
+    int64_t visible_ms = pm_clock_mono_ms() + delay_s * 1000 + VISIBLE_MARGIN_MS;
+    if (letter->fate.kind == PM_FATE_RETRY && visible_ms > trigger->own_retry_ms) trigger->own_retry_ms = visible_ms;
     free_letter(letter);
     if (group != NULL && went_well) {
         Letter *next = first_of_group(trigger, group);
@@ -370,7 +376,6 @@ static void on_lease_ended(void *data, const PmError *err)
 
 static void give_back(Letter *letter, int64_t delay_ms)
 {
-    letter->trigger->own_retry_ms = pm_clock_mono_ms() + delay_ms + ONCE_WAIT_S * 1000;
     PmMessageLease *lease = letter->lease;
     letter->lease = NULL;
     pm_lease_release(lease, (delay_ms + 999) / 1000, on_lease_ended, letter);

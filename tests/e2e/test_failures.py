@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong: with the image, a plugin, the rights, the network. Nothing is lost, and everything is told."""
+import json
+
+import pytest
+
+import events
+import faults
+
+OUT = "out/a.jpg.jpg"
+
+
+# --- images and plugins ---
+
+BAD_IMAGES = {
+    "no image": (lambda world: b"GIF87 this is not", "bad_input"),
+    "empty": (lambda world: b"", "bad_input"),
+    "bomb": (lambda world: world.picture("bomb", "png", width=50000, height=50000), "limit"),
+    "extreme shape": (lambda world: world.picture("extreme", "png", width=8000, height=8), "limit"),
+    "not let in": (lambda world: b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "bad_input"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_IMAGES)
+def test_bad_image(world, kind):
+    make, reason = BAD_IMAGES[kind]
+    upload = world.upload("in/a.jpg", make(world))
+    body = events.aws(upload)
+    world.send(body)
+    world.run(code=3)
+    [letter] = world.dead()
+    assert letter.body == body
+    assert (letter.reason, letter.status) == (reason, reason)
+    assert letter.message
+    assert (letter.source, letter.pipeline) == (f"s3://{world.source}/in/a.jpg", "e2e")
+    assert world.keys() == []
+    world.assert_all_settled()
+
+
+def test_larger_than_allowed(world):
+    world.pipeline(limits={"file_size": "10KiB"})
+    told, untold = world.upload("in/told.jpg"), world.upload("in/untold.jpg")
+    world.announce(told)
+    world.send(events.aws(untold, size=100))
+    world.run(code=3)
+    letters = {letter.source.rpartition("/")[2]: letter for letter in world.dead()}
+    assert {name: letter.reason for name, letter in letters.items()} == {"told.jpg": "limit", "untold.jpg": "limit"}
+    assert "limits.file_size" in letters["told.jpg"].message and "limits.file_size" in letters["untold.jpg"].message
+
+
+def test_letter_names_the_step(world):
+    world.pipeline(steps=[{"fault-null": {}}])
+    world.announced("in/a.jpg")
+    world.run(code=3)
+    [letter] = world.dead()
+    assert letter.step == "steps[0]" and letter.plugin == "fault-null"
+    assert letter.reason == letter.status == "bug"
+
+
+@pytest.mark.parametrize("fault,tag", [("segv", "SIGSEGV"), ("abort", "SIGABRT"), ("kill", "SIGKILL"), ("exit", "exit"),
+                                       ("stack", "SIGSEGV")])
+def test_plugin_that_kills_its_worker(world, fault, tag):
+    """Tried twice, then set aside by name; the other images never notice."""
+    world.pipeline(steps=[{f"fault-{fault}": {"key": "poison"}}])
+    world.announced("in/poison.jpg")
+    for i in range(4):
+        world.announced(f"in/{i}.jpg", world.picture(width=64, height=48))
+    finished = world.run(code=3)
+    assert finished.statuses() == ["bug"] + ["ok"] * 4 + ["retry"]
+    [letter] = world.dead()
+    assert letter.reason.startswith(f"plugin_crash:fault-{fault}:{tag}"), letter.reason
+    assert letter.attempts == "2"
+    assert len(world.keys()) == 4
+    world.assert_all_settled()
+
+
+def test_plugin_that_hangs(world):
+    world.pipeline(steps=[{"fault-hang": {"key": "poison"}}], limits={"wall_time": "1s"})
+    world.announced("in/poison.jpg")
+    world.announced("in/good.jpg")
+    world.run(code=3)
+    [letter] = world.dead()
+    assert letter.source.endswith("/in/poison.jpg")
+    assert world.keys() == ["out/good.jpg.jpg"]
+    world.assert_all_settled()
+
+
+# --- rights and names ---
+
+def assert_waits(world, upload, said, env=None):
+    """It says what is wrong, and the message is there for when that is mended."""
+    running = world.start(env=env)
+    running.wait_for_results(1)
+    finished = running.terminate()
+    result = finished.result(upload)
+    assert result["status"] in ("retry", "released")
+    for word in said:
+        assert word in result["error"]["message"] + result["error"].get("where", ""), result["error"]
+    assert sum(world.depth()) == 1
+    assert world.dead() == []
+
+
+def test_wrong_secret(world):
+    world.announced("in/a.jpg")
+    finished = world.run(code=2, env={"AWS_SECRET_ACCESS_KEY": "canary-of-a-secret"})
+    assert "SignatureDoesNotMatch" in finished.err or "InvalidSignature" in finished.err
+    assert "p.yaml:" in finished.err and "trigger: sqs" in finished.err
+    assert "canary" not in finished.out + finished.err
+    assert world.depth() == (1, 0)
+
+
+def test_no_credentials(world):
+    world.announced("in/a.jpg")
+    finished = world.run(code=2, env={"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""})
+    assert "credentials" in finished.err
+    assert world.depth() == (1, 0)
+
+
+def test_secret_is_never_said(world):
+    world.announced("in/a.jpg")
+    finished = world.run("--log-level", "debug")
+    assert world.peers.secret_key not in finished.out + finished.err
+    assert world.peers.secret_key not in json.dumps(world.get(OUT)["Metadata"])
+
+
+def test_missing_destination_bucket(world):
+    world.pipeline(place={"bucket": "nowhere-" + world.name}, on_error={"backoff": "30s"})
+    assert_waits(world, world.announced("in/a.jpg"), ["NoSuchBucket", f"s3://nowhere-{world.name}/"])
+    world.s3.create_bucket(Bucket="nowhere-" + world.name)
+    world.announced("in/a.jpg")
+    world.run()
+    assert world.keys("nowhere-" + world.name) == [OUT]
+
+
+def deny(world, bucket, action):
+    world.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": f"arn:aws:s3:::{bucket}/*"}]}))
+
+
+@pytest.mark.parametrize("bucket,action", [("source", "s3:GetObject"), ("target", "s3:PutObject")])
+def test_access_denied(world, bucket, action):
+    deny(world, getattr(world, bucket), action)
+    world.pipeline(on_error={"backoff": "30s"})
+    assert_waits(world, world.announced("in/a.jpg"), ["AccessDenied", f"s3://{getattr(world, bucket)}/"])
+
+
+def test_failure_that_lasts_is_left_to_the_queues_redrive(world):
+    deny(world, world.target, "s3:PutObject")
+    upload = world.announced("in/a.jpg")
+    finished = world.run(code=None)
+    assert finished.statuses() == ["retry"] * 3
+    assert [result["attempt"] for result in finished.results] == [1, 2, 3]
+    # The queue moves a message over when it is next asked for.
+    assert world.sqs.receive_message(QueueUrl=world.queue_url).get("Messages", []) == []
+    [letter] = world.dead()
+    assert letter.body == events.aws(upload)
+
+
+def test_queue_without_dead_letter_queue(world):
+    world.make_queue(dead=False)
+    world.announced("in/a.jpg")
+    finished = world.run(code=2)
+    assert "dead-letter queue" in finished.err and "hint: " in finished.err and "redrive policy" in finished.err
+    assert world.depth() == (1, 0)
+
+
+def test_dead_letter_queue_of_the_pipeline(world):
+    world.make_queue(dead=False)
+    world.dead_url = world.sqs.create_queue(QueueName=world.name + "-letters")["QueueUrl"]
+    world.pipeline(trigger={"dead_letter_url": world.dead_url})
+    world.announced("in/a.jpg", b"no picture")
+    world.run(code=3)
+    assert [letter.reason for letter in world.dead()] == ["bad_input"]
+
+
+def test_missing_queue(world):
+    world.queue_url += "-gone"
+    finished = world.run(code=2)
+    assert "NonExistentQueue" in finished.err or "QueueDoesNotExist" in finished.err
+    assert "p.yaml:" in finished.err
+
+
+# --- the network ---
+
+S3_FAULTS = {
+    "throttled": (faults.s3_error(503, "SlowDown"), None),
+    "internal error": (faults.s3_error(500, "InternalError"), None),
+    "gateway's page": (faults.status(502, b"<html>bad gateway</html>", Content_Type="text/html"), None),
+    "reset": (faults.reset, None),
+    "reset of GET": (faults.reset, "GET"),
+    "cut body": (faults.cut, "GET"),
+    "flipped bit": (faults.flip, "GET"),
+    "error in a 200": (faults.s3_error(200, "InternalError"), "PUT"),
+    "lost answer": (faults.lose, "PUT"),
+    "conflict": (faults.s3_error(409, "ConditionalRequestConflict"), "PUT"),
+    "slow": (faults.delay(2), None),
+}
+
+
+@pytest.mark.parametrize("name", S3_FAULTS)
+def test_s3_fault(world, proxies, name):
+    """It passes, and so does the upload; what was written is whole."""
+    fault, method = S3_FAULTS[name]
+    upload = world.announced("in/a.jpg")
+    proxy = proxies(world.peers.s3_url)
+    rules = [proxy.fail(fault, method=one, times=1) for one in ([method] if method else ["GET", "HEAD", "PUT"])]
+    finished = world.run(env={"AWS_ENDPOINT_URL_S3": proxy.url})
+    assert [rule.struck for rule in rules] == [1] * len(rules)
+    assert finished.statuses()[0] == "ok", finished.out
+    found = world.get(OUT)
+    assert found["Image"].size == (64, 48) and found["Image"].load()
+    assert found["Metadata"]["pixmill-src-etag"] == upload.etag
+    world.assert_all_settled()
+    assert world.dead() == []
+
+
+SQS_FAULTS = {
+    "throttled poll": (faults.sqs_error(400, "RequestThrottled"), "ReceiveMessage"),
+    "throttling exception": (faults.sqs_error(400, "ThrottlingException"), "GetQueueAttributes"),
+    "failing poll": (faults.sqs_error(503, "ServiceUnavailable"), "ReceiveMessage"),
+    "cut answer": (faults.cut, "ReceiveMessage"),
+    "reset": (faults.reset, "ReceiveMessage"),
+    "delete fails": (faults.sqs_error(500, "InternalFailure"), "DeleteMessageBatch"),
+    "delete is lost": (faults.lose, "DeleteMessageBatch"),
+}
+
+
+@pytest.mark.parametrize("name", SQS_FAULTS)
+def test_sqs_fault(world, proxies, name):
+    fault, operation = SQS_FAULTS[name]
+    world.make_queue(visibility=4)
+    world.pipeline()
+    world.announced("in/a.jpg")
+    world.announced("in/b.jpg", b"no picture")
+    proxy = proxies(world.peers.sqs_url)
+    rule = proxy.fail(fault, target=operation, times=1)
+    world.run(code=None, env={"AWS_ENDPOINT_URL_SQS": proxy.url})
+    assert rule.struck == 1
+    assert world.keys() == [OUT]
+    assert [letter.source for letter in world.dead()] == [f"s3://{world.source}/in/b.jpg"]
+    world.assert_all_settled()
+
+
+def test_batch_answer_with_failures(world, proxies):
+    """200, and inside some entries failed: those again, not the others."""
+    world.announced("in/a.jpg")
+    proxy = proxies(world.peers.sqs_url)
+
+    def refuse(handler, forward):
+        body = b'{"Successful":[],"Failed":[{"Id":"0","SenderFault":false,"Code":"InternalError","Message":"made up"}]}'
+        handler.answer(faults.Answer(200, [("Content-Type", "application/x-amz-json-1.0")], body))
+    rule = proxy.fail(refuse, target="DeleteMessageBatch", times=1)
+    world.run(env={"AWS_ENDPOINT_URL_SQS": proxy.url})
+    assert rule.struck == 1
+    world.assert_all_settled()
+
+
+def test_every_kind_of_fault_at_once(world, proxies):
+    """One request in five goes wrong. Every picture comes out, as without faults."""
+    uploads = [world.upload(f"in/{i}.jpg", world.picture(width=64, height=48, seed=i)) for i in range(12)]
+    world.announce(*uploads)
+    world.run()
+    undisturbed = world.bodies()
+    for key in world.keys():
+        world.s3.delete_object(Bucket=world.target, Key=key)
+
+    world.make_queue(visibility=5, max_receive_count=100)
+    world.pipeline()
+    world.announce(*uploads, *uploads[:4])
+    proxy = proxies(world.peers.s3_url)
+    share = 0.2 / 5
+    rules = [proxy.fail(fault, method=method, share=share)
+             for fault, method in ((faults.reset, None), (faults.s3_error(503, "SlowDown"), None), (faults.cut, "GET"),
+                                   (faults.s3_error(200, "InternalError"), "PUT"), (faults.lose, "PUT"))]
+    world.run(code=None, env={"AWS_ENDPOINT_URL_S3": proxy.url})
+    assert sum(rule.struck for rule in rules) > 0
+    assert world.bodies() == undisturbed
+    world.assert_all_settled()
+    assert world.dead() == []
+
+
+def test_queue_is_gone_for_a_while(world, proxies):
+    """Said once, not once a poll; then it goes on."""
+    proxy = proxies(world.peers.sqs_url)
+    rule = proxy.fail(faults.sqs_error(503, "ServiceUnavailable"), target="ReceiveMessage")
+    running = world.start(env={"AWS_ENDPOINT_URL_SQS": proxy.url})
+    running.wait_for_log("queue.outage")
+    struck = rule.struck
+    world.announced("in/a.jpg")
+    proxy.heal()
+    running.wait_for_results(1)
+    finished = running.terminate()
+    assert finished.code == 0
+    assert struck <= 10, "a busy loop"
+    assert [line["event"] for line in finished.log].count("queue.outage") == 1
+    assert "queue.back" in [line["event"] for line in finished.log]
+    assert world.keys() == [OUT]
