@@ -3,8 +3,11 @@
  * Sources in S3: fetched pinned to the version, or else to the ETag, that the event names. What was deleted or replaced
  * since is gone: a newer event will speak of its successor.
  */
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/ipc.h"
@@ -35,6 +38,32 @@ static void finish(PmSourceCall *call, PmFetched *fetched)
     done(data, fetched);
 }
 
+/* True when the store says that the ETag is the MD5 of the bytes: one part, and not encrypted with a key of KMS or the
+ * customer's. Source: "Checking object integrity" (Amazon S3 User Guide). */
+static bool etag_is_md5(const PmS3Object *object)
+{
+    const char *sse = pm_http_header(object->http, "x-amz-server-side-encryption");
+    if (pm_http_header(object->http, "x-amz-server-side-encryption-customer-algorithm") != NULL) return false;
+    if (sse != NULL && strcmp(sse, "AES256") != 0) return false;
+    return strlen(object->etag) == 32 && strspn(object->etag, "0123456789abcdef") == 32;
+}
+
+/* Whether what came is what was uploaded. */
+static bool is_intact(int fd, const PmS3Object *object)
+{
+    unsigned char digest[16];
+    char text[33];
+    size_t size = object->http->body_size;
+    if (!etag_is_md5(object)) return true;
+    void *bytes = size > 0 ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+    if (bytes == MAP_FAILED) return true;
+    /* No MD5 in FIPS mode. */
+    bool known = EVP_Digest(bytes != NULL ? bytes : "", size, digest, NULL, EVP_md5(), NULL) == 1;
+    if (bytes != NULL) munmap(bytes, size);
+    for (size_t i = 0; known && i < sizeof digest; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return !known || strcmp(text, object->etag) == 0;
+}
+
 static void on_got(void *data, const PmS3Result *result)
 {
     PmSourceCall *call = data;
@@ -50,6 +79,9 @@ static void on_got(void *data, const PmS3Result *result)
             pm_error_clear(&err);
             pm_error_set(&err, PM_LIMIT, "the object is larger than limits.file_size allows");
         }
+    } else if (!is_intact(call->fd, &result->object)) {
+        fetched.outcome = PM_FETCH_FAILED;
+        pm_error_set(&err, PM_TRANSIENT, "the bytes that arrived do not have the MD5 that the object's ETag is");
     } else if (pm_memfd_seal(call->fd, &err) != PM_OK) {
         fetched.outcome = PM_FETCH_FAILED;
     } else {
