@@ -130,7 +130,9 @@ static void read_xml_error(const PmHttpResponse *http, PmAwsResponse *out)
 {
     PmXml *xml = pm_xml_parse(http->body, strlen(http->body));
     if (xml == NULL) return;
-    const PmXml *error = strcmp(pm_xml_name(xml), "Error") == 0 ? xml : pm_xml_child(xml, "Error", 0);
+    const PmXml *list = pm_xml_child(xml, "Errors", 0); /* as EC2 does, and emulators for all services */
+    const PmXml *error =
+        strcmp(pm_xml_name(xml), "Error") == 0 ? xml : pm_xml_child(list != NULL ? list : xml, "Error", 0);
     copy_code(out->code, sizeof out->code, pm_xml_get(error, "Code"));
     pm_text_copy(out->message, sizeof out->message, pm_xml_get(error, "Message"));
     pm_xml_free(xml);
@@ -139,6 +141,10 @@ static void read_xml_error(const PmHttpResponse *http, PmAwsResponse *out)
 static void read_json_error(const PmHttpResponse *http, PmAwsResponse *out)
 {
     json_t *json = json_loadb(http->body, strlen(http->body), 0, NULL);
+    if (json == NULL) { /* what stands before the service, or an emulator, may answer as older protocols do */
+        read_xml_error(http, out);
+        return;
+    }
     const char *type = json_string_value(json_object_get(json, "__type"));
     const char *message = json_string_value(json_object_get(json, "message"));
     if (message == NULL) message = json_string_value(json_object_get(json, "Message"));
