@@ -141,10 +141,8 @@ static void read_xml_error(const PmHttpResponse *http, PmAwsResponse *out)
 static void read_json_error(const PmHttpResponse *http, PmAwsResponse *out)
 {
     json_t *json = json_loadb(http->body, strlen(http->body), 0, NULL);
-    if (json == NULL) { /* what stands before the service, or an emulator, may answer as older protocols do */
-        read_xml_error(http, out);
-        return;
-    }
+    /* What stands before the service, or an emulator, may answer as older protocols do. */
+    if (json == NULL) read_xml_error(http, out);
     const char *type = json_string_value(json_object_get(json, "__type"));
     const char *message = json_string_value(json_object_get(json, "message"));
     if (message == NULL) message = json_string_value(json_object_get(json, "Message"));
