@@ -62,16 +62,21 @@ counted() {
     local name=$1
     shift
     "$@" >"$log/counted" 2>&1
-    local line
-    line=$(grep -E '^([0-9]+ passed, [0-9]+ failed|skipped: )' "$log/counted" | tail -1)
+    count "$name" "$log/counted"
+}
+
+# count NAME FILE: what it wrote
+count() {
+    local name=$1 file=$2 line
+    line=$(grep -E '^([0-9]+ passed, [0-9]+ failed|skipped: )' "$file" | tail -1)
     case $line in
     skipped:*) echo "        $name: $line"; return ;;
-    '') echo "FAILED  $name"; tail -n 60 "$log/counted"; failed=$((failed + 1)); return ;;
+    '') echo "FAILED  $name"; tail -n 60 "$file"; failed=$((failed + 1)); return ;;
     esac
     local good=${line%% passed*} rest=${line#*, }
     passed=$((passed + good)) failed=$((failed + ${rest%% failed*}))
     echo "$([ "${rest%% failed*}" = 0 ] && echo 'ok     ' || echo 'FAILED ') $name: $line"
-    [ "${rest%% failed*}" = 0 ] || tail -n 200 "$log/counted"
+    [ "${rest%% failed*}" = 0 ] || tail -n 200 "$file"
 }
 
 # cases DIR NAME
@@ -91,6 +96,9 @@ fi
 if [ "$what" = all ] && [ $failed = 0 ]; then
     step "hostile images"
     counted "hostile images" tests/hostile.sh build-dev
+    # They wait for their peers most of the time: beside what follows, which needs the processors.
+    tests/e2e/run.sh build-dev >"$log/e2e" 2>&1 &
+    e2e=$!
     step "sanitizers"
     export ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
     check "build with sanitizers" build build-asan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc -DPIXMILL_SANITIZE=ON
@@ -107,6 +115,11 @@ if [ "$what" = all ] && [ $failed = 0 ]; then
     for script in tests/lint/*.sh; do
         [ -e "$script" ] && check "$(basename "$script" .sh)" bash "$script" build-dev
     done
+fi
+if [ -n "${e2e:-}" ]; then
+    step "end to end"
+    wait "$e2e"
+    count "end to end, with radosgw and moto" "$log/e2e"
 fi
 step "done"
 echo "$passed passed, $failed failed"

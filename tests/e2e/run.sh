@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# run.sh BUILD: the end-to-end tests on peers of their own, then a short proof that kill -9 loses nothing. Installs the peers
+# when they are missing; where it cannot, it says "skipped: ..." and why. The last line is "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+build=$(realpath "$1")
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+
+./setup.sh >/dev/null 2>"$log/setup"
+case $? in
+0) ;;
+77) echo "skipped: $(tail -n 1 "$log/setup")"; exit 0 ;;
+*) cat "$log/setup"; exit 1 ;;
+esac
+
+/usr/bin/python3 -m pytest -q -p no:cacheprovider --build "$build" . >"$log/pytest" 2>&1
+summary=$(tail -n 1 "$log/pytest")
+count() { sed -n "s/.*\b\([0-9][0-9]*\) $1.*/\1/p" <<<"$summary"; }
+passed=$(count passed) failed=$(count failed) errors=$(count error)
+failed=$((${failed:-0} + ${errors:-0}))
+[ "$failed" = 0 ] && [ -n "$passed" ] || tail -n 150 "$log/pytest"
+[ -n "$passed" ] || failed=$((failed + 1))
+
+/usr/bin/python3 kill9.py --build "$build" --messages 200 --kills 5 >"$log/kill9" 2>&1
+line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log/kill9" | tail -n 1)
+[ -n "$line" ] || line="0 passed, 1 failed"
+bad=${line#*, } bad=${bad%% failed*}
+[ "$bad" = 0 ] || cat "$log/kill9"
+passed=$((${passed:-0} + ${line%% passed*})) failed=$((failed + bad))
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
