@@ -69,10 +69,13 @@ static PmStatus add_tree(ListTrigger *list, const char *root, PmError *err)
             fts_set(tree, e, FTS_SKIP);
             continue;
         }
-        if (e->fts_info != FTS_F) continue;
+        struct stat st = *e->fts_statp;
+        /* A link to a file is a file; one to a folder could lead in a circle. */
+        if (e->fts_info == FTS_SL && (stat(e->fts_path, &st) != 0 || !S_ISREG(st.st_mode))) continue;
+        if (e->fts_info != FTS_F && e->fts_info != FTS_SL) continue;
         const char *key = e->fts_path + skip;
         while (*key == '/') key++;
-        ok = add(list, e->fts_path, key, e->fts_statp->st_size, e->fts_statp->st_mtim.tv_sec * 1000LL);
+        ok = add(list, e->fts_path, key, st.st_size, st.st_mtim.tv_sec * 1000LL);
     }
     fts_close(tree);
     return ok ? PM_OK : pm_error_set(err, PM_BAD_CONFIG, "%s holds more than %d files", root, (int)FILES_MAX);
