@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *end = memchr(data, '\0', size);
     size_t length = end != NULL ? (size_t)(end - data) : size;
     PmTree *tree = pm_tree_parse("p.yaml", (const char *)data, length, &errors);
-    PmWhen *when = tree != NULL && pm_tree_root(tree) != NULL ? pm_when_new("p.yaml", "when", pm_tree_root(tree), &errors) : NULL;
+    PmWhen *when =
+        tree != NULL && pm_tree_root(tree) != NULL ? pm_when_new("p.yaml", "when", pm_tree_root(tree), &errors) : NULL;
     PmFacts *facts = pm_facts_new();
     char *key = strndup(end != NULL ? (const char *)end + 1 : "in/cat.jpg", end != NULL ? size - length - 1 : 64);
     if (when != NULL && facts != NULL && key != NULL) {
