@@ -9,13 +9,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <vips/vips.h>
 
 typedef struct Config {
     int32_t at;
     const char *key;
-    int64_t amount;
+    int64_t amount, time_ms;
 } Config;
 
 enum { AT_CREATE, AT_PLAN, AT_APPLY, AT_PIXELS };
@@ -26,6 +27,7 @@ static const PmParam params[] = {
     PM_PARAM_STRING(Config, key, "key", .doc = "Strike only when the job's key contains this."),
     PM_PARAM_BYTES(Config, amount, "amount", .def = "16MiB",
                    .doc = "How much fault-leak and fault-oom ask for on each strike."),
+    PM_PARAM_DURATION(Config, time_ms, "time", .def = "1s", .doc = "How long fault-slow waits."),
 };
 
 typedef struct Self {
@@ -52,6 +54,13 @@ __attribute__((unused)) static void strike_hang(const Config *config)
 {
     (void)config;
     for (;;) pause();
+}
+
+/* Takes its time without using CPU, and then does what it should. */
+__attribute__((unused)) static void strike_slow(const Config *config)
+{
+    struct timespec left = {.tv_sec = config->time_ms / 1000, .tv_nsec = config->time_ms % 1000 * 1000000};
+    while (nanosleep(&left, &left) != 0) continue;
 }
 
 /* Works for ever: a CPU limit or a wall clock ends it. */
