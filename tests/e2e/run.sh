@@ -16,7 +16,7 @@ case $? in
 esac
 
 # Tests wait for their peers most of the time: three at once, on the same peers, each with buckets and queues of its own.
-timeout 240 ./peers.py --json "$log/peers" -- /usr/bin/python3 -m pytest . -q -n 3 -p no:cacheprovider --build "$build" \
+timeout 900 ./peers.py --json "$log/peers" -- /usr/bin/python3 -m pytest . -q -n 3 -p no:cacheprovider --build "$build" \
     --peers "$log/peers" >"$log/pytest" 2>&1
 code=$?
 summary=$(tail -n 1 "$log/pytest")
