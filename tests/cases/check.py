@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the runner knows of pictures and JSON: recipes of its own, references computed apart from pixmill, judgements."""
 import fnmatch
+import io
 import json
 import pathlib
 import re
@@ -155,16 +156,21 @@ def judge_paths(document, expected):
 
 # --- pictures ---
 
+def from_memory(path):
+    """Pillow on bytes, never on a file: its TIFF reader closes a descriptor twice, which in a process with threads is another's."""
+    image = Image.open(io.BytesIO(pathlib.Path(path).read_bytes()))
+    image.load()
+    return image
+
+
 def opened(path):
     """The picture, and its format as the file itself shows it."""
     head = path.read_bytes()[:16]
     if head[4:12] in (b"ftypavif", b"ftypmif1", b"ftypavis"):
         with tempfile.TemporaryDirectory() as folder:
             vips("copy", path, f"{folder}/x.png")
-            image = Image.open(f"{folder}/x.png")
-            image.load()
-        return image, "avif"
-    image = Image.open(path)
+            return from_memory(f"{folder}/x.png"), "avif"
+    image = from_memory(path)
     return image, image.format.lower()
 
 
@@ -184,7 +190,6 @@ def to_srgb(image):
     profile = image.info.get("icc_profile")
     if not profile:
         return image
-    import io
     from PIL import ImageCms
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), renderingIntent=1, outputMode="RGB")
@@ -201,8 +206,7 @@ def reference(like, work):
             words = like["recipe"].split()
             path = f"{folder}/reference.{like.get('ending', 'png')}"
             make_any(words[0], path, dict(w.split("=", 1) for w in words[1:]))
-            image = Image.open(path)
-            image.load()
+            image = from_memory(path)
     else:
         image, _ = opened(work / like["from"])
         image.seek(like.get("page", 0)) if like.get("page") else image.load()

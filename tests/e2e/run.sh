@@ -3,8 +3,8 @@
 # run.sh BUILD: the end-to-end tests on peers of their own, then a short proof that kill -9 loses nothing. Installs the peers
 # when they are missing; where it cannot, it says "skipped: ..." and why. The last line is "N passed, N failed".
 set -uo pipefail
+build=$(realpath "$1") || exit 1
 cd "$(dirname "$0")" || exit 1
-build=$(realpath "$1")
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 
