@@ -9,6 +9,7 @@
 
 /* Milliseconds of CLOCK_MONOTONIC: for durations and deadlines, the same in all processes of a host. */
 int64_t pm_clock_mono_ms(void);
+int64_t pm_clock_mono_us(void); /* microseconds of it */
 
 /* Milliseconds since 1970-01-01 UTC. */
 int64_t pm_clock_wall_ms(void);

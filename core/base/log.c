@@ -16,12 +16,20 @@ enum { LINE_MAX_BYTES = 16 * 1024, VALUE_MAX_BYTES = 2048 };
 
 static const char *const levels[] = {"error", "warn", "info", "debug"};
 static int threshold = PM_LOG_INFO;
-static bool as_json;
+static bool as_json, for_lambda;
+static char request[128], trace[512];
 
 void pm_log_setup(PmLogFormat format, int level)
 {
     threshold = level;
-    as_json = format == PM_LOG_JSON || (format == PM_LOG_AUTO && isatty(STDERR_FILENO) == 0);
+    for_lambda = format == PM_LOG_JSON_LAMBDA;
+    as_json = format == PM_LOG_JSON || for_lambda || (format == PM_LOG_AUTO && isatty(STDERR_FILENO) == 0);
+}
+
+void pm_log_context(const char *request_id, const char *trace_id)
+{
+    pm_text_copy(request, sizeof request, request_id != NULL ? request_id : "");
+    pm_text_copy(trace, sizeof trace, trace_id != NULL ? trace_id : "");
 }
 
 bool pm_log_enabled(int level)
@@ -33,14 +41,19 @@ static void add_json(PmBuffer *line, const char *event, const char *level, va_li
 {
     char when[25];
     pm_clock_iso8601(pm_clock_wall_ms(), when);
-    json_t *object = json_pack("{ssssss}", "time", when, "level", level, "event", event);
+    char loud[8] = "";
+    for (size_t i = 0; level[i] != '\0' && i + 1 < sizeof loud; i++) loud[i] = (char)(level[i] - 'a' + 'A');
+    json_t *object = json_pack("{ssssss}", for_lambda ? "timestamp" : "time", when, "level", for_lambda ? loud : level,
+                               "event", event);
+    if (request[0] != '\0') json_object_set_new(object, "requestId", json_string(request));
+    if (trace[0] != '\0') json_object_set_new(object, "traceId", json_string(trace));
     const char *key;
     while ((key = va_arg(ap, const char *)) != NULL) {
         const char *value = va_arg(ap, const char *);
         if (value == NULL) continue;
         char clean[VALUE_MAX_BYTES];
         pm_text_utf8(clean, sizeof clean, value);
-        json_object_set_new(object, key, json_string(clean));
+        json_object_set_new(object, for_lambda && strcmp(key, "msg") == 0 ? "message" : key, json_string(clean));
     }
     char *text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
     if (text != NULL) pm_buffer_adds(line, text);
@@ -51,6 +64,7 @@ static void add_json(PmBuffer *line, const char *event, const char *level, va_li
 static void add_text(PmBuffer *line, const char *event, const char *level, va_list ap)
 {
     pm_buffer_addf(line, "%-5s %s", level, event);
+    if (request[0] != '\0') pm_buffer_addf(line, " requestId=%s", request);
     const char *key;
     while ((key = va_arg(ap, const char *)) != NULL) {
         const char *value = va_arg(ap, const char *);

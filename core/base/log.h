@@ -8,12 +8,20 @@
 
 #include <pixmill/plugin.h>
 
-typedef enum PmLogFormat { PM_LOG_AUTO, PM_LOG_TEXT, PM_LOG_JSON } PmLogFormat;
+typedef enum PmLogFormat {
+    PM_LOG_AUTO,
+    PM_LOG_TEXT,
+    PM_LOG_JSON,
+    PM_LOG_JSON_LAMBDA /* with the members that AWS Lambda looks for: timestamp, level, message, requestId */
+} PmLogFormat;
 
 /* `level` is PM_LOG_ERROR .. PM_LOG_DEBUG; lines beyond it are not written. PM_LOG_AUTO: text when stderr
  * is a terminal. */
 void pm_log_setup(PmLogFormat format, int level);
 bool pm_log_enabled(int level);
+
+/* What every following line carries besides: the invocation and its trace. NULL or "": nothing. Copied. */
+void pm_log_context(const char *request_id, const char *trace_id);
 
 /* Writes one line. `event` is a short constant word for machines ("job.done"); then pairs of const char *
  * key and const char * value, ended by NULL: pm_log(PM_LOG_INFO, "job.done", "key", key, "ms", ms, NULL).

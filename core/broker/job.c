@@ -39,7 +39,7 @@ struct PmImageJob {
     char skipped[160];
     json_t *outputs, *not_made, *out_facts, *verdicts, *warnings, *timings;
     PmOnReject rejected_as;
-    int64_t started_ms;
+    int64_t started_ms, fetched_ms, begun_ms, worked_ms; /* 0: not so far */
     PmJobResult result;
 };
 
@@ -47,10 +47,23 @@ static void maybe_end(PmImageJob *job);
 
 /* --- the end --- */
 
+/* The broker's own part of the time, beside the worker's. */
+static void add_timing(PmImageJob *job, const char *name, int64_t from, int64_t to)
+{
+    if (from == 0 || to == 0) return;
+    if (job->timings == NULL) job->timings = json_object();
+    json_object_set_new(job->timings, name, json_integer(to - from));
+}
+
 static void tell_end(void *data)
 {
     PmImageJob *job = data;
+    int64_t now = pm_clock_mono_ms();
     job->end = NULL;
+    add_timing(job, "fetch_ms", job->started_ms, job->fetched_ms);
+    add_timing(job, "wait_ms", job->fetched_ms, job->begun_ms);
+    add_timing(job, "work_ms", job->begun_ms, job->worked_ms);
+    add_timing(job, "store_ms", job->worked_ms, now);
     job->result = (PmJobResult){.object = job->object,
                                 .error = job->error.status != PM_OK ? &job->error : NULL,
                                 .skipped = job->skipped[0] != '\0' ? job->skipped : NULL,
@@ -61,7 +74,7 @@ static void tell_end(void *data)
                                 .warnings = job->warnings,
                                 .timings = job->timings,
                                 .source_size = (int64_t)job->source.size,
-                                .ms = pm_clock_mono_ms() - job->started_ms,
+                                .ms = now - job->started_ms,
                                 .attempt = job->result.attempt};
     if (job->error.status == PM_REJECTED)
         job->result.fate =
@@ -244,6 +257,7 @@ static void on_worked(void *data, const PmPoolReport *report)
     PmImageJob *job = data;
     job->lease = NULL;
     job->worked = true;
+    job->worked_ms = pm_clock_mono_ms();
     if (report->crash != NULL) pm_text_copy(job->crash, sizeof job->crash, report->crash);
     job->rejected_as = report->rejected_as;
     job->out_facts = keep(report->facts);
@@ -302,6 +316,7 @@ static void on_fetched(void *data, const PmFetched *fetched)
     PmImageJob *job = data;
     PmError err = {0};
     job->fetching = NULL;
+    job->fetched_ms = pm_clock_mono_ms();
     if (fetched->outcome == PM_FETCH_GONE) {
         pm_text_copy(job->skipped, sizeof job->skipped, "the source was deleted or replaced since the event");
         end_soon(job);
@@ -357,6 +372,7 @@ PmStatus pm_job_work(PmImageJob *job, PmError *err)
     PmPoolJobSink sink = {.data = job, .output = on_output, .skipped = on_skipped, .done = on_worked};
     job->lease = pm_pool_run(job->world->pool, &request, &sink, err);
     json_decref(facts);
+    job->begun_ms = pm_clock_mono_ms();
     return job->lease != NULL ? PM_OK : err->status;
 }
 

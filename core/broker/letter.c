@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/letter.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/events.h"
 #include "base/text.h"
 
-static bool is_wanted(const PmSqsTrigger *config, const PmObjectEvent *record)
+static bool is_wanted(const PmLetterRules *config, const PmObjectEvent *record)
 {
     if (config->events.count == 0) return record->created;
     for (size_t i = 0; i < config->events.count; i++)
@@ -15,21 +15,19 @@ static bool is_wanted(const PmSqsTrigger *config, const PmObjectEvent *record)
     return false;
 }
 
-static bool is_allowed(const PmPipeline *pipeline, const PmObjectEvent *record, PmError *err)
+bool pm_letter_allows(const PmPipeline *pipeline, const char *bucket, const char *key, PmError *err)
 {
     if (pipeline->source.kind != PM_SOURCE_S3) return true;
     const PmS3Source *source = pipeline->source.config;
     bool known = source->buckets.count == 0;
-    for (size_t i = 0; i < source->buckets.count && !known; i++)
-        known = strcmp(source->buckets.items[i], record->bucket) == 0;
+    for (size_t i = 0; i < source->buckets.count && !known; i++) known = strcmp(source->buckets.items[i], bucket) == 0;
     if (!known) {
-        pm_error_set(err, PM_BAD_INPUT, "the event is about bucket \"%s\", which is not in source.s3.buckets",
-                     record->bucket);
+        pm_error_set(err, PM_BAD_INPUT, "the event is about bucket \"%s\", which is not in source.s3.buckets", bucket);
         return false;
     }
-    if (source->prefix == NULL || strncmp(record->key, source->prefix, strlen(source->prefix)) == 0) return true;
+    if (source->prefix == NULL || strncmp(key, source->prefix, strlen(source->prefix)) == 0) return true;
     pm_error_set(err, PM_BAD_INPUT, "the event is about key \"%.200s\", which is not below source.s3.prefix \"%.200s\"",
-                 record->key, source->prefix);
+                 key, source->prefix);
     return false;
 }
 
@@ -66,19 +64,31 @@ static PmObject take(PmObjectEvent *record)
     return object;
 }
 
-bool pm_letter_read(const PmPipeline *pipeline, const char *body, size_t size, PmEvent *event)
+PmLetterRules pm_letter_rules(const PmPipeline *pipeline, bool in_lambda)
 {
-    const PmSqsTrigger *config = pipeline->trigger.config;
+    const PmSqsTrigger *sqs = pipeline->trigger.kind == PM_TRIGGER_SQS ? pipeline->trigger.config : NULL;
+    PmLetterRules rules = {.pipeline = pipeline};
+    if (sqs != NULL) {
+        rules.events = sqs->events;
+        rules.key_encoding = (PmKeyEncoding)sqs->key_encoding;
+    }
+    if (in_lambda && pipeline->trigger.lambda->events.count > 0) rules.events = pipeline->trigger.lambda->events;
+    return rules;
+}
+
+bool pm_letter_read(const PmLetterRules *rules, const char *body, size_t size, PmEvent *event)
+{
     PmEvents events = {0};
     bool chosen[PM_EVENT_RECORDS_MAX] = {0};
-    if (pm_events_parse(body, size, (PmKeyEncoding)config->key_encoding, &events, &event->error) != PM_OK) return true;
+    if (pm_events_parse(body, size, rules->key_encoding, &events, &event->error) != PM_OK) return true;
     event->objects = calloc(events.count + 1, sizeof *event->objects);
     if (event->objects == NULL) {
         pm_events_finish(&events);
         return false;
     }
     for (size_t i = 0; i < events.count; i++)
-        chosen[i] = is_wanted(config, &events.items[i]) && is_allowed(pipeline, &events.items[i], &event->error);
+        chosen[i] = is_wanted(rules, &events.items[i]) &&
+                    pm_letter_allows(rules->pipeline, events.items[i].bucket, events.items[i].key, &event->error);
     for (size_t i = 0; i < events.count; i++)
         if (chosen[i]) chosen[i] = !is_superseded(&events, i, chosen);
     for (size_t i = 0; i < events.count; i++)
@@ -91,4 +101,40 @@ const char *pm_letter_reason(const PmFate *fate)
 {
     if (fate->tag != NULL) return fate->tag;
     return fate->reason != NULL ? pm_status_name(fate->reason->status) : "unknown";
+}
+
+static bool is_fifo(const char *url)
+{
+    size_t n = strlen(url);
+    return n > 5 && strcmp(url + n - 5, ".fifo") == 0;
+}
+
+void pm_letter_bury(PmDeadLetter *dead, const char *dead_letter_url, const PmPipeline *pipeline, const PmEvent *event,
+                    const PmFate *fate, const char *body, const char *source, const char *queue, const char *group_id)
+{
+    static const PmError unknown = {0};
+    const PmError *why = fate->reason != NULL ? fate->reason : &unknown;
+    bool fifo = is_fifo(dead_letter_url);
+    snprintf(dead->attempts, sizeof dead->attempts, "%d", event->attempt);
+    pm_text_utf8(dead->message, sizeof dead->message, why->message);
+    pm_text_utf8(dead->where, sizeof dead->where, why->where);
+    const PmNameValue attributes[] = {{"pixmill.reason", pm_letter_reason(fate)},
+                                      {"pixmill.status", pm_status_name(why->status)},
+                                      {"pixmill.message", dead->message},
+                                      {"pixmill.where", dead->where},
+                                      {"pixmill.step", why->step},
+                                      {"pixmill.plugin", why->plugin},
+                                      {"pixmill.source", source},
+                                      {"pixmill.attempts", dead->attempts},
+                                      {"pixmill.pipeline", pipeline->name},
+                                      {"pixmill.queue", queue}};
+    _Static_assert(sizeof attributes == sizeof dead->attributes, "as many as a message may have");
+    memcpy(dead->attributes, attributes, sizeof attributes);
+    dead->send = (PmSqsSend){.queue_url = dead_letter_url,
+                             .body = body,
+                             .attributes = dead->attributes,
+                             .attribute_count = sizeof attributes / sizeof attributes[0]};
+    if (!fifo) return;
+    dead->send.group_id = group_id != NULL && group_id[0] != '\0' ? group_id : "pixmill";
+    dead->send.deduplication_id = event->id;
 }

@@ -262,6 +262,7 @@ static void end_object(Passenger *passenger, PmJobResult *result, const char *cr
     result->fate = fate_of(run, result, flight->event->attempt);
     if (run->stopping && result->fate == PM_FATE_RETRY) result->fate = PM_FATE_RELEASE;
     count_result(run->summary, result, result->fate);
+    if (run->trigger->ops->result != NULL) run->trigger->ops->result(run->trigger, flight->event, result);
     if (run->options->result != NULL) run->options->result(run->options->data, result);
     decide(flight, result->fate, result->error, result->object, crash);
     if (!notify(passenger, result)) leave(passenger);
@@ -353,8 +354,12 @@ static void on_bad_event(Flight *flight)
     char name[160];
     snprintf(name, sizeof name, "message %s", event->id);
     PmObject nameless = {.key = name, .path = name, .size = -1}; /* nothing else is known of it */
-    PmJobResult result = {.object = &nameless, .error = &event->error, .fate = PM_FATE_DEAD, .attempt = event->attempt};
+    PmJobResult result = {.object = event->about != NULL ? event->about : &nameless,
+                          .error = &event->error,
+                          .fate = PM_FATE_DEAD,
+                          .attempt = event->attempt};
     run->summary->failed++;
+    if (run->trigger->ops->result != NULL) run->trigger->ops->result(run->trigger, flight->event, &result);
     if (run->options->result != NULL) run->options->result(run->options->data, &result);
     decide(flight, PM_FATE_DEAD, &event->error, NULL, NULL);
 }
@@ -404,7 +409,16 @@ static void on_dry(void *data)
     maybe_stop(run);
 }
 
-static void on_failed(void *data, const PmError *err)
+static void give_up(Run *run, const PmErrorList *errors)
+{
+    if (run->trigger != NULL && run->trigger->ops->refuse != NULL)
+        run->trigger->ops->refuse(run->trigger, errors);
+    else
+        pm_loop_stop(run->loop);
+}
+
+/* The trigger cannot go on, so there is nobody to tell. */
+static void on_trigger_failed(void *data, const PmError *err)
 {
     Run *run = data;
     if (run->err->status == PM_OK) *run->err = *err;
@@ -419,7 +433,7 @@ static void on_ready(void *data, const json_t *info)
     if (run->ready) return; /* after a restart */
     pm_pipeline_check_facts(run->world.pipeline, json_object_get(info, "facts"), run->errors);
     if (run->errors->count > 0) {
-        pm_loop_stop(run->loop);
+        give_up(run, run->errors);
         return;
     }
     const char *digest = json_string_value(json_object_get(info, "digest"));
@@ -433,7 +447,17 @@ static void on_refused(void *data, const PmErrorList *errors)
 {
     Run *run = data;
     for (size_t i = 0; i < errors->count; i++) pm_error_list_add(run->errors, &errors->items[i]);
-    pm_loop_stop(run->loop);
+    give_up(run, run->errors);
+}
+
+static void on_pool_failed(void *data, const PmError *err)
+{
+    Run *run = data;
+    PmErrorList list = {0};
+    if (run->err->status == PM_OK) *run->err = *err;
+    pm_error_list_add(&list, err);
+    give_up(run, &list);
+    pm_error_list_finish(&list);
 }
 
 /* --- stopping --- */
@@ -460,12 +484,9 @@ static void on_settle_over(void *data)
     pm_loop_stop(run->loop);
 }
 
-static void on_grace_over(void *data)
+static void release_all(Run *run)
 {
-    Run *run = data;
-    run->grace = NULL;
     run->fetched = run->waiting = (Queue){0};
-    pm_log(PM_LOG_WARN, "run.grace", "msg", "the grace time is over: what is unfinished goes back", NULL);
     while (run->flights != NULL) {
         Flight *flight = run->flights;
         for (size_t i = 0, n = flight->event->count; i < n && run->flights == flight; i++) {
@@ -474,6 +495,19 @@ static void on_grace_over(void *data)
             leave(&flight->passengers[i]);
         }
     }
+}
+
+static void on_expired(void *data)
+{
+    release_all(data);
+}
+
+static void on_grace_over(void *data)
+{
+    Run *run = data;
+    run->grace = NULL;
+    pm_log(PM_LOG_WARN, "run.grace", "msg", "the grace time is over: what is unfinished goes back", NULL);
+    release_all(run);
     /* A queue far away needs a moment to hear of it; should it not, the visibility timeout does the same. */
     run->grace = pm_loop_after(run->loop, SETTLE_MS, on_settle_over, run);
     maybe_stop(run);
@@ -501,7 +535,8 @@ static void on_signal(void *data)
 
 static PmTrigger *new_trigger(Run *run, PmError *err)
 {
-    PmTriggerSink sink = {.data = run, .event = on_event, .dry = on_dry, .failed = on_failed};
+    PmTriggerSink sink = {
+        .data = run, .event = on_event, .dry = on_dry, .failed = on_trigger_failed, .expired = on_expired};
     if (run->options->files != NULL) {
         PmTrigger *list =
             pm_trigger_list_new(run->loop, run->options->files, run->options->file_count, &sink, NULL, NULL, err);
@@ -509,7 +544,7 @@ static PmTrigger *new_trigger(Run *run, PmError *err)
             run->options->listed(run->options->data, pm_trigger_list_count(list));
         return list;
     }
-    return pm_world_trigger(&run->world, run->options->once, &sink, err);
+    return pm_world_trigger(&run->world, run->options, &sink, err);
 }
 
 static bool has_output(const PmPipeline *pipeline, const char *name)
@@ -543,7 +578,8 @@ static json_t *wanted_outputs(const PmPipeline *pipeline, const char *const *nam
 static PmStatus wire(Run *run, const char *text, size_t size, PmError *err)
 {
     const PmPipeline *pipeline = run->world.pipeline;
-    PmPoolSink sink = {.data = run, .ready = on_ready, .refused = on_refused, .failed = on_failed, .idle = on_idle};
+    PmPoolSink sink = {
+        .data = run, .ready = on_ready, .refused = on_refused, .failed = on_pool_failed, .idle = on_idle};
     run->world.loop = run->loop;
     run->world.digest = run->digest;
     run->world.outputs = wanted_outputs(pipeline, run->options->outputs, err);
@@ -567,7 +603,10 @@ PmStatus pm_run(const PmPipeline *pipeline, const char *text, size_t size, const
     *summary = (PmRunSummary){0};
     signal(SIGPIPE, SIG_IGN);
     run.loop = pm_loop_new(err);
-    if (run.loop != NULL && wire(&run, text, size, err) == PM_OK) pm_loop_run(run.loop);
+    if (run.loop != NULL && wire(&run, text, size, err) == PM_OK) {
+        summary->ran = true;
+        pm_loop_run(run.loop);
+    }
     while (run.flights != NULL) { /* only after a failure: nothing is settled, so nothing is lost */
         Flight *flight = run.flights;
         for (size_t i = 0; i < flight->event->count; i++) {

@@ -34,6 +34,7 @@ typedef struct PmRunOptions {
     const char *out_dir;
     const char *const *outputs; /* NULL-terminated; NULL: all */
     int64_t grace_ms;           /* after SIGTERM; 0: 20 s */
+    const char *lambda; /* serve the Lambda Runtime API there ("address:port") instead of the trigger; or NULL */
     void *data;
     void (*started)(void *data, const json_t *info, size_t workers); /* may be NULL, as all below */
     void (*listed)(void *data, size_t files);                        /* apply: how many files there are */
@@ -43,7 +44,7 @@ typedef struct PmRunOptions {
 typedef struct PmRunSummary {
     size_t done, failed, rejected, skipped, retried, outputs;
     int64_t bytes_in, bytes_out, ms;
-    bool interrupted;
+    bool interrupted, ran; /* ran: everything could be opened */
 } PmRunSummary;
 
 /* Runs to the end. `errors` gets what is wrong with the pipeline (then PM_BAD_CONFIG and nothing ran); `err` what ended

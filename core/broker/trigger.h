@@ -17,9 +17,10 @@ typedef struct PmTrigger PmTrigger;
 typedef struct PmEvent {
     PmTrigger *trigger;
     PmObject *objects;
-    size_t count;  /* 0: nothing to do (a test event): settle it with ACK */
-    int attempt;   /* 1 the first time; grows with each redelivery that the trigger knows of */
-    char id[128];  /* for logs: message id, path */
+    const PmObject *about; /* one that was asked for but must not be touched; NULL: none, or unknown */
+    size_t count;          /* 0: nothing to do (a test event): settle it with ACK */
+    int attempt;           /* 1 the first time; grows with each redelivery that the trigger knows of */
+    char id[128];          /* for logs: message id, path */
     PmError error; /* set: the event itself is bad, or part of it (no event at all, a forbidden bucket): its fate is
                       DEAD, for this reason, once its objects are done */
 } PmEvent;
@@ -40,6 +41,8 @@ typedef struct PmFate {
     const char *tag;        /* "plugin_crash:watermark:SIGSEGV" or NULL */
 } PmFate;
 
+struct PmJobResult; /* run.h */
+
 /* What the trigger tells; all from the loop, never from inside a call to it, except that `want` may hand over at once.
  */
 typedef struct PmTriggerSink {
@@ -47,6 +50,8 @@ typedef struct PmTriggerSink {
     void (*event)(void *data, PmEvent *event);
     void (*dry)(void *data);                        /* nothing more will come until told otherwise: `--once` may end */
     void (*failed)(void *data, const PmError *err); /* it cannot go on at all */
+    void (*expired)(void *data); /* time is up: all that was handed over is given up and settled now, RELEASE where it
+                                    is not finished */
 } PmTriggerSink;
 
 typedef struct PmTriggerOps {
@@ -56,6 +61,10 @@ typedef struct PmTriggerOps {
      * The event is freed after that. */
     void (*settle)(PmTrigger *trigger, PmEvent *event, const PmFate *fate, void (*done)(void *data, const PmError *err),
                    void *data);
+    /* What became of one object of an event, before the event is settled; all borrowed. NULL: it does not care. */
+    void (*result)(PmTrigger *trigger, PmEvent *event, const struct PmJobResult *result);
+    /* The pipeline cannot run: tell whoever waits, then say `dry`. NULL: nobody waits. */
+    void (*refuse)(PmTrigger *trigger, const PmErrorList *errors);
     /* Hand over nothing any more. Settling goes on. */
     void (*stop)(PmTrigger *trigger);
     void (*free)(PmTrigger *trigger);
@@ -84,5 +93,10 @@ size_t pm_trigger_list_count(const PmTrigger *trigger);
 struct PmCloud;
 PmTrigger *pm_trigger_sqs_new(PmLoop *loop, struct PmCloud *cloud, const PmPipeline *pipeline, bool once,
                               const PmTriggerSink *sink, PmError *err);
+
+/* Invocations of AWS Lambda, from the Runtime API at `host` ("address:port"). An invocation is answered when all its
+ * events are settled, or shortly before its deadline. New. */
+PmTrigger *pm_trigger_lambda_new(PmLoop *loop, struct PmCloud *cloud, const PmPipeline *pipeline, const char *host,
+                                 const PmTriggerSink *sink, PmError *err);
 
 #endif

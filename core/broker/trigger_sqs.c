@@ -25,8 +25,7 @@ enum {
     OUTAGE_MAX_STEP = 6, /* at most 20 s between tries, as pm_retry_delay_ms gives them */
     OUTAGE_MIN_MS = 500,
     DEAD_TRIES = 5,
-    DAMAGED_DELAY_S = 5,
-    ATTRIBUTES_MAX = 10
+    DAMAGED_DELAY_S = 5
 };
 
 /* One message that we hold. */
@@ -55,6 +54,7 @@ typedef struct SqsTrigger {
     PmCloud *cloud;
     const PmPipeline *pipeline;
     const PmSqsTrigger *config;
+    PmLetterRules rules;
     PmSqs *sqs;
     PmLeases *leases;
     PmSqsCall *asking;    /* attributes, dead-letter URL */
@@ -66,7 +66,7 @@ typedef struct SqsTrigger {
     size_t wanted;
     int64_t own_retry_ms; /* until then a message that we gave back may be invisible still */
     int64_t asked_ms;     /* when the last poll began */
-    bool once, stopped, ready, fifo, dead_letter_fifo;
+    bool once, stopped, ready, fifo;
 } SqsTrigger;
 
 static void receive(SqsTrigger *trigger);
@@ -180,7 +180,7 @@ static bool take(SqsTrigger *trigger, const PmSqsMessage *message, int64_t now)
         letter->group_id = strdup(message->group_id);
         ok = letter->group_id != NULL;
     }
-    if (!ok || !pm_letter_read(trigger->pipeline, message->body, message->body_size, &letter->event)) {
+    if (!ok || !pm_letter_read(&trigger->rules, message->body, message->body_size, &letter->event)) {
         if (message->damaged)
             pm_log(PM_LOG_WARN, "queue.damaged", "message", message->id, "msg",
                    "the message's MD5 does not match its body: it is fetched again", NULL);
@@ -255,17 +255,10 @@ static void receive(SqsTrigger *trigger)
 
 /* --- what the queue is --- */
 
-static bool is_fifo(const char *url)
-{
-    size_t n = strlen(url);
-    return n > 5 && strcmp(url + n - 5, ".fifo") == 0;
-}
-
 static void start(SqsTrigger *trigger)
 {
     trigger->leases = pm_leases_new(trigger->loop, trigger->sqs, trigger->visibility_s);
     trigger->ready = trigger->leases != NULL;
-    trigger->dead_letter_fifo = is_fifo(trigger->dead_letter_url);
     receive(trigger);
 }
 
@@ -411,33 +404,12 @@ static void bury(void *data)
 {
     Letter *letter = data;
     SqsTrigger *trigger = letter->trigger;
-    const PmError *why = &letter->reason;
-    char attempts[16], message[1024], where[256];
+    PmDeadLetter dead;
     letter->resend = NULL;
-    snprintf(attempts, sizeof attempts, "%d", letter->event.attempt);
-    pm_text_utf8(message, sizeof message, why->message);
-    pm_text_utf8(where, sizeof where, why->where);
-    const PmNameValue attributes[ATTRIBUTES_MAX] = {{"pixmill.reason", pm_letter_reason(&letter->fate)},
-                                                    {"pixmill.status", pm_status_name(why->status)},
-                                                    {"pixmill.message", message},
-                                                    {"pixmill.where", where},
-                                                    {"pixmill.step", why->step},
-                                                    {"pixmill.plugin", why->plugin},
-                                                    {"pixmill.source", letter->source},
-                                                    {"pixmill.attempts", attempts},
-                                                    {"pixmill.pipeline", trigger->pipeline->name},
-                                                    {"pixmill.queue", trigger->config->queue_url}};
-    PmSqsSend send = {.queue_url = trigger->dead_letter_url,
-                      .body = letter->body,
-                      .attributes = attributes,
-                      .attribute_count = ATTRIBUTES_MAX,
-                      .group_id =
-                          trigger->dead_letter_fifo
-                              ? (letter->group_id != NULL && letter->group_id[0] != '\0' ? letter->group_id : "pixmill")
-                              : NULL,
-                      .deduplication_id = trigger->dead_letter_fifo ? letter->event.id : NULL};
+    pm_letter_bury(&dead, trigger->dead_letter_url, trigger->pipeline, &letter->event, &letter->fate, letter->body,
+                   letter->source, trigger->config->queue_url, letter->group_id);
     PmError err = {0};
-    letter->sending = pm_sqs_send(trigger->sqs, &send, on_buried, letter, &err);
+    letter->sending = pm_sqs_send(trigger->sqs, &dead.send, on_buried, letter, &err);
     if (letter->sending == NULL) on_buried(letter, &err);
 }
 
@@ -529,6 +501,7 @@ PmTrigger *pm_trigger_sqs_new(PmLoop *loop, PmCloud *cloud, const PmPipeline *pi
                             .cloud = cloud,
                             .pipeline = pipeline,
                             .config = config,
+                            .rules = pm_letter_rules(pipeline, false),
                             .once = once};
     trigger->sqs = pm_cloud_sqs(cloud, config->queue_url, config->region, config->endpoint_url, err);
     if (trigger->sqs != NULL) trigger->later = pm_loop_after(loop, 0, begin, trigger);

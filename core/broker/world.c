@@ -25,11 +25,17 @@ static const PmS3Source *s3_source(const PmPipeline *pipeline)
     return pipeline->source.kind == PM_SOURCE_S3 ? pipeline->source.config : NULL;
 }
 
+/* Events name objects in S3, not files. */
+static bool delivers_objects(const PmPipeline *pipeline, const PmRunOptions *options)
+{
+    return options->files == NULL && (options->lambda != NULL || pipeline->trigger.kind == PM_TRIGGER_SQS);
+}
+
 static bool needs_cloud(const PmPipeline *pipeline, const PmRunOptions *options)
 {
     if (pipeline->notify.queue_url != NULL && options->out_dir == NULL) return true;
     if (options->out_dir == NULL && stores_objects(pipeline)) return true;
-    return options->files == NULL && pipeline->trigger.kind == PM_TRIGGER_SQS;
+    return delivers_objects(pipeline, options);
 }
 
 static PmStatus open_stores(PmJobWorld *world, const PmRunOptions *options, PmError *err)
@@ -56,7 +62,7 @@ PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *
         world->cloud = pm_cloud_new(world->loop, &pipeline->aws, err);
         if (world->cloud == NULL) return err->status;
     }
-    if (options->files == NULL && pipeline->trigger.kind == PM_TRIGGER_SQS)
+    if (delivers_objects(pipeline, options))
         world->source =
             pm_source_s3_new(world->cloud, s3_source(pipeline) != NULL ? s3_source(pipeline) : &anywhere, err);
     else
@@ -75,14 +81,34 @@ void pm_world_close(PmJobWorld *world)
     json_decref((json_t *)world->outputs);
 }
 
-PmTrigger *pm_world_trigger(const PmJobWorld *world, bool once, const PmTriggerSink *sink, PmError *err)
+static PmTrigger *new_lambda_trigger(const PmJobWorld *world, const PmRunOptions *options, const PmTriggerSink *sink,
+                                     PmError *err)
 {
     const PmPipeline *pipeline = world->pipeline;
+    if (pipeline->source.kind == PM_SOURCE_S3)
+        return pm_trigger_lambda_new(world->loop, world->cloud, pipeline, options->lambda, sink, err);
+    pm_error_at(err, PM_BAD_CONFIG, pipeline->file, 1, 1,
+                "in AWS Lambda, source: s3 must say which buckets events may name");
+    pm_error_hint(err, "source: { s3: { buckets: [uploads] } }");
+    return NULL;
+}
+
+PmTrigger *pm_world_trigger(const PmJobWorld *world, const PmRunOptions *options, const PmTriggerSink *sink,
+                            PmError *err)
+{
+    const PmPipeline *pipeline = world->pipeline;
+    if (options->lambda != NULL) return new_lambda_trigger(world, options, sink, err);
     switch (pipeline->trigger.kind) {
     case PM_TRIGGER_DIRECTORY:
-        return pm_trigger_directory_new(world->loop, pipeline, once, sink, err);
+        return pm_trigger_directory_new(world->loop, pipeline, options->once, sink, err);
     case PM_TRIGGER_SQS:
-        return pm_trigger_sqs_new(world->loop, world->cloud, pipeline, once, sink, err);
+        return pm_trigger_sqs_new(world->loop, world->cloud, pipeline, options->once, sink, err);
+    case PM_TRIGGER_LAMBDA:
+        pm_error_at(err, PM_BAD_CONFIG, pipeline->file, pipeline->trigger.line, pipeline->trigger.column,
+                    "trigger: lambda works only inside AWS Lambda, which sets AWS_LAMBDA_RUNTIME_API");
+        pm_error_hint(err,
+                      "put trigger: sqs beside it to run the same file as a worker, or use `pixmill apply` on files");
+        return NULL;
     case PM_TRIGGER_NONE:
         break;
     }

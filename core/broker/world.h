@@ -12,7 +12,8 @@
 PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *err);
 void pm_world_close(PmJobWorld *world);
 
-/* The pipeline's own trigger. New. */
-PmTrigger *pm_world_trigger(const PmJobWorld *world, bool once, const PmTriggerSink *sink, PmError *err);
+/* The pipeline's own trigger, or Lambda's. New. */
+PmTrigger *pm_world_trigger(const PmJobWorld *world, const PmRunOptions *options, const PmTriggerSink *sink,
+                            PmError *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "broker/record.h"
 #include "cli/command.h"
+#include "cli/lambda.h"
 #include "cli/print.h"
 #include "cli/start.h"
 
@@ -18,14 +19,17 @@ static const PmCommandOption options[] = {
     {NULL, NULL, NULL, 0},
 };
 
+enum { LAMBDA_GRACE_MS = 200 }; /* Lambda gives a runtime 500 ms after SIGTERM, or less */
+
 static void on_started(void *data, const json_t *info, size_t workers)
 {
     const PmPipeline *pipeline = data;
     char count[24];
     snprintf(count, sizeof count, "%zu", workers);
-    const json_t *sandbox = json_object_get(info, "sandbox");
-    pm_log(PM_LOG_INFO, "run.started", "pipeline", pipeline->name, "workers", count, "sandbox",
-           json_string_value(json_object_get(sandbox, "tier")), "vips",
+    char sandbox[16];
+    snprintf(sandbox, sizeof sandbox, "T%d",
+             (int)json_integer_value(json_object_get(json_object_get(info, "sandbox"), "tier")));
+    pm_log(PM_LOG_INFO, "run.started", "pipeline", pipeline->name, "workers", count, "sandbox", sandbox, "vips",
            json_string_value(json_object_get(info, "vips")), NULL);
     for (size_t i = 0; i < json_array_size(json_object_get(info, "warnings")); i++) {
         PmError warning;
@@ -58,6 +62,22 @@ static void print_json(void *data, const PmJobResult *result)
     json_decref(object);
 }
 
+/* Until Lambda ends us. */
+static int serve_lambda(const PmArguments *arguments, PmStart *start, int64_t grace)
+{
+    PmRunOptions request = {.pool = arguments->pool,
+                            .lambda = pm_lambda_host(),
+                            .grace_ms = grace > 0 ? grace : LAMBDA_GRACE_MS,
+                            .data = start->pipeline,
+                            .started = on_started,
+                            .result = pm_lambda_log_result};
+    PmRunSummary summary;
+    int code = pm_start_run(start, &request, &summary);
+    if (!summary.ran) pm_lambda_init_error(&start->errors);
+    pm_start_finish(start);
+    return code == PM_EXIT_FAILED ? PM_EXIT_FINE : code; /* each invocation was told of its own failures */
+}
+
 static int run(const PmArguments *arguments)
 {
     PmStart start;
@@ -67,7 +87,12 @@ static int run(const PmArguments *arguments)
     if (grace_text != NULL && (!pm_parse_duration(grace_text, &grace, why, sizeof why) || grace < 1))
         return pm_cli_usage(NULL, "--grace must be %s, not \"%s\"",
                             grace == 0 && why[0] != '\0' ? why : "a duration such as 20s", grace_text);
-    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) return PM_EXIT_USAGE;
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) {
+        pm_lambda_init_error(&start.errors);
+        pm_start_finish(&start);
+        return PM_EXIT_USAGE;
+    }
+    if (pm_lambda_host() != NULL) return serve_lambda(arguments, &start, grace);
     bool json = pm_arguments_get(arguments, "json") != NULL;
     PmRunOptions request = {.pool = arguments->pool,
                             .once = pm_arguments_get(arguments, "once") != NULL,
@@ -98,13 +123,18 @@ const PmCommand pm_command_run = {
     .name = "run",
     .usage = "PIPELINE [--once] [--workers N]",
     .summary = "Run a pipeline: take images as its trigger delivers them.",
-    .text = "A folder is watched with inotify; a finished file moves to done/, a hopeless one to failed/ with a\n"
-            ".reason.json beside it. SIGTERM and Ctrl-C finish what is under way; a second one ends at once.\n"
-            "\n"
-            "Examples:\n"
-            "  pixmill run photos.yaml\n"
-            "  pixmill run photos.yaml --once --workers 4\n"
-            "  pixmill run photos.yaml --once --json | jq .outputs",
+    .text =
+        "A folder is watched with inotify; a finished file moves to done/, a hopeless one to failed/ with a\n"
+        ".reason.json beside it. SIGTERM and Ctrl-C finish what is under way; a second one ends at once.\n"
+        "\n"
+        "Inside AWS Lambda, which sets AWS_LAMBDA_RUNTIME_API, it serves invocations instead of the trigger; there\n"
+        "pixmill needs no arguments: the file is $PIXMILL_PIPELINE, else the function's handler when that is a .yaml\n"
+        "file, else pipeline.yaml.\n"
+        "\n"
+        "Examples:\n"
+        "  pixmill run photos.yaml\n"
+        "  pixmill run photos.yaml --once --workers 4\n"
+        "  pixmill run photos.yaml --once --json | jq .outputs",
     .options = options,
     .least = 1,
     .most = 1,

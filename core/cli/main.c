@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/lambda.h"
 
 static const PmCommand *const commands[] = {
     &pm_command_run,      &pm_command_apply,        &pm_command_validate, &pm_command_explain,
@@ -195,7 +196,8 @@ static int set_up_log(const PmArguments *arguments)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
     const char *level = pm_arguments_get(arguments, "log-level"), *format = pm_arguments_get(arguments, "log-format");
-    int found = PM_LOG_INFO;
+    int found = PM_LOG_INFO, shape = PM_LOG_AUTO;
+    pm_lambda_log(&shape, &found);
     if (level != NULL) {
         found = -1;
         for (int i = 0; levels[i] != NULL; i++)
@@ -204,7 +206,7 @@ static int set_up_log(const PmArguments *arguments)
     if (found < 0) return pm_cli_usage(NULL, "--log-level must be error, warn, info or debug, not \"%s\"", level);
     if (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
         return pm_cli_usage(NULL, "--log-format must be text or json, not \"%s\"", format);
-    pm_log_setup(format == NULL ? PM_LOG_AUTO : strcmp(format, "json") == 0 ? PM_LOG_JSON : PM_LOG_TEXT, found);
+    pm_log_setup(format == NULL ? (PmLogFormat)shape : strcmp(format, "json") == 0 ? PM_LOG_JSON : PM_LOG_TEXT, found);
     return PM_EXIT_FINE;
 }
 
@@ -247,6 +249,12 @@ static int run_command(const PmCommand *command, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (argc < 2 && pm_lambda_host() != NULL) {
+        char pipeline[4096];
+        pm_lambda_pipeline(pipeline, sizeof pipeline);
+        char *words[] = {"run", pipeline, NULL};
+        return run_command(&pm_command_run, 2, words);
+    }
     if (argc < 2) {
         print_help();
         return PM_EXIT_USAGE;

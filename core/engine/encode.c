@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "engine/internal.h"
 #include "engine/vipserr.h"
 
@@ -138,7 +139,9 @@ PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *er
     pm_buffer_init(&sink.buffer, max > 0 ? (size_t)max : SIZE_MAX / 2);
     target = sink_target(&sink);
     PmError failure = {0};
+    int64_t began = pm_clock_mono_us();
     status = pm_call_encode(&run->job, encoder, picture->strip, target, &failure);
+    pm_run_timed(run, encoder, began);
     if (status == PM_OK && vips_target_end(target) != 0) status = pm_vips_error(&failure, PM_BUG, "cannot finish");
     if (status != PM_OK) {
         status = encoder_failed(run, picture, sink.buffer.failed, &failure, err);

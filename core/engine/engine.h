@@ -67,7 +67,8 @@ typedef struct PmReport {
     json_t *facts;          /* {name: value}: all facts at the end */
     json_t *verdicts;       /* [{step, decision, score, label, consequence}..] */
     json_t *warnings;       /* [error..]: broken promises and the like */
-    json_t *timings;        /* {plan_ms, decode_ms, run_ms} */
+    json_t *timings; /* {plan_ms, decode_ms, run_ms, steps_us: {step: us}}. Pixels are computed when they are asked for:
+                        by inspectors and encoders, whose time includes that of the steps before them */
 } PmReport;
 void pm_report_finish(PmReport *report);
 

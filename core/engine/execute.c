@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "engine/internal.h"
 #include "engine/verdict.h"
 #include "engine/vipserr.h"
@@ -212,6 +213,13 @@ static PmStatus full_size(PmRun *run, const PmInstance *instance, const PmRouteS
     return status;
 }
 
+void pm_run_timed(PmRun *run, const PmInstance *instance, int64_t since_us)
+{
+    const char *name = instance->step->name;
+    int64_t before = json_integer_value(json_object_get(run->step_us, name));
+    json_object_set_new(run->step_us, name, json_integer(before + pm_clock_mono_us() - since_us));
+}
+
 static PmStatus run_step(PmRun *run, const PmInstance *instance, const PmRouteStep *route, PmPicture *picture,
                          PmError *err)
 {
@@ -232,8 +240,11 @@ static PmStatus run_step(PmRun *run, const PmInstance *instance, const PmRouteSt
     /* An inspector reads what later steps read again. */
     bool reads_apart = inspects && !(plan.flags & PM_NO_PIXELS);
     if (!skips && ((plan.flags & PM_RANDOM) || reads_apart)) status = pm_run_hold(run, picture, err);
-    if (status == PM_OK && !skips)
+    int64_t began = pm_clock_mono_us();
+    if (status == PM_OK && !skips) {
         status = inspects ? inspect(run, instance, &plan, picture, err) : apply(run, instance, &plan, picture, err);
+        pm_run_timed(run, instance, began);
+    }
     if (status == PM_OK && !inspects) {
         picture->shape.source_width = full.width;
         picture->shape.source_height = full.height;

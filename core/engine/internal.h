@@ -50,6 +50,7 @@ typedef struct PmRun {
     PmPicture trunk;
     size_t trunk_users_left;
     PmRunOutput *outputs;
+    json_t *step_us;        /* {step name: microseconds spent in it} */
     const PmInstance *last; /* the last step that made something lazily: its pixels are computed later */
 } PmRun;
 
@@ -75,6 +76,8 @@ PmStatus pm_run_steps(PmRun *run, const PmInstances *instances, const PmRouteSte
                       PmPicture *picture, PmError *err);
 /* One step's plan for the picture as it is. */
 PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmPicture *picture, PmPlan *plan, PmError *err);
+/* Adds the time since `since_us` to the step's. */
+void pm_run_timed(PmRun *run, const PmInstance *instance, int64_t since_us);
 /* Computes the picture into memory. */
 PmStatus pm_run_hold(PmRun *run, PmPicture *picture, PmError *err);
 /* Turns libvips' message after pixels could not be computed into the right error: damaged source, no memory, or the

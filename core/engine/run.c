@@ -17,6 +17,7 @@ bool pm_run_init(PmRun *run, PmEngine *engine, const PmJobInput *input, const Pm
 {
     *run = (PmRun){.engine = engine, .input = input, .sink = sink, .report = report};
     run->facts = pm_facts_copy(input->facts);
+    run->step_us = json_object();
     run->job = (PmJob){
         .pipeline = engine->pipeline,
         .assets = engine->assets,
@@ -40,6 +41,7 @@ void pm_run_finish(PmRun *run)
     pm_picture_finish(&run->trunk);
     pm_source_finish(&run->source);
     pm_facts_free(run->facts);
+    json_decref(run->step_us);
     pm_arena_free(run->job.arena);
     vips_error_clear();
 }
@@ -238,8 +240,9 @@ PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *
     if (status == PM_OK) decoded = pm_clock_mono_ms();
     for (size_t i = 0; i < engine->pipeline->output_count && status == PM_OK; i++) status = run_output(&run, i, err);
     report->facts = all_facts(&run);
-    report->timings = json_pack("{sI sI sI}", "plan_ms", (json_int_t)(planned - began), "decode_ms",
-                                (json_int_t)(decoded - planned), "run_ms", (json_int_t)(pm_clock_mono_ms() - began));
+    report->timings = json_pack("{sI sI sI sO}", "plan_ms", (json_int_t)(planned - began), "decode_ms",
+                                (json_int_t)(decoded - planned), "run_ms", (json_int_t)(pm_clock_mono_ms() - began),
+                                "steps_us", run.step_us);
     pm_run_finish(&run);
     return status;
 }

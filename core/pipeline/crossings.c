@@ -147,9 +147,11 @@ void pm_read_crossings(const PmReading *r)
     PmPlace record = {.kind = PM_PLACE_FILE, .key = p->notify.path, .line = p->notify.line, .column = p->notify.column};
     if (p->notify.path != NULL) check_loop(r, &record, "notify", "");
     check_overwrites(r);
-    if (p->trigger.kind == PM_TRIGGER_SQS && p->source.kind != PM_SOURCE_S3) {
+    bool is_sqs = p->trigger.kind == PM_TRIGGER_SQS;
+    if ((is_sqs || p->trigger.kind == PM_TRIGGER_LAMBDA) && p->source.kind != PM_SOURCE_S3) {
         PmNode at = {.line = p->trigger.line, .column = p->trigger.column};
-        PmError *err = pm_read_error(r, &at, "trigger: sqs", "needs source: s3 with the buckets that events may name");
+        PmError *err = pm_read_error(r, &at, is_sqs ? "trigger: sqs" : "trigger: lambda",
+                                     "needs source: s3 with the buckets that events may name");
         if (err != NULL) pm_error_hint(err, "source: { s3: { buckets: [my-uploads] } }");
     }
     if (p->trigger.kind == PM_TRIGGER_DIRECTORY && p->source.kind == PM_SOURCE_S3) {

@@ -135,16 +135,39 @@ static void read_outputs(const PmReading *r, const PmNode *root)
 
 /* --- trigger and source --- */
 
+/* The entries of `node` without `lambda`, which may stand beside `sqs`; *lambda is its value, or NULL. */
+static const PmNode *without_lambda(const PmReading *r, const PmNode *node, const PmNode **lambda)
+{
+    *lambda = node->kind == PM_NODE_MAPPING ? pm_node_get(node, "lambda") : NULL;
+    if (*lambda == NULL) return node;
+    PmNode *rest = pm_arena_alloc(r->pipeline->arena, sizeof *rest);
+    *rest = *node;
+    PmPair *pairs = pm_arena_alloc(r->pipeline->arena, node->count * sizeof *pairs);
+    rest->count = 0;
+    for (size_t i = 0; i < node->count; i++)
+        if (node->pairs[i].value != *lambda) pairs[rest->count++] = node->pairs[i];
+    rest->pairs = pairs;
+    return rest;
+}
+
 static void read_trigger(const PmReading *r, const PmNode *node)
 {
-    static const char *const kinds[] = {"directory", "sqs"};
+    static const char *const kinds[] = {"directory", "sqs", "lambda"};
     PmTriggerConfig *trigger = &r->pipeline->trigger;
+    const PmNode *lambda = NULL, *rest = node != NULL ? without_lambda(r, node, &lambda) : NULL;
+    trigger->lambda = pm_read_section(r, "trigger.lambda", lambda, "trigger: lambda", NULL);
     if (node == NULL) return; /* apply needs none; run says that it is missing */
-    const PmPair *pair = pm_read_choice(r, node, "trigger", kinds, 2);
     trigger->line = node->line;
     trigger->column = node->column;
+    if (lambda != NULL) trigger->kind = PM_TRIGGER_LAMBDA;
+    if (lambda != NULL && rest->count == 0) return;
+    const PmPair *pair = pm_read_choice(r, rest, "trigger", kinds, 3);
     if (pair == NULL) return;
     bool is_directory = strcmp(pair->key->text, "directory") == 0;
+    if (is_directory && lambda != NULL) {
+        pm_read_error(r, pair->key, "trigger", "directory cannot stand beside lambda, which delivers objects of S3");
+        return;
+    }
     trigger->kind = is_directory ? PM_TRIGGER_DIRECTORY : PM_TRIGGER_SQS;
     trigger->config = pm_read_section(r, is_directory ? "trigger.directory" : "trigger.sqs", pair->value,
                                       is_directory ? "trigger: directory" : "trigger: sqs", NULL);

@@ -81,7 +81,12 @@ typedef struct PmOutput {
     int line, column;
 } PmOutput;
 
-typedef enum PmTriggerKind { PM_TRIGGER_NONE, PM_TRIGGER_DIRECTORY, PM_TRIGGER_SQS } PmTriggerKind;
+typedef enum PmTriggerKind {
+    PM_TRIGGER_NONE,
+    PM_TRIGGER_DIRECTORY,
+    PM_TRIGGER_SQS,
+    PM_TRIGGER_LAMBDA /* and no other: the file runs in AWS Lambda only */
+} PmTriggerKind;
 typedef enum PmSettle { PM_SETTLE_MOVE, PM_SETTLE_KEEP } PmSettle;
 
 typedef struct PmDirectoryTrigger {
@@ -99,6 +104,15 @@ typedef struct PmSqsTrigger {
     PmList events;        /* globs over event names */
     int32_t key_encoding; /* auto, form, raw */
 } PmSqsTrigger;
+
+/* `trigger.lambda`: what counts when pixmill serves the Lambda Runtime API, alone or beside `trigger.sqs` */
+typedef struct PmLambdaTrigger {
+    bool report_batch_item_failures;
+    int64_t reserve;             /* ms kept at the end of an invocation */
+    const char *dead_letter_url; /* NULL: trigger.sqs's, else none */
+    PmList events;               /* globs over event names; none: trigger.sqs's, else all that create objects */
+    const char *metrics_namespace;
+} PmLambdaTrigger;
 
 /* `aws:`, what all AWS parts share */
 typedef struct PmAwsConfig {
@@ -123,7 +137,8 @@ typedef struct PmNotifyConfig {
 
 typedef struct PmTriggerConfig {
     PmTriggerKind kind;
-    const void *config; /* PmDirectoryTrigger or PmSqsTrigger */
+    const void *config;            /* PmDirectoryTrigger or PmSqsTrigger; NULL with PM_TRIGGER_LAMBDA */
+    const PmLambdaTrigger *lambda; /* with its defaults when not written; NULL only for PM_READ_WORKER */
     int line, column;
 } PmTriggerConfig;
 

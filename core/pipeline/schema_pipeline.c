@@ -24,6 +24,21 @@ static json_t *choice_schema(json_t *properties, const char *doc)
                      1, "maxProperties", 1, "properties", properties);
 }
 
+/* `lambda` may stand beside `sqs`; otherwise one of them. */
+static json_t *trigger_schema(void)
+{
+    json_t *lambda = section_schema("trigger.lambda");
+    json_object_set_new(lambda, "type", json_pack("[ss]", "object", "null"));
+    json_t *schema = choice_schema(json_pack("{sososo}", "directory", section_schema("trigger.directory"), "sqs",
+                                             section_schema("trigger.sqs"), "lambda", lambda),
+                                   "What brings images. `apply` needs none.");
+    json_object_set_new(schema, "maxProperties", json_integer(2));
+    json_object_set_new(schema, "not", json_pack("{s[ss]}", "required", "directory", "sqs"));
+    json_object_set_new(schema, "dependentSchemas",
+                        json_pack("{s{s{s[s]}}}", "directory", "not", "required", "lambda"));
+    return schema;
+}
+
 static json_t *ref(const char *name)
 {
     return json_pack("{ss+}", "$ref", "#/$defs/", name);
@@ -138,10 +153,7 @@ static void add_sections(json_t *properties)
 {
     json_t *file = json_pack("{sss[ss]sb}", "description", "Sources are files.", "type", "object", "null",
                              "additionalProperties", 0);
-    json_object_set_new(properties, "trigger",
-                        choice_schema(json_pack("{soso}", "directory", section_schema("trigger.directory"), "sqs",
-                                                section_schema("trigger.sqs")),
-                                      "What brings images. `apply` needs none."));
+    json_object_set_new(properties, "trigger", trigger_schema());
     json_object_set_new(properties, "source",
                         choice_schema(json_pack("{soso}", "s3", section_schema("source.s3"), "file", file),
                                       "Where sources are read from. Default: what the trigger delivers."));

@@ -116,6 +116,23 @@ static const PmParam sqs[] = {
                            "queue URL's host."),
 };
 
+static const PmParam lambda[] = {
+    PM_PARAM_BOOL(PmLambdaTrigger, report_batch_item_failures, "report_batch_item_failures", .def = "true",
+                  .doc = "Answer a batch of SQS messages with those that failed; the event source mapping must have "
+                         "ReportBatchItemFailures. false: one failed message fails the whole invocation."),
+    PM_PARAM_DURATION(PmLambdaTrigger, reserve, "reserve", .def = "1s", .min = 50, .max = 60000,
+                      .doc = "Time kept at the end of an invocation to answer; what is not finished by then is given "
+                             "back as failed."),
+    PM_PARAM_STRING(PmLambdaTrigger, dead_letter_url, "dead_letter_url", .min = 8, .max = 1000,
+                    .doc = "Queue for SQS messages that can never work, with the reason as attributes. Default: "
+                           "trigger.sqs.dead_letter_url, else they fail and the queue's redrive policy takes them."),
+    PM_PARAM_LIST(
+        PmLambdaTrigger, events, "events", .max = 20,
+        .doc = "Names of events to act on, as patterns. Default: trigger.sqs.events, else [\"ObjectCreated:*\"]."),
+    PM_PARAM_STRING(PmLambdaTrigger, metrics_namespace, "metrics_namespace", .def = "pixmill", .min = 1, .max = 255,
+                    .doc = "CloudWatch namespace of the metrics."),
+};
+
 static const PmParam aws[] = {
     PM_PARAM_STRING(PmAwsConfig, region, "region", .max = 63,
                     .doc = "Default: AWS_REGION, AWS_DEFAULT_REGION, the profile's."),
@@ -218,6 +235,8 @@ const PmSection pm_sections[] = {
     SECTION("notify.sqs", PmNotifyConfig, notify_sqs, "A record of each finished source, as a message."),
     SECTION("trigger.directory", PmDirectoryTrigger, directory, "Images arrive as files in a folder."),
     SECTION("trigger.sqs", PmSqsTrigger, sqs, "Images arrive as S3 events in an SQS queue."),
+    SECTION("trigger.lambda", PmLambdaTrigger, lambda,
+            "When pixmill serves AWS Lambda's Runtime API: alone, or beside trigger.sqs. Everything has a default."),
     SECTION("source.s3", PmS3Source, source_s3, "Sources are objects in S3: the allow-list."),
     SECTION("outputs.*.to.file", PmFilePlace, place_file, "The rendition becomes a file."),
     SECTION("outputs.*.to.s3", PmS3Place, place_s3, "The rendition becomes an object in S3."),

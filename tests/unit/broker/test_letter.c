@@ -32,7 +32,8 @@ static int teardown(void **state)
 static PmEvent read_letter(const char *body)
 {
     PmEvent event = {0};
-    assert_true(pm_letter_read(pipeline, body, strlen(body), &event));
+    PmLetterRules rules = pm_letter_rules(pipeline, false);
+    assert_true(pm_letter_read(&rules, body, strlen(body), &event));
     return event;
 }
 
