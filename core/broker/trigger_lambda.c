@@ -50,8 +50,8 @@ typedef struct LambdaTrigger {
     PmTimer *deadline, *answer;
     int64_t began_ms;
     size_t wanted;
-    char *broken; /* why the pipeline cannot run, or NULL */
-    bool busy, handing, expired, stopped;
+    char *broken;                                   /* why the pipeline cannot run, or NULL */
+    bool busy, answered, handing, expired, stopped; /* answered: the answer is made, and on its way */
 } LambdaTrigger;
 
 static void ask_next(LambdaTrigger *trigger);
@@ -112,6 +112,7 @@ static void fail_invocation(LambdaTrigger *trigger, const char *type, const char
 {
     PmError err = {0};
     char *clean = malloc(ERROR_TEXT_MAX);
+    trigger->answered = true;
     if (clean != NULL) pm_text_utf8(clean, ERROR_TEXT_MAX, message);
     pm_log(PM_LOG_ERROR, "invocation.failed", "type", type, "msg", message, NULL);
     write_metrics(trigger);
@@ -167,8 +168,9 @@ static void answer(void *data)
 /* Not at once: we may be deep inside the run, which is handing us its last event. */
 static void maybe_answer(LambdaTrigger *trigger)
 {
-    if (!trigger->busy || trigger->open > 0 || trigger->answer != NULL) return;
+    if (!trigger->busy || trigger->answered || trigger->open > 0) return;
     if (trigger->next < trigger->invocation.count) return;
+    trigger->answered = true;
     trigger->answer = pm_loop_after(trigger->loop, 0, answer, trigger);
 }
 
@@ -332,7 +334,7 @@ static void on_next(void *data, const PmInvocationHead *head, const char *body, 
     trigger->head = *head;
     trigger->began_ms = pm_clock_mono_ms();
     trigger->busy = true;
-    trigger->expired = false;
+    trigger->answered = trigger->expired = false;
     trigger->next = trigger->open = 0;
     pm_log_context(head->request_id, head->trace_id);
     if (trigger->broken != NULL) {

@@ -202,10 +202,10 @@ static void choices_take_one(void **state)
 {
     (void)state;
     expect("trigger: { directroy: {} }\n" LEAST,
-           "dir/photos.yaml:1:12: trigger: unknown kind \"directroy\"; expected directory or sqs or lambda\n"
+           "dir/photos.yaml:1:12: trigger: unknown kind \"directroy\"; expected directory, sqs or lambda\n"
            "  hint: did you mean \"directory\"?\n");
     expect("trigger: {}\n" LEAST,
-           "dir/photos.yaml:1:10: trigger: expected a mapping with directory or sqs or lambda, not an empty one\n");
+           "dir/photos.yaml:1:10: trigger: expected a mapping with directory, sqs or lambda, not an empty one\n");
     expect("quarantine: { file: { path: q/x }, s3: {} }\n" LEAST,
            "dir/photos.yaml:1:36: quarantine: only one of file or s3 may stand here\n");
     expect("trigger: { directory: { watch: true } }\n" LEAST,
