@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/rights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+enum { ARN_MAX = 2400 };
+
+/* --- names --- */
+
+static const char *partition_of(const char *region)
+{
+    if (strncmp(region, "cn-", 3) == 0) return "aws-cn";
+    if (strncmp(region, "us-gov-", 7) == 0) return "aws-us-gov";
+    return "aws";
+}
+
+/* "https://sqs.eu-west-1.amazonaws.com/123456789012/uploads" -> region, account, name. Queues of other services have
+ * the region of the file, or any. */
+static void queue_arn(const PmPipeline *pipeline, const char *url, const char *name, char *out, size_t size)
+{
+    char region[64] = "*", account[64] = "*", own[100] = "*";
+    const char *host = strstr(url, "://"), *last = strrchr(url, '/');
+    host = host != NULL ? host + 3 : url;
+    if (sscanf(host, "sqs.%63[a-z0-9-].amazonaws.com", region) != 1 && pipeline->aws.region != NULL)
+        pm_text_copy(region, sizeof region, pipeline->aws.region);
+    const char *path = strchr(host, '/');
+    if (path != NULL && path < last) {
+        int n = (int)(last - path - 1);
+        snprintf(account, sizeof account, "%.*s", n < 63 ? n : 63, path + 1);
+    }
+    if (last != NULL) pm_text_copy(own, sizeof own, last + 1);
+    snprintf(out, size, "arn:%s:sqs:%s:%s:%s", partition_of(region), region, account, name != NULL ? name : own);
+}
+
+static void bucket_arn(const PmPipeline *pipeline, const char *bucket, const char *prefix, char *out, size_t size)
+{
+    const char *partition = partition_of(pipeline->aws.region != NULL ? pipeline->aws.region : "");
+    if (prefix == NULL)
+        snprintf(out, size, "arn:%s:s3:::%.255s", partition, bucket);
+    else
+        snprintf(out, size, "arn:%s:s3:::%.255s/%.1024s*", partition, bucket, prefix);
+}
+
+/* --- statements --- */
+
+static void add_once(json_t *list, const char *text)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(list, i, item) if (strcmp(json_string_value(item), text) == 0) return;
+    json_array_append_new(list, json_string(text));
+}
+
+/* Takes resources and condition (or NULL). One resource stands alone, as people write it. */
+static void add(json_t *statements, const char *sid, const char *actions, json_t *resources, json_t *condition)
+{
+    json_t *list = json_array();
+    for (const char *p = actions; *p != '\0';) {
+        size_t n = strcspn(p, " ");
+        if (n > 0) json_array_append_new(list, json_stringn(p, n));
+        p += n + (p[n] == ' ');
+    }
+    bool one = json_array_size(resources) == 1;
+    json_t *statement = json_pack("{ssss so sO}", "Sid", sid, "Effect", "Allow", "Action", list, "Resource",
+                                  one ? json_array_get(resources, 0) : resources);
+    if (json_array_size(resources) > 0) {
+        if (condition != NULL) json_object_set(statement, "Condition", condition);
+        json_array_append(statements, statement);
+    }
+    json_decref(statement);
+    json_decref(resources);
+    json_decref(condition);
+}
+
+/* Without the right to list, S3 answers 403 for an object that is gone, and nobody could tell. A GET has no prefix:
+ * hence IfExists. */
+static json_t *below(json_t *prefixes)
+{
+    bool any = json_array_size(prefixes) == 0;
+    size_t i;
+    const json_t *prefix;
+    json_array_foreach(prefixes, i, prefix) any = any || strcmp(json_string_value(prefix), "*") == 0;
+    json_t *condition = NULL;
+    if (!any)
+        condition = json_pack("{s{sO}}", "StringLikeIfExists", "s3:prefix",
+                              json_array_size(prefixes) == 1 ? json_array_get(prefixes, 0) : prefixes);
+    json_decref(prefixes);
+    return condition;
+}
+
+static bool copies_tags(const PmPipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->output_count; i++)
+        if (pipeline->outputs[i].to.kind == PM_PLACE_S3 &&
+            ((const PmS3Place *)pipeline->outputs[i].to.config)->copy_tags)
+            return true;
+    return false;
+}
+
+static void add_source(const PmPipeline *pipeline, json_t *statements)
+{
+    if (pipeline->source.kind != PM_SOURCE_S3) return;
+    const PmS3Source *source = pipeline->source.config;
+    const char *prefix = source->prefix != NULL ? source->prefix : "";
+    json_t *objects = json_array(), *buckets = json_array(), *prefixes = json_array();
+    char arn[ARN_MAX];
+    for (size_t i = 0; i < source->buckets.count; i++) {
+        bucket_arn(pipeline, source->buckets.items[i], prefix, arn, sizeof arn);
+        add_once(objects, arn);
+        bucket_arn(pipeline, source->buckets.items[i], NULL, arn, sizeof arn);
+        add_once(buckets, arn);
+    }
+    snprintf(arn, sizeof arn, "%s*", prefix);
+    add_once(prefixes, arn);
+    add(statements, "ReadSource",
+        copies_tags(pipeline) ? "s3:GetObject s3:GetObjectVersion s3:GetObjectTagging"
+                              : "s3:GetObject s3:GetObjectVersion",
+        objects, NULL);
+    add(statements, "ListSource", "s3:ListBucket", buckets, below(prefixes));
+}
+
+typedef struct Destination {
+    json_t *objects, *buckets, *prefixes, *keys;
+    bool tags, acl;
+} Destination;
+
+static void add_place(const PmPipeline *pipeline, const PmPlace *place, Destination *all)
+{
+    char arn[ARN_MAX];
+    if (place->kind != PM_PLACE_S3) return;
+    const PmS3Place *s3 = place->config;
+    bucket_arn(pipeline, s3->bucket, pm_template_prefix(place->key), arn, sizeof arn);
+    add_once(all->objects, arn);
+    bucket_arn(pipeline, s3->bucket, NULL, arn, sizeof arn);
+    add_once(all->buckets, arn);
+    snprintf(arn, sizeof arn, "%s*", pm_template_prefix(place->key));
+    add_once(all->prefixes, arn);
+    all->tags = all->tags || s3->tags.count > 0 || s3->copy_tags;
+    all->acl = all->acl || (s3->acl != NULL && s3->acl[0] != '\0');
+    if (s3->kms_key_id == NULL || s3->kms_key_id[0] == '\0') return;
+    if (strncmp(s3->kms_key_id, "arn:", 4) == 0)
+        pm_text_copy(arn, sizeof arn, s3->kms_key_id);
+    else
+        snprintf(arn, sizeof arn, "arn:aws:kms:*:*:key/%.2000s", s3->kms_key_id);
+    add_once(all->keys, arn);
+}
+
+static void add_destinations(const PmPipeline *pipeline, json_t *statements)
+{
+    Destination all = {json_array(), json_array(), json_array(), json_array(), false, false};
+    char actions[120];
+    for (size_t i = 0; i < pipeline->output_count; i++) add_place(pipeline, &pipeline->outputs[i].to, &all);
+    add_place(pipeline, &pipeline->quarantine, &all);
+    snprintf(actions, sizeof actions, "s3:PutObject s3:GetObject%s%s", all.tags ? " s3:PutObjectTagging" : "",
+             all.acl ? " s3:PutObjectAcl" : "");
+    add(statements, "WriteDestination", actions, all.objects, NULL);
+    add(statements, "ListDestination", "s3:ListBucket", all.buckets, below(all.prefixes));
+    add(statements, "UseKeys", "kms:GenerateDataKey kms:Decrypt", all.keys, NULL);
+}
+
+/* --- queues --- */
+
+static void add_queues(const PmPipeline *pipeline, const PmRightsOptions *options, json_t *statements,
+                       const char **wide)
+{
+    const PmSqsTrigger *sqs = pipeline->trigger.kind == PM_TRIGGER_SQS ? pipeline->trigger.config : NULL;
+    bool container = (options->target & PM_RIGHTS_CONTAINER) != 0;
+    const char *dead = pipeline->trigger.lambda->dead_letter_url;
+    char arn[ARN_MAX];
+    if (dead == NULL && sqs != NULL) dead = sqs->dead_letter_url;
+    if (dead != NULL && dead[0] == '\0') dead = NULL;
+    if (sqs != NULL) {
+        queue_arn(pipeline, sqs->queue_url, NULL, arn, sizeof arn);
+        add(statements, "ReceiveQueue",
+            container ? "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes sqs:ChangeMessageVisibility"
+                      : "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",
+            json_pack("[s]", arn), NULL);
+    }
+    if (dead == NULL && (sqs == NULL || !container)) return;
+    if (dead != NULL)
+        queue_arn(pipeline, dead, NULL, arn, sizeof arn);
+    else if (options->dead_letter_arn != NULL)
+        pm_text_copy(arn, sizeof arn, options->dead_letter_arn);
+    else
+        queue_arn(pipeline, sqs->queue_url, "*", arn, sizeof arn);
+    if (dead == NULL && options->dead_letter_arn == NULL)
+        *wide = "DeadLetters covers every queue of the account, since the file does not name the dead-letter queue";
+    add(statements, "DeadLetters",
+        container ? "sqs:SendMessage sqs:GetQueueUrl sqs:GetQueueAttributes" : "sqs:SendMessage", json_pack("[s]", arn),
+        NULL);
+}
+
+json_t *pm_rights_policy(const PmPipeline *pipeline, const PmRightsOptions *options, const char **wide)
+{
+    json_t *statements = json_array();
+    char arn[ARN_MAX];
+    *wide = NULL;
+    add_source(pipeline, statements);
+    add_destinations(pipeline, statements);
+    add_queues(pipeline, options, statements, wide);
+    if (pipeline->notify.queue_url != NULL) {
+        queue_arn(pipeline, pipeline->notify.queue_url, NULL, arn, sizeof arn);
+        add(statements, "Notify", "sqs:SendMessage", json_pack("[s]", arn), NULL);
+    }
+    if ((options->target & PM_RIGHTS_LAMBDA) != 0) {
+        snprintf(arn, sizeof arn, "arn:aws:logs:*:*:log-group:/aws/lambda/%.200s:*",
+                 options->function != NULL ? options->function : pipeline->name);
+        add(statements, "WriteLogs", "logs:CreateLogStream logs:PutLogEvents", json_pack("[s]", arn), NULL);
+    }
+    return json_pack("{ssso}", "Version", "2012-10-17", "Statement", statements);
+}
