@@ -547,34 +547,6 @@ static PmTrigger *new_trigger(Run *run, PmError *err)
     return pm_world_trigger(&run->world, run->options, &sink, err);
 }
 
-static bool has_output(const PmPipeline *pipeline, const char *name)
-{
-    for (size_t i = 0; i < pipeline->output_count; i++)
-        if (strcmp(pipeline->outputs[i].name, name) == 0) return true;
-    return false;
-}
-
-static void unknown_output(const PmPipeline *pipeline, const char *name, PmError *err)
-{
-    pm_error_set(err, PM_BAD_CONFIG, "%s has no output \"%s\"", pipeline->file, name);
-    const char **known = calloc(pipeline->output_count + 1, sizeof *known);
-    for (size_t i = 0; known != NULL && i < pipeline->output_count; i++) known[i] = pipeline->outputs[i].name;
-    const char *near = known != NULL ? pm_text_nearest(name, known) : NULL;
-    if (near != NULL) pm_error_hint(err, "did you mean \"%s\"?", near);
-    free(known);
-}
-
-static json_t *wanted_outputs(const PmPipeline *pipeline, const char *const *names, PmError *err)
-{
-    if (names == NULL || names[0] == NULL) return NULL;
-    json_t *list = json_array();
-    for (; *names != NULL; names++) {
-        json_array_append_new(list, json_string(*names));
-        if (!has_output(pipeline, *names)) unknown_output(pipeline, *names, err);
-    }
-    return list;
-}
-
 static PmStatus wire(Run *run, const char *text, size_t size, PmError *err)
 {
     const PmPipeline *pipeline = run->world.pipeline;
@@ -582,8 +554,7 @@ static PmStatus wire(Run *run, const char *text, size_t size, PmError *err)
         .data = run, .ready = on_ready, .refused = on_refused, .failed = on_pool_failed, .idle = on_idle};
     run->world.loop = run->loop;
     run->world.digest = run->digest;
-    run->world.outputs = wanted_outputs(pipeline, run->options->outputs, err);
-    if (err->status != PM_OK || pm_world_open(&run->world, run->options, err) != PM_OK) return err->status;
+    if (pm_world_open(&run->world, run->options, err) != PM_OK) return err->status;
     run->notifier = pm_notifier_new(&run->world, err);
     if (err->status != PM_OK) return err->status;
     run->trigger = new_trigger(run, err);

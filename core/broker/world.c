@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "broker/cloud.h"
 
 static bool names_fact(const PmPlace *place, const char *fact)
@@ -51,10 +53,40 @@ static PmStatus open_stores(PmJobWorld *world, const PmRunOptions *options, PmEr
     return err->status;
 }
 
+static bool has_output(const PmPipeline *pipeline, const char *name)
+{
+    for (size_t i = 0; i < pipeline->output_count; i++)
+        if (strcmp(pipeline->outputs[i].name, name) == 0) return true;
+    return false;
+}
+
+static void unknown_output(const PmPipeline *pipeline, const char *name, PmError *err)
+{
+    pm_error_set(err, PM_BAD_CONFIG, "%s has no output \"%s\"", pipeline->file, name);
+    const char **known = calloc(pipeline->output_count + 1, sizeof *known);
+    for (size_t i = 0; known != NULL && i < pipeline->output_count; i++) known[i] = pipeline->outputs[i].name;
+    const char *near = known != NULL ? pm_text_nearest(name, known) : NULL;
+    if (near != NULL) pm_error_hint(err, "did you mean \"%s\"?", near);
+    free(known);
+}
+
+static json_t *wanted_outputs(const PmPipeline *pipeline, const char *const *names, PmError *err)
+{
+    if (names == NULL || names[0] == NULL) return NULL;
+    json_t *list = json_array();
+    for (; *names != NULL; names++) {
+        json_array_append_new(list, json_string(*names));
+        if (!has_output(pipeline, *names)) unknown_output(pipeline, *names, err);
+    }
+    return list;
+}
+
 PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *err)
 {
     static const PmS3Source anywhere = {0}; /* a queue without source.s3: objects of any bucket, as `aws` says */
     const PmPipeline *pipeline = world->pipeline;
+    world->outputs = wanted_outputs(pipeline, options->outputs, err);
+    if (err->status != PM_OK) return err->status;
     for (size_t i = 0; i < pipeline->output_count; i++)
         world->needs_sha256 = world->needs_sha256 || names_fact(&pipeline->outputs[i].to, "sha256");
     world->needs_sha256 = world->needs_sha256 || names_fact(&pipeline->quarantine, "sha256");

@@ -98,7 +98,10 @@ static int run(const PmArguments *arguments)
     PmStart start;
     const char *out = pm_arguments_get(arguments, "out");
     if (out == NULL) return pm_cli_usage("say where the renditions go: --out DIR", "--out is missing");
-    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) return PM_EXIT_USAGE;
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) {
+        pm_start_finish(&start);
+        return PM_EXIT_USAGE;
+    }
     char *folder = make_out(out);
     if (folder == NULL) {
         pm_start_finish(&start);
