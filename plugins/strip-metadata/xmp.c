@@ -1,14 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <expat.h>
+
+#include "../common/xml_escape.h"
 #include "strip.h"
 
-/* XMP is RDF in XML (ISO 16684-1). GLib's markup reader takes it apart: it knows no document types and expands no
- * entities but XML's own five and character numbers, and refuses what is not UTF-8 or not well-formed. */
+/* XMP is RDF in XML (ISO 16684-1). Expat takes it apart and refuses what is not UTF-8 or not well-formed; a document
+ * type, with which entities could be declared, ends it here. */
 
 #define RDF "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+
+/* The handlers get it as their data: what they fill in holds it first. */
+typedef struct Reader {
+    XML_StartElementHandler start;
+    XML_EndElementHandler end;
+    XML_CharacterDataHandler text;
+    XML_Parser parser; /* the one at work */
+} Reader;
+
+static void XMLCALL refuse_doctype(void *data, const XML_Char *name, const XML_Char *system, const XML_Char *public,
+                                   int internal)
+{
+    const Reader *reader = data;
+    (void)name;
+    (void)system;
+    (void)public;
+    (void)internal;
+    XML_StopParser(reader->parser, XML_FALSE);
+}
+
+/* Parses the packet without the NULs and blanks that pad it. */
+static bool parse(Reader *reader, const char *packet, size_t size)
+{
+    if (size >= 3 && !memcmp(packet, "\xef\xbb\xbf", 3)) { /* a byte order mark */
+        packet += 3;
+        size -= 3;
+    }
+    while (size && (packet[size - 1] == '\0' || g_ascii_isspace(packet[size - 1]))) size--;
+    reader->parser = size && size <= INT_MAX ? XML_ParserCreate("UTF-8") : NULL;
+    if (!reader->parser) return false;
+    XML_SetUserData(reader->parser, reader);
+    XML_SetElementHandler(reader->parser, reader->start, reader->end);
+    XML_SetCharacterDataHandler(reader->parser, reader->text);
+    XML_SetStartDoctypeDeclHandler(reader->parser, refuse_doctype);
+    bool good = XML_Parse(reader->parser, packet, (int)size, XML_TRUE) == XML_STATUS_OK;
+    XML_ParserFree(reader->parser);
+    reader->parser = NULL;
+    return good;
+}
 
 /* ------------------------------------------------------------------ everything but positions */
 
 typedef struct Copy {
+    Reader reader;
     GString *out;
     unsigned skip; /* depth below an element that is left out */
 } Copy;
@@ -20,30 +63,25 @@ static bool is_position(const char *name)
     return g_str_has_prefix(colon ? colon + 1 : name, "GPS");
 }
 
-static void copy_start(GMarkupParseContext *context, const char *name, const char **keys, const char **values,
-                       void *data, GError **error)
+static void XMLCALL copy_start(void *data, const XML_Char *name, const XML_Char **attributes)
 {
-    (void)context;
-    (void)error;
     Copy *copy = data;
     if (copy->skip || is_position(name)) {
         copy->skip++;
         return;
     }
     g_string_append_printf(copy->out, "<%s", name);
-    for (int i = 0; keys[i]; i++) {
-        if (is_position(keys[i])) continue;
-        char *value = g_markup_escape_text(values[i], -1);
-        g_string_append_printf(copy->out, " %s=\"%s\"", keys[i], value);
-        g_free(value);
+    for (int i = 0; attributes[i]; i += 2) {
+        if (is_position(attributes[i])) continue;
+        g_string_append_printf(copy->out, " %s=\"", attributes[i]);
+        xml_escape_append(copy->out, attributes[i + 1], strlen(attributes[i + 1]));
+        g_string_append_c(copy->out, '"');
     }
     g_string_append_c(copy->out, '>');
 }
 
-static void copy_end(GMarkupParseContext *context, const char *name, void *data, GError **error)
+static void XMLCALL copy_end(void *data, const XML_Char *name)
 {
-    (void)context;
-    (void)error;
     Copy *copy = data;
     if (copy->skip)
         copy->skip--;
@@ -51,30 +89,10 @@ static void copy_end(GMarkupParseContext *context, const char *name, void *data,
         g_string_append_printf(copy->out, "</%s>", name);
 }
 
-static void copy_text(GMarkupParseContext *context, const char *text, gsize size, void *data, GError **error)
+static void XMLCALL copy_text(void *data, const XML_Char *text, int size)
 {
-    (void)context;
-    (void)error;
     Copy *copy = data;
-    if (copy->skip) return;
-    char *escaped = g_markup_escape_text(text, (gssize)size);
-    g_string_append(copy->out, escaped);
-    g_free(escaped);
-}
-
-/* Parses the packet without the NULs and blanks that pad it. */
-static bool parse(const GMarkupParser *parser, const char *packet, size_t size, void *data)
-{
-    if (size >= 3 && !memcmp(packet, "\xef\xbb\xbf", 3)) { /* a byte order mark */
-        packet += 3;
-        size -= 3;
-    }
-    while (size && (packet[size - 1] == '\0' || g_ascii_isspace(packet[size - 1]))) size--;
-    GMarkupParseContext *context = g_markup_parse_context_new(parser, G_MARKUP_TREAT_CDATA_AS_TEXT, data, NULL);
-    bool good = size && g_markup_parse_context_parse(context, packet, (gssize)size, NULL) &&
-                g_markup_parse_context_end_parse(context, NULL);
-    g_markup_parse_context_free(context);
-    return good;
+    if (!copy->skip) xml_escape_append(copy->out, text, (size_t)size);
 }
 
 #define PACKET_BEGIN "<?xpacket begin=\"\xef\xbb\xbf\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>"
@@ -82,9 +100,9 @@ static bool parse(const GMarkupParser *parser, const char *packet, size_t size, 
 
 char *xmp_without_gps(const char *packet, size_t size)
 {
-    static const GMarkupParser parser = {.start_element = copy_start, .end_element = copy_end, .text = copy_text};
-    Copy copy = {.out = g_string_new(PACKET_BEGIN)};
-    bool good = parse(&parser, packet, size, &copy);
+    Copy copy = {.reader = {.start = copy_start, .end = copy_end, .text = copy_text},
+                 .out = g_string_new(PACKET_BEGIN)};
+    bool good = parse(&copy.reader, packet, size);
     g_string_append(copy.out, PACKET_END);
     return g_string_free(copy.out, !good);
 }
@@ -113,6 +131,7 @@ typedef struct Item {
 } Item;
 
 typedef struct Rights {
+    Reader reader;
     GHashTable *prefixes; /* prefix -> namespace, document-wide: XMP declares each once, on top */
     GArray *items[PROPERTY_COUNT];
     unsigned depth;
@@ -154,19 +173,19 @@ static void add_item(Rights *rights, int property, const char *text, const char 
     g_array_append_val(items, item);
 }
 
-static void rights_start(GMarkupParseContext *context, const char *name, const char **keys, const char **values,
-                         void *data, GError **error)
+static void XMLCALL rights_start(void *data, const XML_Char *name, const XML_Char **attributes)
 {
-    (void)context;
     Rights *rights = data;
     if (++rights->depth > DEPTH_MAX) {
-        g_set_error_literal(error, G_MARKUP_ERROR, G_MARKUP_ERROR_INVALID_CONTENT, "too deep");
+        XML_StopParser(rights->reader.parser, XML_FALSE);
         return;
     }
-    for (int i = 0; keys[i]; i++)
-        if ((g_str_has_prefix(keys[i], "xmlns:") || !strcmp(keys[i], "xmlns")) &&
+    for (int i = 0; attributes[i]; i += 2) {
+        const char *key = attributes[i];
+        if ((g_str_has_prefix(key, "xmlns:") || !strcmp(key, "xmlns")) &&
             g_hash_table_size(rights->prefixes) < PREFIXES_MAX)
-            g_hash_table_replace(rights->prefixes, g_strdup(keys[i][5] ? keys[i] + 6 : ""), g_strdup(values[i]));
+            g_hash_table_replace(rights->prefixes, g_strdup(key[5] ? key + 6 : ""), g_strdup(attributes[i + 1]));
+    }
 
     const char *local, *uri = namespace_of(rights, name, &local);
     bool rdf = !strcmp(uri, RDF);
@@ -174,14 +193,14 @@ static void rights_start(GMarkupParseContext *context, const char *name, const c
     g_clear_pointer(&rights->language, g_free);
     if (rights->property >= 0) {
         rights->nested = true;
-        for (int i = 0; rdf && keys[i]; i++)
-            if (!strcmp(keys[i], "xml:lang")) rights->language = g_strdup(values[i]);
+        for (int i = 0; rdf && attributes[i]; i += 2)
+            if (!strcmp(attributes[i], "xml:lang")) rights->language = g_strdup(attributes[i + 1]);
         return;
     }
     if (rdf && !strcmp(local, "Description")) { /* simple properties may be written as attributes */
-        for (int i = 0; keys[i]; i++) {
-            int property = find_property(rights, keys[i]);
-            if (property >= 0) add_item(rights, property, values[i], NULL);
+        for (int i = 0; attributes[i]; i += 2) {
+            int property = find_property(rights, attributes[i]);
+            if (property >= 0) add_item(rights, property, attributes[i + 1], NULL);
         }
     }
     rights->property = find_property(rights, name);
@@ -189,19 +208,15 @@ static void rights_start(GMarkupParseContext *context, const char *name, const c
     rights->nested = false;
 }
 
-static void rights_text(GMarkupParseContext *context, const char *text, gsize size, void *data, GError **error)
+/* Text comes in pieces; what grows beyond TEXT_MAX is not kept by add_item(). */
+static void XMLCALL rights_text(void *data, const XML_Char *text, int size)
 {
-    (void)context;
-    (void)error;
     Rights *rights = data;
-    if (rights->property >= 0 && rights->text->len + size <= TEXT_MAX)
-        g_string_append_len(rights->text, text, (gssize)size);
+    if (rights->property >= 0 && rights->text->len <= TEXT_MAX) g_string_append_len(rights->text, text, size);
 }
 
-static void rights_end(GMarkupParseContext *context, const char *name, void *data, GError **error)
+static void XMLCALL rights_end(void *data, const XML_Char *name)
 {
-    (void)context;
-    (void)error;
     Rights *rights = data;
     if (rights->property >= 0) {
         const char *local, *uri = namespace_of(rights, name, &local);
@@ -216,8 +231,8 @@ static void rights_end(GMarkupParseContext *context, const char *name, void *dat
 
 static void put_item(GString *out, const Item *item, Shape shape)
 {
-    char *text = g_markup_escape_text(item->text, -1);
-    char *language = g_markup_escape_text(item->language ? item->language : "x-default", -1);
+    char *text = xml_escape(item->text);
+    char *language = xml_escape(item->language ? item->language : "x-default");
     if (shape == SIMPLE)
         g_string_append(out, text);
     else if (shape == ALT)
@@ -248,15 +263,14 @@ static void item_clear(void *data)
 
 char *xmp_rights(const char *packet, size_t size)
 {
-    static const GMarkupParser parser = {.start_element = rights_start, .end_element = rights_end, .text = rights_text};
-    Rights rights = {.property = -1};
+    Rights rights = {.reader = {.start = rights_start, .end = rights_end, .text = rights_text}, .property = -1};
     rights.prefixes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     rights.text = g_string_new("");
     for (int i = 0; i < PROPERTY_COUNT; i++) {
         rights.items[i] = g_array_new(FALSE, FALSE, sizeof(Item));
         g_array_set_clear_func(rights.items[i], item_clear);
     }
-    bool good = parse(&parser, packet, size, &rights);
+    bool good = parse(&rights.reader, packet, size);
     guint count = 0;
     GString *out = g_string_new(PACKET_BEGIN "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"" RDF
                                              "\"><rdf:Description rdf:about=\"\""

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../common/xml_escape.h"
 #include "fonts.h"
 #include "pixels.h"
 
@@ -64,10 +65,12 @@ int text_draw(const Face *face, const char *text, VipsImage **out)
         visible = visible || !g_unichar_isspace(g_utf8_get_char(p));
     if (!visible) return 0;
 
-    char *markup = face->facts ? g_markup_printf_escaped(ONE_FONT, text) : g_markup_escape_text(text, -1);
+    char *escaped = xml_escape(text);
+    char *markup = face->facts ? g_strdup_printf(ONE_FONT, escaped) : g_strdup(escaped);
     VipsImage *mask;
     int result = vips_text(&mask, markup, "font", face->spec, "align", face->align, "dpi", 72, NULL);
     g_free(markup);
+    g_free(escaped);
     if (result) return -1;
     result = pixels_pull(mask, out);
     g_object_unref(mask);

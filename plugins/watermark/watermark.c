@@ -13,8 +13,8 @@ enum { KEEP_BYTES = 4 * 1024 * 1024 };
 typedef struct Cache {
     Canvas canvas;
     bool grey, deep;
-    char *text;    /* NULL with an image */
-    char *profile; /* checksum; NULL: none */
+    char *text;      /* NULL with an image */
+    GBytes *profile; /* NULL: none */
     VipsImage *stamp;
 } Cache;
 
@@ -93,7 +93,7 @@ static void drop_cache(Cache *cache)
 {
     g_clear_object(&cache->stamp);
     g_clear_pointer(&cache->text, g_free);
-    g_clear_pointer(&cache->profile, g_free);
+    g_clear_pointer(&cache->profile, g_bytes_unref);
 }
 
 static void destroy(void *data)
@@ -207,12 +207,16 @@ static Canvas canvas_of(const Watermark *self, const VipsImage *base)
     return (Canvas){.width = base->Xsize, .height = base->Ysize, .ratio = ratio};
 }
 
-static bool cached(const Cache *cache, const Canvas *canvas, const Medium *medium, const char *text,
-                   const char *profile)
+static bool same(GBytes *a, GBytes *b)
+{
+    return a == b || (a != NULL && b != NULL && g_bytes_equal(a, b));
+}
+
+static bool cached(const Cache *cache, const Canvas *canvas, const Medium *medium, const char *text, GBytes *profile)
 {
     return cache->stamp != NULL && cache->canvas.width == canvas->width && cache->canvas.height == canvas->height &&
            cache->canvas.ratio == canvas->ratio && cache->grey == medium->grey && cache->deep == medium->deep &&
-           !g_strcmp0(cache->text, text) && !g_strcmp0(cache->profile, profile);
+           !g_strcmp0(cache->text, text) && same(cache->profile, profile);
 }
 
 static int make_stamp(Watermark *self, const Canvas *canvas, const Medium *medium, const char *text, VipsImage **out)
@@ -252,9 +256,7 @@ static PmStatus find_stamp(Watermark *self, PmJob *job, VipsImage *base, const C
     if (vips_image_get_typeof(base, VIPS_META_ICC_NAME) &&
         vips_image_get_blob(base, VIPS_META_ICC_NAME, &medium.profile, &medium.profile_size))
         medium.profile = NULL;
-    char *profile = medium.profile == NULL
-                        ? NULL
-                        : g_compute_checksum_for_data(G_CHECKSUM_SHA256, medium.profile, medium.profile_size);
+    GBytes *profile = medium.profile == NULL ? NULL : g_bytes_new(medium.profile, medium.profile_size);
     Cache *cache = &self->cache;
     int result = 0;
     if (!cached(cache, canvas, &medium, text, profile)) {
@@ -265,7 +267,7 @@ static PmStatus find_stamp(Watermark *self, PmJob *job, VipsImage *base, const C
     }
     *out = cache->stamp;
     g_free(text);
-    g_free(profile);
+    g_clear_pointer(&profile, g_bytes_unref);
     if (result) return self->host->fail(job, PM_BAD_INPUT, "the watermark could not be made for this image");
     return PM_OK;
 }
