@@ -12,7 +12,7 @@ case $what in unit | cases | all) ;; *) echo "usage: $0 [unit|cases|all]" >&2; e
 scripts/deps.sh test || exit 1
 
 jobs=$(nproc)
-passed=0 failed=0
+passed=0 failed=0 packed=()
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 export PIXMILL_WORKER= PIXMILL_PLUGIN_PATH=
@@ -73,6 +73,7 @@ count() {
     skipped:*) echo "        $name: $line"; return ;;
     '') echo "FAILED  $name"; tail -n 60 "$file"; failed=$((failed + 1)); return ;;
     esac
+    grep '^SKIPPED' "$file" | sed 's/^/        /'
     local good=${line%% passed*} rest=${line#*, }
     passed=$((passed + good)) failed=$((failed + ${rest%% failed*}))
     echo "$([ "${rest%% failed*}" = 0 ] && echo 'ok     ' || echo 'FAILED ') $name: $line"
@@ -96,8 +97,25 @@ fi
 if [ "$what" = all ] && [ $failed = 0 ]; then
     step "hostile images"
     counted "hostile images" tests/hostile.sh build-dev
+    step "bundle"
+    if tests/bundle/build.sh build-bundle "${launcher[@]}" >"$log/bundle" 2>&1; then
+        counted "bundle, zip and the prebuilt libvips" tests/bundle/run.sh build-bundle build-dev
+        counted "hostile images with the prebuilt libvips" tests/hostile.sh build-bundle
+        packed+=(--zip "$PWD/build-bundle/pixmill-lambda.zip")
+        if tests/bundle/image.sh pixmill-test >"$log/image" 2>&1; then
+            packed+=(--image localhost/pixmill-test)
+        elif [ $? = 77 ]; then
+            echo "        image: skipped: $(tail -n 1 "$log/image")"
+        else
+            check "build the image" sh -c 'cat "$0"; false' "$log/image"
+        fi
+    elif [ $? = 77 ]; then
+        echo "        bundle: skipped: $(tail -n 1 "$log/bundle")"
+    else
+        check "build the bundle" sh -c 'cat "$0"; false' "$log/bundle"
+    fi
     # They wait for their peers most of the time: beside what follows, which needs the processors.
-    tests/e2e/run.sh build-dev >"$log/e2e" 2>&1 &
+    tests/e2e/run.sh build-dev "${packed[@]}" >"$log/e2e" 2>&1 &
     e2e=$!
     step "sanitizers"
     export ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
@@ -120,6 +138,8 @@ if [ -n "${e2e:-}" ]; then
     step "end to end"
     wait "$e2e"
     count "end to end, with radosgw and moto" "$log/e2e"
+    step "deployment"
+    counted "templates and manifests" tests/deploy/run.sh build-dev
 fi
 step "done"
 echo "$passed passed, $failed failed"

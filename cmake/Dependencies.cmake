@@ -1,6 +1,5 @@
 # What pixmill leans on. The broker's libraries and the worker's are kept apart: see core/CMakeLists.txt.
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.14)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
@@ -8,3 +7,15 @@ pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat)
+
+# vips::vips, with the GObject and GLib that belong to it: the system's, or the one that npm distributes.
+set(PIXMILL_VIPS system CACHE STRING "Which libvips: system or prebuilt")
+set_property(CACHE PIXMILL_VIPS PROPERTY STRINGS system prebuilt)
+if(PIXMILL_VIPS STREQUAL "system")
+  pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.14)
+  add_library(vips::vips ALIAS PkgConfig::VIPS)
+elseif(PIXMILL_VIPS STREQUAL "prebuilt")
+  include(cmake/PrebuiltVips.cmake)
+else()
+  message(FATAL_ERROR "PIXMILL_VIPS is \"${PIXMILL_VIPS}\"; it may be system or prebuilt")
+endif()

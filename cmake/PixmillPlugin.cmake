@@ -8,13 +8,14 @@ function(pixmill_add_plugin name)
   # No file beside the sources may decide what is exported: hidden by default, PM_PLUGIN() exports the one symbol.
   set_target_properties(${target} PROPERTIES PREFIX "" SUFFIX ".so" OUTPUT_NAME ${name} C_VISIBILITY_PRESET hidden
                                              CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
-  if(NOT TARGET PkgConfig::VIPS)
+  if(NOT TARGET vips::vips) # out of pixmill's own tree
     find_package(PkgConfig REQUIRED)
     pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.14)
+    add_library(vips::vips ALIAS PkgConfig::VIPS)
   endif()
   target_include_directories(${target} SYSTEM PRIVATE
-                             $<TARGET_PROPERTY:PkgConfig::VIPS,INTERFACE_INCLUDE_DIRECTORIES>)
-  target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:PkgConfig::VIPS,INTERFACE_COMPILE_OPTIONS>)
+                             $<TARGET_PROPERTY:vips::vips,INTERFACE_INCLUDE_DIRECTORIES>)
+  target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:vips::vips,INTERFACE_COMPILE_OPTIONS>)
   target_link_libraries(${target} PRIVATE pixmill::plugin)
   target_link_libraries(${target} PRIVATE m)
   if(TARGET pm_flags) # in pixmill's own tree
@@ -22,6 +23,7 @@ function(pixmill_add_plugin name)
   endif()
   target_link_options(${target} PRIVATE -Wl,-z,lazy -Wl,--as-needed)
   if(NOT plugin_NO_INSTALL)
-    install(TARGETS ${target} LIBRARY DESTINATION ${PIXMILL_INSTALL_PLUGINSDIR})
+    install(TARGETS ${target} LIBRARY DESTINATION ${PIXMILL_INSTALL_PLUGINSDIR} COMPONENT runtime)
+    set_property(GLOBAL APPEND PROPERTY PIXMILL_INSTALLED_PLUGINS ${target})
   endif()
 endfunction()

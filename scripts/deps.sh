@@ -1,12 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# deps.sh build|test: installs from Debian's or Ubuntu's own packages what building (and testing) pixmill needs. As root, or
-# by sudo; else it says what to install. Does nothing, and asks no network, when all is there.
+# deps.sh build|package|test: installs from Debian's or Ubuntu's own packages what building pixmill needs, with the system's libvips;
+# packing it, with the prebuilt one; testing all of it. As root, or by sudo; else it says what to install. Does nothing, and asks no
+# network, when all is there.
 set -eu
 
 . /etc/os-release
-build="gcc cmake ninja-build pkg-config libc6-dev libvips-dev libvips-tools libyaml-dev libjansson-dev libssl-dev
-       libcurl4-openssl-dev libexpat1-dev zlib1g-dev libseccomp-dev fonts-dejavu-core python3 python3-pil python3-numpy"
+both="gcc cmake ninja-build pkg-config libc6-dev libyaml-dev libjansson-dev libssl-dev libcurl4-openssl-dev libexpat1-dev zlib1g-dev
+      libseccomp-dev fonts-dejavu-core"
+build="$both libvips-dev libvips-tools python3 python3-pil python3-numpy"
+package="$both binutils ca-certificates"
+# npm is often there from elsewhere, and then in the way of Debian's; nobody needs it where its packages lie in a folder.
+[ -n "${PIXMILL_VIPS_PACKAGES:-}" ] || command -v npm >/dev/null 2>&1 || package="$package npm"
 test="clang clang-format clang-tidy libcmocka-dev python3-yaml libimage-exiftool-perl file binutils"
 
 case "${ID:-}-${VERSION_ID:-}" in
@@ -18,8 +23,9 @@ esac
 
 case "${1:-build}" in
 build) wanted=$build ;;
-test) wanted="$build $test" ;;
-*) echo "usage: $0 build|test" >&2; exit 2 ;;
+package) wanted=$package ;;
+test) wanted="$build $package $test" ;;
+*) echo "usage: $0 build|package|test" >&2; exit 2 ;;
 esac
 
 missing=

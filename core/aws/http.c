@@ -433,7 +433,10 @@ static char *find_ca_file(const char *configured)
     struct stat st;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (stat(files[i], &st) == 0) return strdup(files[i]);
-    return NULL;
+    const char *bundle = getenv("PIXMILL_BUNDLE");
+    char *own = NULL;
+    if (bundle == NULL || asprintf(&own, "%s/etc/ssl/certs/ca-certificates.crt", bundle) < 0) return NULL;
+    return own;
 }
 
 PmHttp *pm_http_new(PmLoop *loop, const PmHttpOptions *options, PmError *err)

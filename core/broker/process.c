@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,8 +27,10 @@ enum { WORKER_FD = 3 };
 
 static void own_folder(char *out, size_t size)
 {
-    ssize_t n = readlink("/proc/self/exe", out, size - 1);
-    out[n > 0 ? n : 0] = '\0';
+    /* Not /proc/self/exe: in a bundle that is the dynamic linker. */
+    char *own = realpath((const char *)getauxval(AT_EXECFN), NULL);
+    pm_text_copy(out, size, own != NULL ? own : "");
+    free(own);
     char *slash = strrchr(out, '/');
     if (slash != NULL) *slash = '\0';
 }
@@ -131,7 +134,9 @@ static char *const *clean_environment(void)
 /* In the new process: only async-signal-safe calls. `channel` is above WORKER_FD. */
 static void become_worker(const char *path, int channel, pid_t parent, char *const *environment)
 {
+    static const char no_null[] = "pixmill: no worker without /dev/null, which cannot be opened\n";
     int null = open("/dev/null", O_RDWR);
+    if (null < 0 && write(STDERR_FILENO, no_null, sizeof no_null - 1) > 0) _exit(126);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
         _exit(126);

@@ -159,16 +159,19 @@ static json_t *formats(void)
     return all;
 }
 
+/* Of the formats that the file names: the default list is what pixmill knows, and not all of it is everywhere. */
 static json_t *format_warnings(const PmPipeline *pipeline)
 {
     json_t *warnings = json_array();
-    for (size_t i = 0; i < pipeline->limits.formats.count; i++) {
-        const char *name = pipeline->limits.formats.items[i];
-        PmFormat format = pm_format_from_name(name);
+    const PmNode *root = pm_tree_root(pipeline->tree), *limits = root != NULL ? pm_node_get(root, "limits") : NULL;
+    const PmNode *list = limits != NULL ? pm_node_get(limits, "formats") : NULL;
+    for (size_t i = 0; list != NULL && list->kind == PM_NODE_SEQUENCE && i < list->count; i++) {
+        const PmNode *item = list->items[i];
+        PmFormat format = pm_format_from_name(item->text);
         if (format != PM_FORMAT_UNKNOWN && pm_load_supports(format)) continue;
         PmError warning = {0};
-        pm_error_at(&warning, PM_BAD_CONFIG, pipeline->file, 0, 0,
-                    "limits.formats lets %s in, which this libvips cannot read", name);
+        pm_error_at(&warning, PM_BAD_CONFIG, pipeline->file, item->line, item->column,
+                    "limits.formats lets %s in, which this libvips cannot read", item->text);
         json_array_append_new(warnings, pm_error_to_json(&warning));
     }
     return warnings;

@@ -91,6 +91,29 @@ static void miss(PmSandbox *sandbox, unsigned layer, const char *why)
     snprintf(text, sizeof sandbox->missing[0], "%s: %s", names[layer], why);
 }
 
+/* Fonts that were brought along lie beside or below their configuration. */
+static void find_fonts(PmSandbox *sandbox)
+{
+    const char *file = getenv("FONTCONFIG_FILE"), *folder = getenv("FONTCONFIG_PATH");
+    if (file != NULL && file[0] == '/') {
+        pm_text_copy(sandbox->fonts, sizeof sandbox->fonts, file);
+        *strrchr(sandbox->fonts, '/') = '\0'; /* empty for /fonts.conf: never all files */
+    } else if (folder != NULL && folder[0] == '/' && folder[1] != '\0') {
+        pm_text_copy(sandbox->fonts, sizeof sandbox->fonts, folder);
+    }
+}
+
+/* No file but the fonts, for good. */
+static int close_files(const PmSandbox *sandbox)
+{
+    enum { FIXED = sizeof readable / sizeof readable[0] };
+    const char *paths[FIXED + 1];
+    memcpy(paths, readable, sizeof readable);
+    paths[FIXED - 1] = sandbox->fonts[0] != '\0' ? sandbox->fonts : NULL;
+    paths[FIXED] = NULL;
+    return pm_landlock_enter(sandbox->landlock_abi, paths);
+}
+
 static void rate(PmSandbox *sandbox)
 {
     const unsigned second = PM_LAYER_LANDLOCK | PM_LAYER_SECCOMP;
@@ -101,6 +124,7 @@ static void rate(PmSandbox *sandbox)
 PmStatus pm_sandbox_probe(PmSandbox *sandbox, PmError *err)
 {
     *sandbox = (PmSandbox){.tier = 1};
+    find_fonts(sandbox);
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return pm_error_set(err, PM_TRANSIENT, "no pipe: %s", strerror(errno));
     pid_t pid = fork();
@@ -261,7 +285,7 @@ PmStatus pm_sandbox_enter(const PmSandbox *sandbox, const PmSandboxLimits *limit
     bool landlocked = (sandbox->layers & PM_LAYER_LANDLOCK) != 0;
     if (error == 0 && landlocked) {
         what = "landlock";
-        error = pm_landlock_enter(sandbox->landlock_abi, readable);
+        error = close_files(sandbox);
     }
     if (error == 0 && (sandbox->layers & PM_LAYER_SECCOMP) != 0) {
         what = "seccomp";

@@ -24,6 +24,7 @@ typedef struct PmSandbox {
     int landlock_abi;
     char missing[PM_LAYERS][160]; /* "landlock: ..": what is not there, and why */
     size_t missing_count;
+    char fonts[1024]; /* the folder of Fontconfig's configuration where the environment names one; else empty */
 } PmSandbox;
 
 /* Finds out, in a process of its own that is thrown away, what this host allows. */

@@ -254,7 +254,8 @@ def run_case(name, case, origin, build, keep, show):
     work = pathlib.Path(keep, name.replace("/", "--")) if keep else pathlib.Path(tempfile.mkdtemp(prefix="pixmill-case-"))
     work.mkdir(parents=True, exist_ok=True)
     work = work.resolve()
-    case = fill(copy.deepcopy(case), {"build": build, "work": work})
+    plugins = next((folder for folder in (build / "plugins", build / "lib/pixmill/plugins") if folder.is_dir()), None)
+    case = fill(copy.deepcopy(case), {"build": build, "work": work, "plugins": plugins})
     problems, shown = [], []
     try:
         for part in [case] + case.get("steps", []):
@@ -284,7 +285,7 @@ def wanted(name, globs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True, type=pathlib.Path)
+    parser.add_argument("--build", required=True, type=pathlib.Path, help="a build tree, or an installation with its test-plugins")
     parser.add_argument("-j", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--show", action="store_true", help="print what every command said")
     parser.add_argument("--keep", help="work below this folder and leave everything there")

@@ -12,6 +12,8 @@ import peers as peers_module  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--build", default=str(HERE.parents[1] / "build-dev"), help="build directory of the pixmill to test")
+    parser.addoption("--zip", help="pixmill-lambda.zip, to be tried in an empty root")
+    parser.addoption("--image", help="the image of config/Dockerfile, to be run with podman")
     parser.addoption("--peers", help="use those that `peers.py --json FILE` has started")
 
 

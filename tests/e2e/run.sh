@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh BUILD: the end-to-end tests on peers of their own, then a short proof that kill -9 loses nothing. Installs the peers
-# when they are missing; where it cannot, it says "skipped: ..." and why. The last line is "N passed, N failed".
+# run.sh BUILD [--zip ZIP] [--image NAME]: the end-to-end tests on peers of their own, with the zip for Lambda and the image where they are
+# named, then a short proof that kill -9 loses nothing. Installs the peers when they are missing; where it cannot, it says "skipped: ..." and why. The last line is
+# "N passed, N failed".
 set -uo pipefail
 build=$(realpath "$1") || exit 1
+shift
 cd "$(dirname "$0")" || exit 1
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
@@ -16,9 +18,10 @@ case $? in
 esac
 
 # Tests wait for their peers most of the time: three at once, on the same peers, each with buckets and queues of its own.
-timeout 900 ./peers.py --json "$log/peers" -- /usr/bin/python3 -m pytest . -q -n 3 -p no:cacheprovider --build "$build" \
-    --peers "$log/peers" >"$log/pytest" 2>&1
+timeout 900 ./peers.py --json "$log/peers" -- /usr/bin/python3 -m pytest . -q -rs -n 3 -p no:cacheprovider --build "$build" \
+    --peers "$log/peers" "$@" >"$log/pytest" 2>&1
 code=$?
+grep '^SKIPPED' "$log/pytest"
 summary=$(tail -n 1 "$log/pytest")
 count() { sed -n "s/.*\b\([0-9][0-9]*\) $1.*/\1/p" <<<"$summary"; }
 passed=$(count passed) failed=$(count failed) errors=$(count error)

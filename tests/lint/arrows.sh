@@ -26,7 +26,7 @@ found=$(grep -nE '#include <(vips|glib)' core/{base,pipeline,aws,broker,cli}/*.[
 [ -z "$found" ] || say "no image library outside engine and worker: $found"
 found=$(grep -nE '#include <curl' core/{base,pipeline,engine,worker}/*.[ch])
 [ -z "$found" ] || say "no HTTP outside aws: $found"
-found=$(grep -nE '#include "' plugins/*/*.[ch] | grep -vE '#include "[a-z_-]+\.h"')
+found=$(grep -nE '#include "' plugins/*/*.[ch] | grep -vE '#include "(\.\./common/)?[a-z_-]+\.h"')
 [ -z "$found" ] || say "plugins see the public header alone: $found"
 
 needed() { readelf -d "$1" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p'; }

@@ -71,7 +71,8 @@ __attribute__((no_sanitize("undefined"))) static void die_of_nothing(void)
 
 __attribute__((no_sanitize("undefined"))) static void die_of_write(void)
 {
-    *(volatile int *)8 = 1;
+    int *volatile nowhere = (int *)8;
+    *(volatile int *)nowhere = 1;
 }
 
 /* As abort() called from a plugin: its return address is on the stack, the real one, not a sanitizer's. */
