@@ -17,6 +17,12 @@ static const char *partition_of(const char *region)
     return "aws";
 }
 
+/* Of the region that the file names. */
+static const char *own_partition(const PmPipeline *pipeline)
+{
+    return partition_of(pipeline->aws.region != NULL ? pipeline->aws.region : "");
+}
+
 /* "https://sqs.eu-west-1.amazonaws.com/123456789012/uploads" -> region, account, name. Queues of other services have
  * the region of the file, or any. */
 static void queue_arn(const PmPipeline *pipeline, const char *url, const char *name, char *out, size_t size)
@@ -37,7 +43,7 @@ static void queue_arn(const PmPipeline *pipeline, const char *url, const char *n
 
 static void bucket_arn(const PmPipeline *pipeline, const char *bucket, const char *prefix, char *out, size_t size)
 {
-    const char *partition = partition_of(pipeline->aws.region != NULL ? pipeline->aws.region : "");
+    const char *partition = own_partition(pipeline);
     if (prefix == NULL)
         snprintf(out, size, "arn:%s:s3:::%.255s", partition, bucket);
     else
@@ -123,9 +129,27 @@ static void add_source(const PmPipeline *pipeline, json_t *statements)
 }
 
 typedef struct Destination {
-    json_t *objects, *buckets, *prefixes, *keys;
+    json_t *objects, *buckets, *prefixes, *keys, *aliases;
     bool tags, acl;
 } Destination;
+
+/* A key's ARN or its id. The rights of an alias are those of its key, which the file does not tell: a condition does.
+ */
+static void add_key(const PmPipeline *pipeline, const char *id, Destination *all)
+{
+    char arn[ARN_MAX];
+    if (id == NULL || id[0] == '\0') return;
+    const char *alias = strncmp(id, "arn:", 4) == 0 ? strstr(id, ":alias/") : NULL;
+    if (alias != NULL || strncmp(id, "alias/", 6) == 0) {
+        add_once(all->aliases, alias != NULL ? alias + 1 : id);
+        return;
+    }
+    if (strncmp(id, "arn:", 4) == 0)
+        pm_text_copy(arn, sizeof arn, id);
+    else
+        snprintf(arn, sizeof arn, "arn:%s:kms:*:*:key/%.2000s", own_partition(pipeline), id);
+    add_once(all->keys, arn);
+}
 
 static void add_place(const PmPipeline *pipeline, const PmPlace *place, Destination *all)
 {
@@ -140,18 +164,13 @@ static void add_place(const PmPipeline *pipeline, const PmPlace *place, Destinat
     add_once(all->prefixes, arn);
     all->tags = all->tags || s3->tags.count > 0 || s3->copy_tags;
     all->acl = all->acl || (s3->acl != NULL && s3->acl[0] != '\0');
-    if (s3->kms_key_id == NULL || s3->kms_key_id[0] == '\0') return;
-    if (strncmp(s3->kms_key_id, "arn:", 4) == 0)
-        pm_text_copy(arn, sizeof arn, s3->kms_key_id);
-    else
-        snprintf(arn, sizeof arn, "arn:aws:kms:*:*:key/%.2000s", s3->kms_key_id);
-    add_once(all->keys, arn);
+    add_key(pipeline, s3->kms_key_id, all);
 }
 
 static void add_destinations(const PmPipeline *pipeline, json_t *statements)
 {
-    Destination all = {json_array(), json_array(), json_array(), json_array(), false, false};
-    char actions[120];
+    Destination all = {json_array(), json_array(), json_array(), json_array(), json_array(), false, false};
+    char actions[120], any_key[40];
     for (size_t i = 0; i < pipeline->output_count; i++) add_place(pipeline, &pipeline->outputs[i].to, &all);
     add_place(pipeline, &pipeline->quarantine, &all);
     snprintf(actions, sizeof actions, "s3:PutObject s3:GetObject%s%s", all.tags ? " s3:PutObjectTagging" : "",
@@ -159,6 +178,11 @@ static void add_destinations(const PmPipeline *pipeline, json_t *statements)
     add(statements, "WriteDestination", actions, all.objects, NULL);
     add(statements, "ListDestination", "s3:ListBucket", all.buckets, below(all.prefixes));
     add(statements, "UseKeys", "kms:GenerateDataKey kms:Decrypt", all.keys, NULL);
+    snprintf(any_key, sizeof any_key, "arn:%s:kms:*:*:key/*", own_partition(pipeline));
+    if (json_array_size(all.aliases) > 0)
+        add(statements, "UseKeysByAlias", "kms:GenerateDataKey kms:Decrypt", json_pack("[s]", any_key),
+            json_pack("{s{sO}}", "ForAnyValue:StringEquals", "kms:ResourceAliases", all.aliases));
+    json_decref(all.aliases);
 }
 
 /* --- queues --- */
@@ -206,7 +230,7 @@ json_t *pm_rights_policy(const PmPipeline *pipeline, const PmRightsOptions *opti
         add(statements, "Notify", "sqs:SendMessage", json_pack("[s]", arn), NULL);
     }
     if ((options->target & PM_RIGHTS_LAMBDA) != 0) {
-        snprintf(arn, sizeof arn, "arn:aws:logs:*:*:log-group:/aws/lambda/%.200s:*",
+        snprintf(arn, sizeof arn, "arn:%s:logs:*:*:log-group:/aws/lambda/%.200s:*", own_partition(pipeline),
                  options->function != NULL ? options->function : pipeline->name);
         add(statements, "WriteLogs", "logs:CreateLogStream logs:PutLogEvents", json_pack("[s]", arn), NULL);
     }

@@ -98,6 +98,46 @@ cp -r "$system/bin" "$work/newer/bin"
 cp -r "$build/plugins" "$work/newer/plugins"
 says "plugins for a newer libvips than there is" 2 "resize.so: expected only symbols of libvips" "$work/newer/bin/pixmill" validate "$work/p.yaml"
 
+# --- deploy.sh, with an AWS CLI that notes what it is asked
+mkdir "$work/cli"
+cat >"$work/cli/aws" <<END
+#!/bin/bash
+echo "\$*" >>"$work/asked"
+case "\$1 \$2" in
+"sts get-caller-identity") echo 123456789012 ;;
+"s3api head-bucket") exit 254 ;;
+"cloudformation package") cp -r "\$(dirname "\$(dirname "\$4")")" "$work/deployed" ;;
+esac
+END
+chmod +x "$work/cli/aws"
+deploy() {
+    env PATH="$work/cli:$PATH" BUNDLE="$bundle" AWS_REGION=eu-central-1 config/deploy/lambda/deploy.sh "$@"
+}
+printf 'not a picture' >"$work/logo.png"
+says "deploy.sh" 0 "pipeline.yaml: fine (2 outputs, 5 steps)" deploy -f "$work/logo.png" -f "$system/test-plugins/fault-hang.so" shop MemorySize=3008
+for call in "s3 mb s3://pixmill-artifacts-123456789012-eu-central-1" \
+    "cloudformation package --template-file .* --s3-bucket pixmill-artifacts-123456789012-eu-central-1 --s3-prefix shop " \
+    "cloudformation deploy .* --stack-name shop --capabilities CAPABILITY_IAM .* Name=shop Architecture=[a-z0-9_]* MemorySize=3008$" \
+    "cloudformation describe-stacks --stack-name shop "; do
+    grep -q -- "^$call" "$work/asked"
+    result "deploy.sh: aws $call" $? "$work/asked"
+done
+/usr/bin/python3 -m zipfile -e "$work/deployed/lambda/pixmill-lambda.zip" "$work/function" && cmp "$work/function/pipeline.yaml" config/deploy/pipeline.yaml &&
+    cmp "$work/function/logo.png" "$work/logo.png" && [ -e "$work/function/lib/pixmill/plugins/fault-hang.so" ] && [ -e "$work/function/bootstrap" ] &&
+    cmp "$work/deployed/storage.yaml" config/deploy/storage.yaml
+result "deploy.sh packs the function and both templates" $?
+rm "$work/asked"
+printf 'version: 1\noutputs: {a: {steps: [rezise: {}], to: {file: {path: "o/{name}"}}}}\n' >"$work/bad.yaml"
+says "deploy.sh: a wrong pipeline" 1 "did you mean resize?" deploy -p "$work/bad.yaml" shop
+says "deploy.sh: what of it" 1 "deploy.sh: the pipeline is not deployed" deploy -p "$work/bad.yaml" shop
+says "deploy.sh: no pipeline" 2 "none.yaml cannot be read" deploy -p none.yaml shop
+says "deploy.sh: no stack" 2 "deploy.sh [-p PIPELINE]" deploy
+says "deploy.sh: a stack's name" 2 "is not of the form [a-z][a-z0-9-]{0,20}" deploy Shop
+says "deploy.sh: a parameter" 2 '"MemorySize" is not of the form PARAMETER=VALUE' deploy shop MemorySize
+says "deploy.sh: no bundle" 2 "holds no bootstrap: it is not a bundle" env BUNDLE="$work" PATH="$work/cli:$PATH" config/deploy/lambda/deploy.sh shop
+[ ! -e "$work/asked" ]
+result "deploy.sh asks AWS for nothing when something is wrong" $?
+
 # --- settings that are wrong
 configure() {
     cmake -S . -B "$work/build" -G Ninja -DPIXMILL_TESTS=OFF "$@"

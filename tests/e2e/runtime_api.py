@@ -25,7 +25,8 @@ class Answer:
 class RuntimeApi:
     def __init__(self):
         self.violations, self.init_errors = [], []
-        self.next_asked = threading.Event()
+        self.next_asked = threading.Event()  # and not yet answered
+        self.first_next = None  # time.perf_counter() of the end of the start
         self._events, self._answers = queue.Queue(), queue.Queue()
         self._in_flight, self._count, self._closed = None, 0, False
         self._waiting = []  # sockets of held next requests
@@ -83,6 +84,7 @@ class RuntimeApi:
             return
         if not handler.headers.get("User-Agent"):
             self.violations.append("next without User-Agent")
+        self.first_next = self.first_next or time.perf_counter()
         self._waiting.append(handler.connection)
         self.next_asked.set()
         while not self._closed:
@@ -114,7 +116,7 @@ class RuntimeApi:
             return
         body = handler.rfile.read(size)
         if handler.path == f"{PREFIX}/init/error":
-            if self._count > 0 or self._waiting:
+            if self.first_next is not None:
                 self._refuse(handler, 403, "InvalidStateTransition", "init/error after next")
             elif self._check_error(handler, body):
                 self.init_errors.append(Answer("init", body, handler.headers))
