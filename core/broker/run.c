@@ -392,7 +392,7 @@ static void on_event(void *data, PmEvent *event)
 
 static void ask_for_more(Run *run)
 {
-    if (run->stopping || !run->ready) return;
+    if (run->stopping || (!run->ready && !run->trigger->early)) return;
     size_t room = room_for_jobs(run);
     run->trigger->ops->want(run->trigger, room > run->objects ? room - run->objects : 0);
 }
@@ -563,6 +563,7 @@ static PmStatus wire(Run *run, const char *text, size_t size, PmError *err)
     if (run->world.pool == NULL) return err->status;
     if (!pm_loop_signal(run->loop, SIGTERM, on_signal, run) || !pm_loop_signal(run->loop, SIGINT, on_signal, run))
         return pm_error_set(err, PM_TRANSIENT, "cannot handle signals");
+    ask_for_more(run);
     return PM_OK;
 }
 

@@ -75,6 +75,7 @@ struct PmTrigger {
     PmTriggerSink sink;
     bool redrives; /* it counts deliveries itself and puts aside what fails too often: transient failures are left to it
                     */
+    bool early;    /* what it hands over is ours whatever comes: it is fetched while the workers still start */
 };
 
 /* Files of a folder. once: `dry` after what is there, whatever `watch` says. PM_BAD_CONFIG: no such folder. New. */

@@ -439,7 +439,7 @@ PmTrigger *pm_trigger_lambda_new(PmLoop *loop, PmCloud *cloud, const PmPipeline 
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    *trigger = (LambdaTrigger){.base = {.ops = &ops, .sink = *sink, .redrives = true},
+    *trigger = (LambdaTrigger){.base = {.ops = &ops, .sink = *sink, .redrives = true, .early = true},
                                .loop = loop,
                                .cloud = cloud,
                                .pipeline = pipeline,

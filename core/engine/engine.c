@@ -177,6 +177,14 @@ static json_t *format_warnings(const PmPipeline *pipeline)
     return warnings;
 }
 
+bool pm_engine_needs_fonts(const PmEngine *engine)
+{
+    const PmList *formats = &engine->pipeline->limits.formats;
+    for (size_t i = 0; i < formats->count; i++)
+        if (strcmp(formats->items[i], "svg") == 0 || strcmp(formats->items[i], "pdf") == 0) return true;
+    return pm_registry_draws_text(engine->registry);
+}
+
 json_t *pm_engine_describe(const PmEngine *engine)
 {
     json_t *plugins = json_array();

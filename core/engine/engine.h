@@ -24,6 +24,8 @@ typedef struct PmEngineOptions {
  * with the places of pipeline (borrowed; outlives the engine); NULL when any was added. New otherwise. */
 PmEngine *pm_engine_new(const PmPipeline *pipeline, const PmEngineOptions *options, PmErrorList *errors);
 void pm_engine_free(PmEngine *engine);
+/* Whether its plugins draw text, or its sources may hold some (SVG, PDF): then fonts are looked up. */
+bool pm_engine_needs_fonts(const PmEngine *engine);
 void pm_engine_set_progress(PmEngine *engine, PmProgress *progress);
 
 /* The body of READY: plugins, facts, digest, vips, formats, warnings. New. The digest changes whenever outputs might:

@@ -158,7 +158,19 @@ static int find_code(struct dl_phdr_info *info, size_t size, void *data)
     return 1;
 }
 
-static void locate_code(void *handle, PmLoaded *loaded)
+/* What a plugin imports is known by name alone: the string table of its symbols holds nothing else of that name. */
+static bool names(const struct link_map *map, const char *symbol)
+{
+    const char *strings = NULL;
+    size_t size = 0;
+    for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_STRTAB) strings = (const char *)entry->d_un.d_ptr; /* relocated by the dynamic linker */
+        if (entry->d_tag == DT_STRSZ) size = entry->d_un.d_val;
+    }
+    return strings != NULL && memmem(strings, size, symbol, strlen(symbol) + 1) != NULL;
+}
+
+static void look_into(void *handle, PmLoaded *loaded)
 {
     struct link_map *map = NULL;
     if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || map == NULL) return;
@@ -166,6 +178,7 @@ static void locate_code(void *handle, PmLoaded *loaded)
     dl_iterate_phdr(find_code, &search);
     loaded->begin = search.begin;
     loaded->end = search.end;
+    loaded->draws_text = names(map, "vips_text");
 }
 
 /* `file` is absolute. The handle is never closed: a plugin may have left threads, atexit handlers or GObject types that
@@ -200,13 +213,20 @@ static PmStatus open_plugin(PmRegistry *registry, const char *file, bool check, 
     memcpy(&entry, &symbol, sizeof entry); /* ISO C knows no cast from object to function pointer */
     status = pm_handshake(file, entry(), loaded, err);
     if (status != PM_OK) goto fail;
-    locate_code(handle, loaded);
+    look_into(handle, loaded);
     registry->loaded[registry->count] = loaded;
     registry->count++;
     return PM_OK;
 fail:
     loaded_free(loaded);
     return status;
+}
+
+bool pm_registry_draws_text(const PmRegistry *registry)
+{
+    for (size_t i = 0; i < registry->count; i++)
+        if (registry->loaded[i]->draws_text) return true;
+    return false;
 }
 
 static const PmLoaded *find_loaded(const PmRegistry *registry, const char *name)

@@ -15,6 +15,7 @@ typedef struct PmLoaded {
     const char *version;   /* the plugin's own */
     PmTransform transform; /* copied, zero-extended; params points to a copied, zero-extended array */
     char digest[65];       /* SHA-256 of the file, hex */
+    bool draws_text;       /* calls vips_text(): fonts are needed */
     uintptr_t begin, end;  /* where its code is mapped: for naming the plugin that crashed */
 } PmLoaded;
 
@@ -29,6 +30,9 @@ void pm_registry_free(
  * (did you mean, and where was looked), unsafe folder, or a handshake rule broken (file, expected, found, fix).
  * Handshake in this order: magic, ABI major, ABI minor, libvips version, required callbacks, name, parameter table. */
 const PmLoaded *pm_registry_load(PmRegistry *registry, const char *name, PmError *err);
+
+/* Whether a plugin that was loaded draws text. */
+bool pm_registry_draws_text(const PmRegistry *registry);
 
 /* As pm_registry_load for a file anywhere (plugin check); the folder's owner and mode are not looked at. */
 const PmLoaded *pm_registry_load_file(PmRegistry *registry, const char *file, PmError *err);

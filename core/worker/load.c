@@ -129,7 +129,7 @@ bool pm_load_interrupted(PmError *err)
 /* Children are forked from here, and a fork copies one thread only. */
 static void warm_up(PmLoad *load, json_t *ready, PmErrorList *errors)
 {
-    pm_warm_up();
+    pm_warm_up(pm_engine_needs_fonts(load->engine));
     PmError err = {0};
     int64_t waited_ms = 0;
     if (pm_warm_up_settle(&waited_ms, &err) != PM_OK) pm_error_list_add(errors, &err);

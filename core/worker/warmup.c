@@ -42,7 +42,7 @@ static void warm_up_text(void)
     vips_error_clear();
 }
 
-void pm_warm_up(void)
+void pm_warm_up(bool fonts)
 {
     json_object_seed(0); /* else the first object of a child would look for /dev/urandom */
     tzset();
@@ -51,7 +51,7 @@ void pm_warm_up(void)
     /* glibc loads it when the first thread ends by pthread_exit(). Never closed. */
     (void)dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_GLOBAL);
     warm_up_heif();
-    warm_up_text();
+    if (fonts) warm_up_text();
 }
 
 bool pm_warm_up_jit(void)

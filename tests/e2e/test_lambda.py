@@ -222,7 +222,9 @@ def test_a_file_that_is_wrong_is_told_before_the_first_invocation(world, functio
 
 
 def test_parameters_that_are_wrong_are_told_to_the_first_invocation(world, function):
+    """Its objects are on their way already."""
     world.pipeline(steps=[{"resize": {"width": -1}}])
+    world.upload("in/a.jpg")
     lambda_ = function()
     answer = lambda_.invoke({"bucket": world.source, "key": "in/a.jpg"})
     assert (answer.kind, answer.type) == ("error", "Pixmill.BadConfig")
