@@ -351,6 +351,16 @@ def manifests(modules, tally):
             tally.note(f"{name}, broken", () if old in text and done.returncode == 1 and "must be" in done.stderr else [f"not found: {done.stderr}"])
 
 
+def dockerfile(modules, tally):
+    run = lambda name: subprocess.run(["node", str(HERE / "dockerfile.cjs"), modules, str(name)], capture_output=True, text=True)
+    file = DEPLOY.parent / "Dockerfile"
+    tally.note("Dockerfile", run(file).stderr.splitlines())
+    with tempfile.TemporaryDirectory() as folder:
+        broken = pathlib.Path(folder, "Dockerfile")
+        broken.write_text(file.read_text().replace("--interval=30s", "--interval=30x"))
+        tally.note("Dockerfile, broken", () if "unknown unit x" in run(broken).stderr else ["not found"])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build")
@@ -373,6 +383,7 @@ def main():
     rights(pixmill, templates, tally)
     if arguments.modules:
         manifests(arguments.modules, tally)
+        dockerfile(arguments.modules, tally)
     print(f"{tally.passed} passed, {tally.failed} failed")
     return tally.failed != 0
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh: the schemas of Kubernetes and KEDA from npm, as package-lock.json pins them, in a cache. Installs Debian's npm where none
+# setup.sh: the schemas of Kubernetes and KEDA and a linter of Dockerfiles from npm, as package-lock.json pins them, in a cache. Installs Debian's npm where none
 # is. Prints the folder of modules; exits 77 with the reason on standard error when they cannot be had here.
 set -eu
 cd "$(dirname "$0")"
