@@ -12,7 +12,7 @@ build="$both libvips-dev libvips-tools python3 python3-pil python3-numpy"
 package="$both binutils ca-certificates"
 # npm is often there from elsewhere, and then in the way of Debian's; nobody needs it where its packages lie in a folder.
 [ -n "${PIXMILL_VIPS_PACKAGES:-}" ] || command -v npm >/dev/null 2>&1 || package="$package npm"
-test="clang clang-format clang-tidy libcmocka-dev python3-yaml libimage-exiftool-perl file binutils"
+test="clang clang-format clang-tidy libcmocka-dev python3-yaml libimage-exiftool-perl file binutils xz-utils"
 
 case "${ID:-}-${VERSION_ID:-}" in
 debian-12) test="$test libclang-rt-14-dev" ;;

@@ -19,11 +19,21 @@ static const PmCommandOption options[] = {
     {NULL, NULL, NULL, 0},
 };
 
-enum { LAMBDA_GRACE_MS = 200 }; /* Lambda gives a runtime 500 ms after SIGTERM, or less */
+enum {
+    LAMBDA_GRACE_MS = 200, /* Lambda gives a runtime 500 ms after SIGTERM, or less */
+    UNFINISHED_MAX = 10000
+};
+
+typedef struct Listener {
+    const PmPipeline *pipeline;
+    bool json;
+    json_t
+        *unfinished; /* --once: {object: true}, those that failed so that they come again, and did not yet; else NULL */
+} Listener;
 
 static void on_started(void *data, const json_t *info, size_t workers)
 {
-    const PmPipeline *pipeline = data;
+    const PmPipeline *pipeline = ((const Listener *)data)->pipeline;
     char count[24];
     snprintf(count, sizeof count, "%zu", workers);
     char sandbox[16];
@@ -40,9 +50,8 @@ static void on_started(void *data, const json_t *info, size_t workers)
     }
 }
 
-static void print_text(void *data, const PmJobResult *result)
+static void print_text(const PmJobResult *result)
 {
-    (void)data;
     PmBuffer line;
     pm_buffer_init(&line, 64 * 1024);
     pm_result_to_text(result, &line);
@@ -51,9 +60,8 @@ static void print_text(void *data, const PmJobResult *result)
     pm_buffer_finish(&line);
 }
 
-static void print_json(void *data, const PmJobResult *result)
+static void print_json(const PmJobResult *result)
 {
-    (void)data;
     json_t *object = pm_record_of(result);
     char *text = json_dumps(object, JSON_COMPACT);
     if (text != NULL) puts(text);
@@ -62,13 +70,35 @@ static void print_json(void *data, const PmJobResult *result)
     json_decref(object);
 }
 
+/* What comes no more, since the queue has put it aside after so many tries, is a failure, too. */
+static void remember(json_t *unfinished, const PmJobResult *result)
+{
+    char label[1400];
+    pm_object_label(result->object, label, sizeof label);
+    if (result->fate != PM_FATE_RETRY || result->error == NULL)
+        json_object_del(unfinished, label);
+    else if (json_object_size(unfinished) < UNFINISHED_MAX)
+        json_object_set_new(unfinished, label, json_true());
+}
+
+static void on_result(void *data, const PmJobResult *result)
+{
+    const Listener *listener = data;
+    if (listener->json)
+        print_json(result);
+    else
+        print_text(result);
+    if (listener->unfinished != NULL) remember(listener->unfinished, result);
+}
+
 /* Until Lambda ends us. */
 static int serve_lambda(const PmArguments *arguments, PmStart *start, int64_t grace)
 {
+    Listener listener = {.pipeline = start->pipeline};
     PmRunOptions request = {.pool = arguments->pool,
                             .lambda = pm_lambda_host(),
                             .grace_ms = grace > 0 ? grace : LAMBDA_GRACE_MS,
-                            .data = start->pipeline,
+                            .data = &listener,
                             .started = on_started,
                             .result = pm_lambda_log_result};
     PmRunSummary summary;
@@ -93,28 +123,37 @@ static int run(const PmArguments *arguments)
         return PM_EXIT_USAGE;
     }
     if (pm_lambda_host() != NULL) return serve_lambda(arguments, &start, grace);
-    bool json = pm_arguments_get(arguments, "json") != NULL;
+    bool once = pm_arguments_get(arguments, "once") != NULL;
+    Listener listener = {.pipeline = start.pipeline,
+                         .json = pm_arguments_get(arguments, "json") != NULL,
+                         .unfinished = once ? json_object() : NULL};
     PmRunOptions request = {.pool = arguments->pool,
-                            .once = pm_arguments_get(arguments, "once") != NULL,
+                            .once = once,
                             .grace_ms = grace,
-                            .data = start.pipeline,
+                            .data = &listener,
                             .started = on_started,
-                            .result = json ? print_json : print_text};
+                            .result = on_result};
     PmRunSummary summary;
     int code = pm_start_run(&start, &request, &summary);
+    size_t unfinished = json_object_size(listener.unfinished);
+    if (code == PM_EXIT_FINE && unfinished > 0 && !summary.interrupted) code = PM_EXIT_FAILED;
     if (code != PM_EXIT_USAGE) {
         char in[32], out[32], text[300];
         pm_text_bytes(in, sizeof in, summary.bytes_in);
         pm_text_bytes(out, sizeof out, summary.bytes_out);
-        snprintf(text, sizeof text, "%zu done, %zu failed, %zu rejected, %zu skipped; %zu %s; %s in, %s out; %.1f s%s",
-                 summary.done, summary.failed, summary.rejected, summary.skipped, summary.outputs,
+        char left[60] = "";
+        if (unfinished > 0) snprintf(left, sizeof left, ", %zu given up after all tries", unfinished);
+        snprintf(text, sizeof text,
+                 "%zu done, %zu failed%s, %zu rejected, %zu skipped; %zu %s; %s in, %s out; %.1f s%s", summary.done,
+                 summary.failed, left, summary.rejected, summary.skipped, summary.outputs,
                  pm_plural(summary.outputs, "rendition", "renditions"), in, out, (double)summary.ms / 1000,
                  summary.interrupted ? "; stopped by a signal" : "");
-        if (json)
+        if (listener.json)
             pm_log(PM_LOG_INFO, "run.ended", "msg", text, NULL);
         else
             puts(text);
     }
+    json_decref(listener.unfinished);
     pm_start_finish(&start);
     return code;
 }

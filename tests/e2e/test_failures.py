@@ -80,7 +80,8 @@ def test_worker_killed_from_outside(world):
     world.pipeline(steps=[{"fault-kill": {"key": "poison"}}])
     poison = world.announced("in/poison.jpg")
     world.announced("in/good.jpg")
-    finished = world.run()
+    finished = world.run(code=3)
+    assert "1 done, 0 failed, 1 given up after all tries" in finished.err
     assert finished.statuses() == ["ok"] + ["retry"] * 3
     assert "SIGKILL" in finished.result(poison)["error"]["message"]
     assert world.keys() == ["out/good.jpg.jpg"]
@@ -175,7 +176,7 @@ def test_failure_that_passes_is_retried(world):
 def test_failure_that_lasts_is_left_to_the_queues_redrive(world):
     deny(world, world.target, "s3:PutObject")
     upload = world.announced("in/a.jpg")
-    finished = world.run(code=None)
+    finished = world.run(code=3)
     assert finished.statuses() == ["retry"] * 3
     assert [result["attempt"] for result in finished.results] == [1, 2, 3]
     # The queue moves a message over when it is next asked for.
