@@ -117,8 +117,8 @@ static void uploads_come_from_s3_sns_and_eventbridge(void **state)
         "{\"Records\":[" S3_RECORD("uploads", "in/a.jpg") "]}",
         "{\"Records\":[{\"EventSource\":\"aws:sns\",\"Sns\":{\"MessageId\":\"s1\",\"Message\":\"" QUOTED_RECORD(
             "uploads", "in/a.jpg") "\"}}]}",
-        "{\"detail-type\":\"Object Created\",\"source\":\"aws.s3\",\"detail\":{\"bucket\":{\"name\":\"uploads\"},"
-        "\"object\":{\"key\":\"in/a.jpg\"},\"reason\":\"PutObject\"}}"};
+        ("{\"detail-type\":\"Object Created\",\"source\":\"aws.s3\",\"detail\":{\"bucket\":{\"name\":\"uploads\"},"
+         "\"object\":{\"key\":\"in/a.jpg\"},\"reason\":\"PutObject\"}}")};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         PmInvocation event = read_body(bodies[i]);
         assert_int_equal(event.kind, PM_INVOKED_EVENT);
