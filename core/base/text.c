@@ -50,6 +50,18 @@ bool pm_text_copy(char *out, size_t size, const char *text)
 /* How rewrite() writes a byte that may not stand as it is. */
 typedef enum { REPLACE, ESCAPE } Style;
 
+/* Whether a character tells a terminal or a reader something other than itself: controls, also C1 (U+0080..U+009F),
+ * line and paragraph separators, and marks and overrides of the writing direction, which make a name read as another.
+ */
+static bool steers(const unsigned char *p, size_t n)
+{
+    if (n == 1) return p[0] < 0x20 || p[0] == 0x7F;
+    if (n == 2) return (p[0] == 0xC2 && p[1] < 0xA0) || (p[0] == 0xD8 && p[1] == 0x9C); /* U+061C */
+    if (n != 3 || p[0] != 0xE2) return false;
+    if (p[1] == 0x80) return p[2] == 0x8E || p[2] == 0x8F || (p[2] >= 0xA8 && p[2] <= 0xAE); /* U+200E.. */
+    return p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9;                                     /* U+2066..U+2069 */
+}
+
 static void rewrite(char *out, size_t size, const char *text, Style style)
 {
     if (size == 0) return;
@@ -57,10 +69,7 @@ static void rewrite(char *out, size_t size, const char *text, Style style)
     const unsigned char *p = (const unsigned char *)text;
     while (left > 0) {
         size_t n = utf8_length(p, left);
-        bool control = n == 1 && (p[0] < 0x20 || p[0] == 0x7F);
-        /* C1 controls (U+0080..U+009F) steer terminals too. */
-        control = control || (n == 2 && p[0] == 0xC2 && p[1] < 0xA0);
-        bool plain = n > 0 && !(control && style == ESCAPE);
+        bool plain = n > 0 && !(style == ESCAPE && steers(p, n));
         char piece[16];
         size_t length;
         if (plain) {

@@ -11,8 +11,8 @@
 /* Copies what fits, cut at a UTF-8 boundary; always NUL-terminated when size > 0. Returns false when cut. */
 bool pm_text_copy(char *out, size_t size, const char *text);
 
-/* Copies `text` with control characters and bytes that are no UTF-8 written as \xNN: safe for a
- * terminal and a log line. */
+/* Copies `text` with bytes of control characters, of marks and overrides of the writing direction, and those that are
+ * no UTF-8 written as \xNN: safe for a terminal and a log line, and read as what it is. */
 void pm_text_escape(char *out, size_t size, const char *text);
 
 /* Copies `text` with every byte that is no valid UTF-8 replaced by '?' (jansson refuses such strings). */

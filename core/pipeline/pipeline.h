@@ -40,7 +40,7 @@ typedef struct PmStep {
     const char *name;     /* `name:`, else the plugin's */
     const char *path;     /* "steps[0]", "outputs.thumb.steps[1]" */
     const char *where;    /* crumb: "steps: nsfw-hook", "outputs.thumb: resize" */
-    const PmNode *params; /* a mapping, or NULL for none */
+    const PmNode *params; /* a mapping, or NULL for none; another kind of node was reported as an error */
     const PmWhen *when;   /* NULL: always */
     PmOnReject on_reject;
     bool has_on_reject;

@@ -134,10 +134,8 @@ static void set_plugin(const PmReading *r, const PmNode *key, const PmNode *para
         return;
     }
     if (params == NULL || pm_node_is_null(params) || params->failed) return;
-    if (params->kind == PM_NODE_MAPPING) {
-        step->params = params;
-        return;
-    }
+    step->params = params;
+    if (params->kind == PM_NODE_MAPPING) return;
     PmError *err =
         pm_read_error(r, params, step->where, "expected a mapping of parameters, not %s", pm_node_kind_name(params));
     if (err != NULL) pm_error_hint(err, "write \"%s: { key: value }\"", key->text);

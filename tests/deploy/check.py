@@ -338,7 +338,7 @@ def rights(pixmill, templates, tally):
 
 def manifests(modules, tally):
     files = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-    run = lambda *names: subprocess.run(["node", str(HERE / "kubernetes.cjs"), modules, *map(str, names)], capture_output=True, text=True)
+    run = lambda *names: subprocess.run(["node", str(HERE / "kubernetes.mjs"), modules, *map(str, names)], capture_output=True, text=True)
     done = run(*files)
     tally.note("kubernetes", [done.stderr] if done.returncode else ())
     with tempfile.TemporaryDirectory() as folder:

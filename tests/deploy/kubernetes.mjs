@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// kubernetes.cjs MODULES FILE...: each document of the files must satisfy the JSON schema of its kind. KEDA's two kinds included.
-"use strict";
-const fs = require("fs");
-const path = require("path");
-const modules = process.argv[2];
-const load = (name) => require(path.join(modules, name));
-const yaml = load("yaml");
+// kubernetes.mjs MODULES FILE...: each document of the files must satisfy the JSON schema of its kind. KEDA's two kinds included.
+import fs from "node:fs";
+import path from "node:path";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+
+const modules = path.resolve(process.argv[2]);
+const yaml = createRequire(path.join(modules, "x.js"))("yaml");
 let failed = 0;
 for (const file of process.argv.slice(3)) {
     for (const document of yaml.parseAllDocuments(fs.readFileSync(file, "utf8"))) {
@@ -13,8 +14,8 @@ for (const file of process.argv.slice(3)) {
         if (object.kind === "Kustomization") continue; // no schema of it in these packages
         const root = object.apiVersion.startsWith("keda.sh/") ? "@kubernetes-models/keda" : "kubernetes-models";
         try {
-            const Kind = load(`${root}/${object.apiVersion}/${object.kind}`)[object.kind];
-            new Kind(object).validate();
+            const module = await import(pathToFileURL(path.join(modules, root, object.apiVersion, `${object.kind}.js`)));
+            new module[object.kind](object).validate();
         } catch (error) {
             failed++;
             console.error(`${path.basename(file)}: ${object.kind}: ${error.message}`);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+
+static void copies_end_between_characters(void **state)
+{
+    (void)state;
+    char out[6];
+    assert_true(pm_text_copy(out, sizeof out, "12345"));
+    assert_string_equal(out, "12345");
+    assert_false(pm_text_copy(out, sizeof out, "123456"));
+    assert_string_equal(out, "12345");
+    assert_false(pm_text_copy(out, sizeof out, "1234\xc3\xa9"));
+    assert_string_equal(out, "1234");
+    assert_false(pm_text_copy(out, 1, "x"));
+    assert_string_equal(out, "");
+}
+
+static void what_steers_a_reader_is_escaped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *escaped, *clean;
+    } cases[] = {
+        {"plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+         "plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"a\nb\x1b[31m\x7f", "a\\x0ab\\x1b[31m\\x7f", "a\nb\x1b[31m\x7f"},
+        {"\xc2\x9b\xc2\xa0", "\\xc2\\x9b\xc2\xa0", "\xc2\x9b\xc2\xa0"}, /* C1; a blank */
+        {"\xff\xc3", "\\xff\\xc3", "??"},                               /* no UTF-8 */
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80", "???"},                     /* a surrogate */
+        {"a\xe2\x80\xae"
+         "gpj.exe",
+         "a\\xe2\\x80\\xaegpj.exe",
+         "a\xe2\x80\xae"
+         "gpj.exe"}, /* U+202E */
+        {"\xe2\x80\x8e\xe2\x80\xa8\xe2\x81\xa6\xd8\x9c", "\\xe2\\x80\\x8e\\xe2\\x80\\xa8\\xe2\\x81\\xa6\\xd8\\x9c",
+         "\xe2\x80\x8e\xe2\x80\xa8\xe2\x81\xa6\xd8\x9c"},
+        {"\xe2\x80\x94\xd8\xa7", "\xe2\x80\x94\xd8\xa7", "\xe2\x80\x94\xd8\xa7"}, /* a dash, an alef */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char out[100];
+        pm_text_escape(out, sizeof out, cases[i].text);
+        assert_string_equal(out, cases[i].escaped);
+        pm_text_utf8(out, sizeof out, cases[i].text);
+        assert_string_equal(out, cases[i].clean);
+    }
+    char small[6];
+    pm_text_escape(small, sizeof small, "ab\n"); /* an escape is whole or not there */
+    assert_string_equal(small, "ab");
+}
+
+static void the_nearest_word_is_a_typing_error_away(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"resize", "watermark", "convert", NULL};
+    assert_string_equal(pm_text_nearest("rezise", words), "resize");
+    assert_string_equal(pm_text_nearest("watermrak", words), "watermark");
+    assert_null(pm_text_nearest("sepia", words));
+}
+
+static void globs_stop_at_slashes(void **state)
+{
+    (void)state;
+    assert_true(pm_text_glob("in/*.jpg", "in/a.jpg"));
+    assert_false(pm_text_glob("in/*.jpg", "in/b/a.jpg"));
+    assert_true(pm_text_glob("in/**.jpg", "in/b/a.jpg"));
+    assert_true(pm_text_glob("[a-c]?.png", "bx.png"));
+    assert_false(pm_text_glob("[a-c]?.png", "dx.png"));
+}
+
+static void sizes_and_times_read_well(void **state)
+{
+    (void)state;
+    char out[32];
+    pm_text_bytes(out, sizeof out, 300);
+    assert_string_equal(out, "300 B");
+    pm_text_bytes(out, sizeof out, 1536 * 1024);
+    assert_string_equal(out, "1.5 MiB");
+    pm_text_duration(out, sizeof out, 15000);
+    assert_string_equal(out, "15s");
+    pm_text_duration(out, sizeof out, 1500);
+    assert_string_equal(out, "1500ms");
+    pm_text_duration(out, sizeof out, 120000);
+    assert_string_equal(out, "2m");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_end_between_characters),
+        cmocka_unit_test(what_steers_a_reader_is_escaped),
+        cmocka_unit_test(the_nearest_word_is_a_typing_error_away),
+        cmocka_unit_test(globs_stop_at_slashes),
+        cmocka_unit_test(sizes_and_times_read_well),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
