@@ -163,7 +163,8 @@ class Peers:
 
     def _spawn(self, name, *command, env=None):
         with open(self.folder / f"{name}.out", "wb") as out:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+            # From /: the OSD of Debian 13 looks for its classes in lib/..., as if there were no other folder to be in.
+            process = subprocess.Popen(command, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                        preexec_fn=die_with_parent, start_new_session=True, env=env)
         process.peer = name
         self.processes.append(process)
