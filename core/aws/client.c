@@ -46,6 +46,7 @@ struct PmAwsCall {
     PmTimer *timer;
     int attempt, paid;
     bool skew_corrected, credentials_renewed, uncertain;
+    int64_t signed_offset; /* seconds that the last signature's clock was set off by */
     PmAwsDone *done;
     void *data;
 };
@@ -234,12 +235,13 @@ static bool correct_clock(PmAwsCall *call, const PmAwsResponse *response)
     const char *date = pm_http_header(response->http, "date");
     struct tm tm = {0};
     if (call->skew_corrected || date == NULL || strptime(date, "%a, %d %b %Y %H:%M:%S", &tm) == NULL) return false;
-    bool named = false;
+    bool named = response->code[0] == '\0' && response->http->status == 403; /* the answer to a HEAD says no more */
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) named = named || strcmp(response->code, codes[i]) == 0;
     int64_t seconds = (int64_t)timegm(&tm) - pm_clock_wall_ms() / 1000;
     Offset *known = find_offset(call->client, call->origin);
-    int64_t before = known != NULL ? known->seconds : 0;
-    if (!named || llabs(seconds - before) < 240) return false; /* S3 allows 15 minutes, others 5 */
+    /* Not what is known by now: another call may have learned it since this one was signed. S3 allows 15 minutes,
+     * others 5. */
+    if (!named || llabs(seconds - call->signed_offset) < 240) return false;
     if (known == NULL) {
         known = &call->client->offsets[call->client->offset_next++ % OFFSETS_MAX];
         pm_text_copy(known->origin, sizeof known->origin, call->origin);
@@ -312,6 +314,7 @@ static void send_signed(PmAwsCall *call, const PmSigningCredentials *credentials
     PmError err = {0};
     if (credentials != NULL) {
         const Offset *offset = find_offset(call->client, call->origin);
+        call->signed_offset = offset != NULL ? offset->seconds : 0;
         PmSigning signing = {.method = call->method,
                              .path = call->path,
                              .encode_path = request->protocol != PM_AWS_S3,
@@ -323,7 +326,7 @@ static void send_signed(PmAwsCall *call, const PmSigningCredentials *credentials
                              .payload_hash = call->payload_hash,
                              .service = call->service,
                              .region = call->region,
-                             .time_s = pm_clock_wall_ms() / 1000 + (offset != NULL ? offset->seconds : 0)};
+                             .time_s = pm_clock_wall_ms() / 1000 + call->signed_offset};
         if (pm_sigv4_sign(&signing, credentials, &call->client->key, &signature, &err) != PM_OK) {
             finish_failed(call, err.status, err.message);
             return;

@@ -14,7 +14,7 @@ cannot() {
 
 . /etc/os-release
 cache=${PIXMILL_E2E_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/pixmill/e2e}
-packages="radosgw ceph-mon ceph-osd ceph-common python3-pytest python3-pytest-xdist python3-boto3 python3-pil python3-numpy"
+packages="radosgw ceph-mon ceph-osd ceph-common python3-pytest python3-pytest-xdist python3-boto3 python3-pil python3-numpy libfaketime"
 aside=
 if [ "${ID:-}-${VERSION_ID:-}" = debian-12 ]; then
     # Bookworm has what moto's server needs, but not moto. Trixie's package is arch:all and runs on bookworm's Python.

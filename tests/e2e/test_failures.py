@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong: with the image, a plugin, the rights, the network. Nothing is lost, and everything is told."""
+import datetime
 import json
+import pathlib
 import time
 
 import pytest
@@ -341,3 +343,22 @@ def test_queue_is_gone_for_a_while(world, proxies):
     assert [line["event"] for line in finished.log].count("queue.outage") == 1
     assert "queue.back" in [line["event"] for line in finished.log]
     assert world.keys() == [OUT]
+
+
+@pytest.mark.parametrize("offset", ["+20m", "-20m"])
+def test_a_clock_that_is_wrong_is_corrected(world, offset):
+    """S3 refuses what is signed more than 15 minutes off, and says its own time."""
+    library = next(iter(sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+    if library is None or "ASAN_OPTIONS" in world.environment():
+        pytest.skip("no libfaketime, or sanitizers, which want to be loaded first")
+    world.announced("in/a.jpg")
+    world.announced("in/b.jpg")
+    finished = world.run(env={"LD_PRELOAD": str(library), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                              "FAKETIME_NO_CACHE": "1"})
+    assert world.keys() == ["out/a.jpg.jpg", "out/b.jpg.jpg"]
+    assert finished.statuses() == ["ok", "ok"], finished.out
+    # The log was written by the wrong clock: it was in force.
+    written = datetime.datetime.fromisoformat(finished.log[0]["time"].replace("Z", "+00:00"))
+    off = (written - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+    assert abs(abs(off) - 1200) < 60 and (off > 0) == (offset[0] == "+")
+    world.assert_all_settled()

@@ -180,6 +180,24 @@ static void a_wrong_clock_is_corrected_once(void **state)
     assert_int_equal(w->attempts, 1);
 }
 
+/* The answer to a HEAD has no body that could name the reason. */
+static void a_refusal_without_a_word_may_be_the_clock(void **state)
+{
+    World *w = *state;
+    static char mute[200];
+    time_t server = time(NULL) - 3600;
+    char date[64];
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime(&server));
+    snprintf(mute, sizeof mute, "HTTP/1.1 403 No\r\nDate: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", date);
+    stub_answer(&w->stub, mute);
+    stub_answer(&w->stub, OK);
+    call(w, true);
+    assert_int_equal(w->status, PM_OK);
+    stub_answer(&w->stub, mute);
+    call(w, true); /* with the right time it is a refusal */
+    assert_int_equal(w->status, PM_BAD_CONFIG);
+}
+
 static void answers_have_a_maximum(void **state)
 {
     World *w = *state;
@@ -493,6 +511,7 @@ int main(void)
         TEST(refusals_are_final),
         TEST(an_error_in_a_200_is_an_error),
         TEST(a_wrong_clock_is_corrected_once),
+        TEST(a_refusal_without_a_word_may_be_the_clock),
         TEST(answers_have_a_maximum),
         TEST(the_bucket_of_tokens_ends_retries),
         TEST(a_short_object_is_no_object),
