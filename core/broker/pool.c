@@ -100,8 +100,10 @@ static void lost_zygote(PmPool *pool, const char *why)
     int how = stop_zygote(pool);
     for (size_t i = 0; i < pool->count; i++) pm_slot_lost(&pool->slots[i]);
     pool->failures = was_ready ? 1 : pool->failures + 1;
-    /* What cannot start once is the operator's to mend; what did start is tried again. */
-    if (!pool->was_ready || pool->failures >= RESTARTS_IN_A_ROW) {
+    /* What cannot start once is the operator's to mend; what did start is tried again, and what was killed from
+     * outside. */
+    bool killed = WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL;
+    if ((!pool->was_ready && (!killed || pool->options.check)) || pool->failures >= RESTARTS_IN_A_ROW) {
         tell_failed(pool, how, why);
         return;
     }

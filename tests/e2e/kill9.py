@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the broker again and again while it works through a queue, then looks whether anything was lost.
 
-    kill9.py --build DIR [--messages 2000] [--kills 20] [--seed N] [--peers FILE]
+    kill9.py --build DIR [--messages 2000] [--kills 20] [--seed N] [--how broker|workers|term]
+
+--how workers: one broker, whose worker processes are killed; it must outlive them all. --how term: the broker is told to end, as
+at a deployment; it must do so in its grace time.
 
 Sources are uploaded, overwritten (so that stale events are about), deleted or damaged; 30 % of the messages come twice
 and some before the one that they follow. Oracle: every source that is there and is sound has both of its renditions,
@@ -40,6 +43,7 @@ outputs:
     to: {{ s3: {{ bucket: {target}, key: "out/{{stem}}_small.{{ext}}" }} }}
 """
 VISIBILITY_S = 4  # what a killed broker held comes back after this
+GRACE_S = 20
 RECEIVES_MAX = 100  # kills must not make dead letters of good images
 
 
@@ -159,16 +163,67 @@ def run(build, folder, pipeline, *extra):
                             start_new_session=True)
 
 
-def disturb(build, folder, pipeline, world, messages, kills):
-    """Sends while brokers come and are killed, each somewhere else in its work."""
-    share = len(messages) // (kills + 1)
-    for i in range(kills):
-        world.send(messages[i * share:(i + 1) * share])
-        broker = run(build, folder, pipeline)
-        time.sleep(world.rng.uniform(0.15, 2.0))
+def stop_broker(broker, how):
+    """What was wrong with its end, or None."""
+    if how == "broker":
         os.kill(broker.pid, signal.SIGKILL)
         broker.wait()
+        return None
+    began = time.time()
+    os.kill(broker.pid, signal.SIGTERM)
+    try:
+        code = broker.wait(GRACE_S + 2)
+    except subprocess.TimeoutExpired:
+        broker.kill()
+        broker.wait()
+        return f"it did not end within {time.time() - began:.1f} s"
+    return None if code in (0, 3) else f"it ended with {code}"
+
+
+def disturb(build, folder, pipeline, world, messages, kills, how):
+    """Sends while brokers come and go, each somewhere else in its work. What was wrong with that."""
+    share, wrong = len(messages) // (kills + 1), []
+    for i in range(kills):
+        world.send(messages[i * share:(i + 1) * share])
+        broker = run(build, folder, pipeline, "--grace", f"{GRACE_S}s")
+        time.sleep(world.rng.uniform(0.15, 2.0))
+        wrong.append(stop_broker(broker, how))
     world.send(messages[kills * share:])
+    return [one for one in wrong if one]
+
+
+def descendants(pid):
+    children = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue  # it is gone
+            children.setdefault(parent, []).append(int(entry.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found[1:]
+
+
+def kill_workers(build, folder, pipeline, world, messages, kills):
+    """One broker; any of its other processes, while it works. What was wrong with it."""
+    share = max(1, len(messages) // kills)
+    broker = run(build, folder, pipeline)
+    for i in range(kills):
+        world.send(messages[i * share:(i + 1) * share if i + 1 < kills else None])
+        time.sleep(world.rng.uniform(0.02, 0.3))
+        workers = descendants(broker.pid)
+        if workers:
+            try:
+                os.kill(world.rng.choice(workers), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if broker.poll() is not None:
+            return [f"the broker ended with {broker.returncode} after {i + 1} kills"]
+    wrong = stop_broker(broker, "term")
+    return [wrong] if wrong else []
 
 
 def undisturbed(build, folder, pipeline, world, bucket):
@@ -195,6 +250,7 @@ def main():
     parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--how", choices=["broker", "workers", "term"], default="broker")
     options = parser.parse_args()
     try:
         with peers_module.Peers() as peers, tempfile.TemporaryDirectory(prefix="pixmill-kill9-") as folder:
@@ -215,7 +271,10 @@ def prove(options, environment, folder):
 
     messages = make_messages(world, source, options.messages)
     started = time.time()
-    disturb(build, folder, pipeline, world, messages, options.kills)
+    if options.how == "workers":
+        wrong = kill_workers(build, folder, pipeline, world, messages, options.kills)
+    else:
+        wrong = disturb(build, folder, pipeline, world, messages, options.kills, options.how)
     drain(build, folder, pipeline, world)
     took, left = time.time() - started, world.counts(world.url)
     dead = world.dead_sources()
@@ -231,6 +290,7 @@ def prove(options, environment, folder):
         "nothing else was written": set(got) <= set(want),
         "every damaged source is a dead letter, and nothing else is": dead_keys == world.damaged,
         "nothing crashed": not crashed,
+        "every broker ended as it was told": not wrong,
     }
     print(f"{world.sent - len(world.sound)} messages about {len(world.sound)} sound, {len(world.damaged)} damaged and {len(world.gone)} deleted "
           f"sources; {options.kills} kills; {took:.0f} s; {len(dead)} dead letters")
@@ -238,7 +298,7 @@ def prove(options, environment, folder):
         print(f"{'ok    ' if good else 'FAILED'}  {name}")
     if not all(checks.values()):
         print("missing:", sorted(set(want) - set(got))[:10], "different:", [k for k in want if k in got and got[k] != want[k]][:10],
-              "dead:", dead[:5], "undead:", sorted(world.damaged - dead_keys)[:5], "left:", left, *crashed[:5], sep="\n  ")
+              "dead:", dead[:5], "undead:", sorted(world.damaged - dead_keys)[:5], "left:", left, *wrong[:5], *crashed[:5], sep="\n  ")
         sys.stdout.write("".join((folder / "broker.log").read_text().splitlines(True)[-30:]))
     good = sum(checks.values())
     print(f"{good} passed, {len(checks) - good} failed")

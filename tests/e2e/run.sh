@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh BUILD [--zip ZIP] [--image NAME]: the end-to-end tests on peers of their own, with the zip for Lambda and the image where they are
-# named, then a short proof that kill -9 loses nothing. Installs the peers when they are missing; where it cannot, it says "skipped: ..." and why. The last line is
-# "N passed, N failed".
+# run.sh BUILD [--zip ZIP] [--image NAME]: the end-to-end tests on peers of their own, with the zip for Lambda and the image where they
+# are named, then short proofs that killing the broker or its workers loses nothing, nor does SIGTERM. Installs the peers when they are
+# missing; where it cannot, it says "skipped: ..." and why. The last line is "N passed, N failed".
 set -uo pipefail
 build=$(realpath "$1") || exit 1
 shift
@@ -31,11 +31,14 @@ failed=$((${failed:-0} + ${errors:-0}))
 [ "$failed" = 0 ] && [ -n "$passed" ] || tail -n 150 "$log/pytest"
 [ -n "$passed" ] || [ "$failed" != 0 ] || failed=1
 
-/usr/bin/python3 kill9.py --build "$build" --messages 200 --kills 5 >"$log/kill9" 2>&1
-line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log/kill9" | tail -n 1)
-[ -n "$line" ] || line="0 passed, 1 failed"
-bad=${line#*, } bad=${bad%% failed*}
-[ "$bad" = 0 ] || cat "$log/kill9"
-passed=$((${passed:-0} + ${line%% passed*})) failed=$((failed + bad))
+for how in "broker --messages 200 --kills 5" "workers --messages 100 --kills 20" "term --messages 100 --kills 5"; do
+    # shellcheck disable=SC2086 # arguments
+    /usr/bin/python3 kill9.py --build "$build" --how $how >"$log/kill9" 2>&1
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log/kill9" | tail -n 1)
+    [ -n "$line" ] || line="0 passed, 1 failed"
+    bad=${line#*, } bad=${bad%% failed*}
+    [ "$bad" = 0 ] || { echo "kill9.py --how $how"; cat "$log/kill9"; }
+    passed=$((${passed:-0} + ${line%% passed*})) failed=$((failed + bad))
+done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
