@@ -70,6 +70,12 @@ PmSqs *pm_sqs_new(PmLoop *loop, PmAwsClient *client, const PmSqsOptions *options
     return sqs;
 }
 
+bool pm_sqs_is_fifo(const char *name)
+{
+    size_t n = name != NULL ? strlen(name) : 0;
+    return n > 5 && strcmp(name + n - 5, ".fifo") == 0;
+}
+
 void pm_sqs_free(PmSqs *sqs)
 {
     if (sqs == NULL) return;

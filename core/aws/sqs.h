@@ -22,6 +22,8 @@ typedef struct PmSqsOptions {
 /* New. PM_BAD_CONFIG: the queue URL is none. */
 PmSqs *pm_sqs_new(PmLoop *loop, PmAwsClient *client, const PmSqsOptions *options, PmError *err);
 void pm_sqs_free(PmSqs *sqs); /* cancels what is under way */
+/* Whether a queue is FIFO, by its URL, ARN or name: only such may, and must, end in ".fifo". False for NULL. */
+bool pm_sqs_is_fifo(const char *name);
 const char *pm_sqs_queue_url(const PmSqs *sqs);
 const char *pm_sqs_region(const PmSqs *sqs);
 

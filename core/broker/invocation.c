@@ -71,12 +71,6 @@ static bool take_message(const PmLetterRules *rules, PmTask *task, const char *i
            pm_letter_read(rules, body, size, &task->event);
 }
 
-static bool is_fifo(const char *arn)
-{
-    size_t n = arn != NULL ? strlen(arn) : 0;
-    return n > 5 && strcmp(arn + n - 5, ".fifo") == 0;
-}
-
 static bool read_sqs(const PmLetterRules *rules, const json_t *records, PmInvocation *out)
 {
     out->kind = PM_INVOKED_SQS;
@@ -90,7 +84,7 @@ static bool read_sqs(const PmLetterRules *rules, const json_t *records, PmInvoca
         if (!take_message(rules, task, text_at(record, "messageId"), body, strlen(body), arn)) return false;
         long attempt = receives != NULL ? strtol(receives, NULL, 10) : 1;
         task->event.attempt = attempt > 1 && attempt < INT32_MAX ? (int)attempt : 1;
-        if (is_fifo(arn)) {
+        if (pm_sqs_is_fifo(arn)) {
             out->fifo = true;
             task->group_id = copy(text_at(attributes, "MessageGroupId"));
         }

@@ -103,18 +103,11 @@ const char *pm_letter_reason(const PmFate *fate)
     return fate->reason != NULL ? pm_status_name(fate->reason->status) : "unknown";
 }
 
-static bool is_fifo(const char *url)
-{
-    size_t n = strlen(url);
-    return n > 5 && strcmp(url + n - 5, ".fifo") == 0;
-}
-
 void pm_letter_bury(PmDeadLetter *dead, const char *dead_letter_url, const PmPipeline *pipeline, const PmEvent *event,
                     const PmFate *fate, const char *body, const char *source, const char *queue, const char *group_id)
 {
     static const PmError unknown = {0};
     const PmError *why = fate->reason != NULL ? fate->reason : &unknown;
-    bool fifo = is_fifo(dead_letter_url);
     snprintf(dead->attempts, sizeof dead->attempts, "%d", event->attempt);
     pm_text_utf8(dead->message, sizeof dead->message, why->message);
     pm_text_utf8(dead->where, sizeof dead->where, why->where);
@@ -134,7 +127,7 @@ void pm_letter_bury(PmDeadLetter *dead, const char *dead_letter_url, const PmPip
                              .body = body,
                              .attributes = dead->attributes,
                              .attribute_count = sizeof attributes / sizeof attributes[0]};
-    if (!fifo) return;
+    if (!pm_sqs_is_fifo(dead_letter_url)) return;
     dead->send.group_id = group_id != NULL && group_id[0] != '\0' ? group_id : "pixmill";
     dead->send.deduplication_id = event->id;
 }

@@ -149,8 +149,7 @@ PmNotifier *pm_notifier_new(const PmJobWorld *world, PmError *err)
     notifier->place =
         (PmPlace){.kind = PM_PLACE_FILE, .key = config->path, .line = config->line, .column = config->column};
     if (config->queue_url == NULL) return notifier;
-    size_t n = strlen(config->queue_url);
-    notifier->fifo = n > 5 && strcmp(config->queue_url + n - 5, ".fifo") == 0;
+    notifier->fifo = pm_sqs_is_fifo(config->queue_url);
     notifier->sqs = pm_cloud_sqs(world->cloud, config->queue_url, NULL, NULL, err);
     if (notifier->sqs != NULL) return notifier;
     pm_error_context(err, "notify");

@@ -98,10 +98,7 @@ static int run(const PmArguments *arguments)
     PmStart start;
     const char *out = pm_arguments_get(arguments, "out");
     if (out == NULL) return pm_cli_usage("say where the renditions go: --out DIR", "--out is missing");
-    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) {
-        pm_start_finish(&start);
-        return PM_EXIT_USAGE;
-    }
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
     char *folder = make_out(out);
     if (folder == NULL) {
         pm_start_finish(&start);
@@ -123,7 +120,7 @@ static int run(const PmArguments *arguments)
                             .listed = on_listed,
                             .result = on_result};
     PmRunSummary summary;
-    int code = pm_start_run(&start, &request, &summary);
+    int code = pm_start_run(&start, &request, &summary, NULL);
     if (code != PM_EXIT_USAGE) print_summary(&apply, &summary, out);
     json_decref(apply.results);
     free(folder);

@@ -107,10 +107,7 @@ static int list(const PmArguments *arguments)
     PmError err = {0};
     long max = LIST_MAX;
     if (!pm_arguments_number(arguments, "max", 1, LETTERS_MAX, &max)) return PM_EXIT_USAGE;
-    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) {
-        pm_start_finish(&start);
-        return PM_EXIT_USAGE;
-    }
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
     json_t *letters = json_array();
     if (pm_dead_letters_list(start.pipeline, (size_t)max, on_listed, letters, &err) == PM_OK)
         print_list(arguments, letters);
@@ -140,10 +137,7 @@ static int redrive(const PmArguments *arguments)
     size_t left = 0;
     long max = LETTERS_MAX;
     if (!pm_arguments_number(arguments, "max", 1, LETTERS_MAX, &max)) return PM_EXIT_USAGE;
-    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) {
-        pm_start_finish(&start);
-        return PM_EXIT_USAGE;
-    }
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
     pm_dead_letters_redrive(start.pipeline, pm_arguments_get(arguments, "reason"), (size_t)max, on_redriven, &state,
                             &left, &err);
     pm_print_progress_end();

@@ -24,10 +24,7 @@ static int run(const PmArguments *arguments)
         if (strcmp(target != NULL ? target : "container", targets[i]) == 0) request.target = (PmRightsFor)(i + 1);
     if (request.target == 0) return pm_cli_usage(NULL, "--for must be container, lambda or both, not \"%s\"", target);
     PmStart start;
-    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) {
-        pm_start_finish(&start);
-        return PM_EXIT_USAGE;
-    }
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
     json_t *policy = pm_rights_policy(start.pipeline, &request, &wide);
     char *text = json_dumps(policy, JSON_INDENT(2));
     if (text != NULL) puts(text);

@@ -102,8 +102,10 @@ static int serve_lambda(const PmArguments *arguments, PmStart *start, int64_t gr
                             .started = on_started,
                             .result = pm_lambda_log_result};
     PmRunSummary summary;
-    int code = pm_start_run(start, &request, &summary);
-    if (!summary.ran) pm_lambda_init_error(&start->errors);
+    PmErrorList told = {0};
+    int code = pm_start_run(start, &request, &summary, &told);
+    if (!summary.ran) pm_lambda_init_error(&told);
+    pm_error_list_finish(&told);
     pm_start_finish(start);
     return code == PM_EXIT_FAILED ? PM_EXIT_FINE : code; /* each invocation was told of its own failures */
 }
@@ -117,9 +119,10 @@ static int run(const PmArguments *arguments)
     if (grace_text != NULL && (!pm_parse_duration(grace_text, &grace, why, sizeof why) || grace < 1))
         return pm_cli_usage(NULL, "--grace must be %s, not \"%s\"",
                             grace == 0 && why[0] != '\0' ? why : "a duration such as 20s", grace_text);
-    if (pm_start_read(arguments->values[0], &arguments->pool, &start) != PM_OK) {
-        pm_lambda_init_error(&start.errors);
-        pm_start_finish(&start);
+    PmErrorList told = {0};
+    if (pm_start_read(arguments->values[0], &arguments->pool, &start, &told) != PM_OK) {
+        pm_lambda_init_error(&told);
+        pm_error_list_finish(&told);
         return PM_EXIT_USAGE;
     }
     if (pm_lambda_host() != NULL) return serve_lambda(arguments, &start, grace);
@@ -134,7 +137,7 @@ static int run(const PmArguments *arguments)
                             .started = on_started,
                             .result = on_result};
     PmRunSummary summary;
-    int code = pm_start_run(&start, &request, &summary);
+    int code = pm_start_run(&start, &request, &summary, NULL);
     size_t unfinished = json_object_size(listener.unfinished);
     if (code == PM_EXIT_FINE && unfinished > 0 && !summary.interrupted) code = PM_EXIT_FAILED;
     if (code != PM_EXIT_USAGE) {

@@ -11,13 +11,14 @@ typedef struct PmStart {
     PmPipeline *pipeline;
     char *text;
     size_t size;
-    PmErrorList errors; /* what was printed */
 } PmStart;
 
-/* Prints all errors, the plugins' too, and returns other than PM_OK when there are any. pm_start_finish in any case. */
-PmStatus pm_start_read(const char *file, const PmPoolOptions *pool, PmStart *start);
+/* Both also add what they print to `told`, which may be NULL. */
+
+/* Prints all errors, the plugins' too, and returns other than PM_OK when there are any: then *start is empty. */
+PmStatus pm_start_read(const char *file, const PmPoolOptions *pool, PmStart *start, PmErrorList *told);
 /* Runs; prints what went wrong as a whole. The exit code. */
-int pm_start_run(PmStart *start, const PmRunOptions *options, PmRunSummary *summary);
+int pm_start_run(PmStart *start, const PmRunOptions *options, PmRunSummary *summary, PmErrorList *told);
 void pm_start_finish(PmStart *start);
 
 #endif
