@@ -102,7 +102,7 @@ if [ "$what" = all ] && [ $failed = 0 ]; then
         counted "bundle, zip and the prebuilt libvips" tests/bundle/run.sh build-bundle build-dev
         counted "hostile images with the prebuilt libvips" tests/hostile.sh build-bundle
         packed+=(--zip "$PWD/build-bundle/pixmill-lambda.zip")
-        if tests/bundle/image.sh pixmill-test >"$log/image" 2>&1; then
+        if tests/bundle/image.sh pixmill-test build-bundle >"$log/image" 2>&1; then
             packed+=(--image localhost/pixmill-test)
         elif [ $? = 77 ]; then
             echo "        image: skipped: $(tail -n 1 "$log/image")"

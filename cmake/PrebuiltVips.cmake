@@ -2,8 +2,8 @@
 # for glibc >= 2.28 and libstdc++ and nothing else. Pinned by version and by the SHA-512 of the package, which is the
 # "integrity" that the registry states (`npm view NAME@VERSION dist.integrity`, in hexadecimal here):
 #   echo INTEGRITY | sed s/sha512-// | base64 -d | xxd -p -c 64
-# Packages are fetched with npm, or taken from the folder PIXMILL_VIPS_PACKAGES (also a variable of the environment) where the
-# network is out of reach.
+# Packages are fetched with npm, into a cache of the user's, or taken from the folder PIXMILL_VIPS_PACKAGES (also a variable of the
+# environment) where the network is out of reach.
 set(PIXMILL_VIPS_PACKAGES "$ENV{PIXMILL_VIPS_PACKAGES}" CACHE PATH "Folder that holds npm's .tgz files of the prebuilt libvips; empty: npm fetches them")
 
 set(prebuilt_version 1.3.4)
@@ -13,6 +13,16 @@ set(prebuilt_sha512_linux-arm64 6377605ffea513642141bf86c72d166717e0f4c126fc9063
 set(prebuilt_sha512_dev b35548abaa7cde95868b5864ed52dd7d1888e8352894662a6e908dbb8cdd1086ca8e56dd47dcc716922263ac10b676e7e6349fbbdf84fcf482dbab6438d7abd9)
 
 set(prebuilt_folder ${CMAKE_BINARY_DIR}/prebuilt)
+if(PIXMILL_VIPS_PACKAGES)
+  set(prebuilt_packages ${PIXMILL_VIPS_PACKAGES})
+elseif(NOT "$ENV{XDG_CACHE_HOME}" STREQUAL "")
+  set(prebuilt_packages $ENV{XDG_CACHE_HOME}/pixmill/vips)
+elseif(NOT "$ENV{HOME}" STREQUAL "")
+  set(prebuilt_packages $ENV{HOME}/.cache/pixmill/vips)
+else()
+  set(prebuilt_packages ${prebuilt_folder})
+endif()
+set(PIXMILL_VIPS_TAKEN_FROM ${prebuilt_packages} CACHE INTERNAL "Where npm's packages of the prebuilt libvips lie")
 
 # prebuilt_check(FILE SHA512): stops where the file is another
 function(prebuilt_check file sha512)
@@ -31,27 +41,25 @@ function(prebuilt_package name)
   if(EXISTS ${out}/${sha512})
     return()
   endif()
-  if(PIXMILL_VIPS_PACKAGES)
-    set(path ${PIXMILL_VIPS_PACKAGES}/${file})
-    if(NOT EXISTS ${path})
+  set(path ${prebuilt_packages}/${file})
+  if(NOT EXISTS ${path})
+    if(PIXMILL_VIPS_PACKAGES)
       message(FATAL_ERROR "${path} is missing; `npm pack @img/sharp-libvips-${name}@${prebuilt_version}` fetches it")
     endif()
-  else()
     find_program(PIXMILL_NPM npm)
     if(NOT PIXMILL_NPM)
       message(FATAL_ERROR "npm is missing, which fetches the prebuilt libvips: apt-get install npm, "
                           "or name a folder with its packages in PIXMILL_VIPS_PACKAGES")
     endif()
     message(STATUS "Fetching @img/sharp-libvips-${name} ${prebuilt_version}")
-    file(MAKE_DIRECTORY ${prebuilt_folder})
+    file(MAKE_DIRECTORY ${prebuilt_packages})
     execute_process(
-      COMMAND ${PIXMILL_NPM} pack --loglevel=error --no-update-notifier --prefer-offline --pack-destination ${prebuilt_folder} @img/sharp-libvips-${name}@${prebuilt_version}
-      WORKING_DIRECTORY ${prebuilt_folder}
+      COMMAND ${PIXMILL_NPM} pack --loglevel=error --no-update-notifier --prefer-offline --pack-destination ${prebuilt_packages} @img/sharp-libvips-${name}@${prebuilt_version}
+      WORKING_DIRECTORY ${prebuilt_packages}
       RESULT_VARIABLE result
       OUTPUT_VARIABLE said
       ERROR_VARIABLE said
       TIMEOUT 300)
-    set(path ${prebuilt_folder}/${file})
     if(NOT result EQUAL 0 OR NOT EXISTS ${path})
       message(FATAL_ERROR "npm cannot fetch @img/sharp-libvips-${name} ${prebuilt_version} (${result})\n${said}")
     endif()

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# image.sh NAME: builds config/Dockerfile as the image localhost/NAME, on a base of Debian that is made here, since no registry of images is asked.
+# image.sh NAME BUILD: builds config/Dockerfile as the image localhost/NAME, on a base of Debian that is made here, since no registry of images is asked.
 # Exits 77 with the reason on standard error where images cannot be built. tests/e2e/test_image.py runs it.
 set -uo pipefail
 name=$1
+packages=$(sed -n 's/^PIXMILL_VIPS_TAKEN_FROM:INTERNAL=//p' "$2/CMakeCache.txt") || exit 1
 cd "$(dirname "$0")/../.." || exit 1
 cannot() {
     echo "$1" >&2
@@ -27,10 +28,9 @@ container=$(buildah from "$base") || cannot "buildah cannot start from a base"
 buildah run --isolation chroot "$container" true >&2 || { buildah rm "$container" >/dev/null; cannot "buildah cannot run a command here"; }
 buildah rm "$container" >/dev/null
 
-# The files of the repository as they are now, and the packages that build.sh has fetched.
+# The files of the repository as they are now, and the packages that BUILD was made with.
 mkdir "$work/context"
 git ls-files --cached --others --exclude-standard | tar cf - --files-from=- | tar xf - -C "$work/context" || exit 1
-packages=${PIXMILL_VIPS_PACKAGES:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/pixmill/vips}
 cp -r "$packages" "$work/context/packages" || exit 1
 cd "$work/context" || exit 1
 buildah build --quiet --isolation chroot --network host --format docker --build-arg BASE="$base" --build-arg PIXMILL_VIPS_PACKAGES=/src/packages \

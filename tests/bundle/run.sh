@@ -142,7 +142,7 @@ result "deploy.sh asks AWS for nothing when something is wrong" $?
 configure() {
     cmake -S . -B "$work/build" -G Ninja -DPIXMILL_TESTS=OFF "$@"
 }
-packages=$(sed -n 's/^PIXMILL_VIPS_PACKAGES:[A-Z]*=//p' "$build/CMakeCache.txt")
+packages=$(sed -n 's/^PIXMILL_VIPS_TAKEN_FROM:INTERNAL=//p' "$build/CMakeCache.txt")
 mkdir "$work/wrong" "$work/none"
 cp "$packages"/*.tgz "$work/wrong"
 for file in "$work"/wrong/*linux*.tgz; do printf x >>"$file"; done
