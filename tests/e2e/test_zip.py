@@ -95,7 +95,7 @@ def test_the_start_says_what_is_wrong_with_the_file(world, root):
            "AWS_REGION": "eu-west-1"}
     running = Running(enter(root), env, world.folder)
     world.running.append(running)
-    running.wait_for_log("there is no plugin rezise")
-    assert "did you mean resize? looked in /lib/pixmill/plugins" in running.so_far().err
+    running.wait_for_log("did you mean resize? looked in /lib/pixmill/plugins")  # the second line of it
+    assert "there is no plugin rezise" in running.so_far().err
     running.terminate(10)
     api.close()
