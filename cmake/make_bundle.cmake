@@ -4,6 +4,7 @@
 #   etc                     certificates, fonts and their configuration
 #   share/doc               the licences of all that was collected
 cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/stand_in.cmake)
 file(REMOVE_RECURSE ${OUT})
 execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --component runtime --prefix ${OUT} --strip COMMAND_ERROR_IS_FATAL ANY
                 OUTPUT_QUIET)
@@ -21,12 +22,18 @@ list(TRANSFORM programs APPEND .real)
 file(GLOB plugins ${OUT}/${PLUGINSDIR}/*.so)
 file(GLOB own ${OUT}/${LIBRARIES}/*.so*)
 set(CMAKE_OBJDUMP ${OBJDUMP})
-file(GET_RUNTIME_DEPENDENCIES
-     EXECUTABLES ${programs}
-     MODULES ${plugins}
-     RESOLVED_DEPENDENCIES_VAR libraries
-     UNRESOLVED_DEPENDENCIES_VAR unresolved
-     CONFLICTING_DEPENDENCIES_PREFIX conflicts)
+set(collect
+    EXECUTABLES ${programs}
+    MODULES ${plugins}
+    RESOLVED_DEPENDENCIES_VAR libraries
+    UNRESOLVED_DEPENDENCIES_VAR unresolved
+    CONFLICTING_DEPENDENCIES_PREFIX conflicts)
+file(GET_RUNTIME_DEPENDENCIES ${collect})
+set(replaced ${libraries})
+list(FILTER replaced INCLUDE REGEX ${STAND_IN_FOR})
+set(curl ${libraries})
+list(FILTER curl INCLUDE REGEX "/libcurl[-a-z]*\\.so[.0-9]*$")
+file(GET_RUNTIME_DEPENDENCIES ${collect} POST_EXCLUDE_REGEXES ${STAND_IN_FOR})
 if(unresolved OR conflicts_FILENAMES)
   message(FATAL_ERROR "These libraries were not found, or twice: ${unresolved} ${conflicts_FILENAMES}")
 endif()
@@ -46,6 +53,9 @@ foreach(library ${libraries})
 endforeach()
 file(REAL_PATH ${linker} real)
 file(COPY_FILE ${real} ${OUT}/lib/ld.so)
+foreach(library ${replaced})
+  stand_in(${library} ${curl} ${OUT}/lib)
+endforeach()
 file(REMOVE ${own}) # copied to where all libraries lie
 
 # --- files that libraries ask for
