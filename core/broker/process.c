@@ -2,17 +2,16 @@
 #include "broker/process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/spawn.h"
 #include "base/text.h"
 
 /* Where an installed pixmill finds its parts, from the folder of its own executable: the prefix may be moved. */
@@ -22,8 +21,6 @@
 #ifndef PIXMILL_TO_PLUGINS
 #define PIXMILL_TO_PLUGINS "../lib/pixmill/plugins"
 #endif
-
-enum { WORKER_FD = 3 };
 
 static void own_folder(char *out, size_t size)
 {
@@ -95,85 +92,13 @@ json_t *pm_pool_plugin_dirs(const PmPoolOptions *options)
     return list;
 }
 
-/* What a worker may know of our environment: nothing that could hold a secret. */
-static char *const *clean_environment(void)
-{
-    static const char *const kept[] = {"LANG",
-                                       "LC_ALL",
-                                       "TZ",
-                                       "VIPS_NOVECTOR",
-                                       "VIPS_WARNING",
-                                       "FONTCONFIG_PATH",
-                                       "FONTCONFIG_FILE",
-                                       "LD_LIBRARY_PATH",
-                                       "VIPSHOME",
-                                       "ASAN_OPTIONS",
-                                       "UBSAN_OPTIONS",
-                                       "LSAN_OPTIONS",
-                                       "GIO_MODULE_DIR"};
-    static char values[sizeof kept / sizeof kept[0] + 3][1024];
-    static char *environment[sizeof kept / sizeof kept[0] + 4];
-    size_t n = 0;
-    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-        const char *value = getenv(kept[i]);
-        if (value == NULL || snprintf(values[n], sizeof values[n], "%s=%s", kept[i], value) >= (int)sizeof values[n])
-            continue;
-        environment[n] = values[n];
-        n++;
-    }
-    snprintf(values[n], sizeof values[n], "VIPS_CONCURRENCY=1");
-    environment[n] = values[n];
-    n++;
-    snprintf(values[n], sizeof values[n], "HOME=/nonexistent");
-    environment[n] = values[n];
-    n++;
-    environment[n] = NULL;
-    return environment;
-}
-
-/* In the new process: only async-signal-safe calls. `channel` is above WORKER_FD. */
-static void become_worker(const char *path, int channel, pid_t parent, char *const *environment)
-{
-    static const char no_null[] = "pixmill: no worker without /dev/null, which cannot be opened\n";
-    int null = open("/dev/null", O_RDWR);
-    if (null < 0 && write(STDERR_FILENO, no_null, sizeof no_null - 1) > 0) _exit(126);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
-        _exit(126);
-    if (dup2(channel, WORKER_FD) < 0) _exit(126);
-    if (close_range(WORKER_FD + 1, ~0U, 0) != 0)
-        for (int fd = WORKER_FD + 1; fd < 4096; fd++) close(fd);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    char *const arguments[] = {(char *)"pixmill-worker", (char *)"--fd", (char *)"3", NULL};
-    execve(path, arguments, environment);
-    _exit(127);
-}
-
 PmStatus pm_process_start(const PmPoolOptions *options, int *sock, pid_t *pid, PmError *err)
 {
     char path[4096];
-    int pair[2];
+    if (options->worker == NULL && pm_spawn_take_over(sock, pid)) return PM_OK;
     if (!find_worker(options, path, sizeof path, err)) return err->status;
-    if (pm_ipc_pair(pair, err) != PM_OK) return err->status;
-    int channel = fcntl(pair[1], F_DUPFD_CLOEXEC, WORKER_FD + 1);
-    close(pair[1]);
-    if (channel < 0) {
-        close(pair[0]);
-        return pm_error_set(err, PM_TRANSIENT, "no channel to a worker: %s", strerror(errno));
-    }
-    char *const *environment = clean_environment();
-    pid_t parent = getpid(), child = fork();
-    if (child == 0) become_worker(path, channel, parent, environment);
-    close(channel);
-    if (child < 0) {
-        close(pair[0]);
-        return pm_error_set(err, PM_TRANSIENT, "cannot start a process: %s", strerror(errno));
-    }
-    *sock = pair[0];
-    *pid = child;
-    return PM_OK;
+    int error = pm_spawn_worker(path, (char *const[]){PM_SPAWN_ARGUMENTS, NULL}, sock, pid);
+    return error == 0 ? PM_OK : pm_error_set(err, PM_TRANSIENT, "cannot start a process: %s", strerror(error));
 }
 
 int pm_process_end(pid_t pid)

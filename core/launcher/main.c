@@ -12,11 +12,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
+
+#include "base/spawn.h"
 
 enum { FOLDERS_UP_MAX = 4, OWN_ARGUMENTS = 7, EXIT_CANNOT_START = 127 };
 
@@ -71,6 +74,33 @@ static void prepare_environment(const char *root)
     if (getenv("FONTCONFIG_PATH") == NULL) set_default("FONTCONFIG_FILE", path_of(root, "/etc/fonts/fonts.conf"));
 }
 
+/* Ends with NULL. Never freed. */
+static char **arguments_of(const char *root, const char *program, const char *name, size_t count, char **more)
+{
+    char *linker = path_of(root, "/lib/ld.so"), *libraries = path_of(root, "/lib");
+    char *const own[OWN_ARGUMENTS] = {linker,         (char *)"--inhibit-cache", (char *)"--library-path",
+                                      libraries,      (char *)"--argv0",         (char *)name,
+                                      (char *)program};
+    char **arguments = calloc(OWN_ARGUMENTS + count + 1, sizeof *arguments);
+    if (arguments == NULL) die("no memory to start");
+    memcpy(arguments, own, sizeof own);
+    if (count > 0) memcpy(arguments + OWN_ARGUMENTS, more, count * sizeof *more);
+    return arguments;
+}
+
+/* A function is asked for as soon as it can answer, and its first image needs a worker: that starts now, while pixmill
+ * is still being loaded. Should it fail, pixmill starts one itself, and says why that fails. */
+static void start_worker(const char *root)
+{
+    char *worker[] = {PM_SPAWN_ARGUMENTS};
+    char *program = path_of(root, "/libexec/pixmill/pixmill-worker.real");
+    char **arguments = arguments_of(root, program, worker[0], sizeof worker / sizeof worker[0] - 1, worker + 1);
+    int sock;
+    pid_t pid;
+    if (pm_spawn_worker(arguments[0], arguments, &sock, &pid) == 0 && pm_spawn_hand_over(sock, pid) != 0)
+        die("no memory to start");
+}
+
 int main(int argc, char **argv)
 {
     const char *started = (const char *)getauxval(AT_EXECFN);
@@ -79,16 +109,12 @@ int main(int argc, char **argv)
     char *root = find_root(own);
     const char *name = strrchr(own, '/') + 1;
     char *program = strcmp(name, "bootstrap") == 0 ? path_of(root, "/bin/pixmill.real") : path_of(own, ".real");
-    char *linker = path_of(root, "/lib/ld.so"), *libraries = path_of(root, "/lib");
     prepare_environment(root);
+    bool function = argc < 2 && getenv("AWS_LAMBDA_RUNTIME_API") != NULL;
+    if (function && getenv("PIXMILL_WORKER") == NULL) start_worker(root);
 
-    char **arguments = calloc((size_t)argc + OWN_ARGUMENTS + 1, sizeof *arguments);
-    if (arguments == NULL) die("no memory to start");
-    char *const own_arguments[OWN_ARGUMENTS] = {linker,    (char *)"--inhibit-cache", (char *)"--library-path",
-                                                libraries, (char *)"--argv0",         argc > 0 ? argv[0] : own,
-                                                program};
-    memcpy(arguments, own_arguments, sizeof own_arguments);
-    for (int i = 1; i < argc; i++) arguments[OWN_ARGUMENTS + i - 1] = argv[i];
-    execv(linker, arguments);
-    die("cannot start %s: %s", linker, strerror(errno));
+    size_t count = argc > 1 ? (size_t)argc - 1 : 0;
+    char **arguments = arguments_of(root, program, argc > 0 ? argv[0] : own, count, argv + 1);
+    execv(arguments[0], arguments);
+    die("cannot start %s: %s", arguments[0], strerror(errno));
 }

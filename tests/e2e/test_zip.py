@@ -87,6 +87,26 @@ def test_an_sqs_event_in_an_empty_root(world, root):
     assert [line["status"] for line in finished.log if line["level"] in ("WARN", "ERROR")] == ["bad_input"], finished.err
 
 
+def test_the_first_worker_starts_beside_pixmill(world, root):
+    """Pixmill itself would start it by this name, so it cannot have."""
+    (root / "libexec" / "pixmill" / "pixmill-worker").unlink()
+    world.pipeline(outputs={"plain": {"steps": [{"convert": {"format": "png"}}],
+                                      "to": {"s3": {"bucket": world.target, "key": "{name}.{ext}"}}}})
+    shutil.copy(world.folder / "p.yaml", root / "pipeline.yaml")
+    upload = world.upload("in/good.jpg")
+    api = runtime_api.RuntimeApi()
+    env = {**world.peers.environment(), "PATH": "/bin:/usr/bin:/usr/sbin:/sbin", "AWS_LAMBDA_RUNTIME_API": api.host,
+           "_HANDLER": "pixmill", "LAMBDA_TASK_ROOT": "/"}
+    running = Running(enter(root), env, world.folder)
+    world.running.append(running)
+    try:
+        assert failed(api.invoke(batch(events.aws(upload)))) == []
+        assert world.keys() == ["good.jpg.png"]
+    finally:
+        running.terminate(10)
+        api.close()
+
+
 def test_the_start_says_what_is_wrong_with_the_file(world, root):
     (root / "pipeline.yaml").write_text(json.dumps({"version": 1, "outputs": {"a": {"steps": [{"rezise": {}}],
                                                                                    "to": {"s3": {"bucket": "b", "key": "{name}"}}}}}))
