@@ -13,7 +13,7 @@
 #include "pipeline/bind.h"
 #include "worker/zygote.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, PICTURE_BYTES = 4 * 1024 * 1024, KEPT_BYTES = 4 * PICTURE_BYTES };
 
 static void print_help(FILE *out)
 {
@@ -44,6 +44,10 @@ static int serve(const char *text)
     }
     /* Each arena reserves 64 MiB of address space, which is limited in children. */
     mallopt(M_ARENA_MAX, 2);
+    /* libvips takes and frees its strips of pixels time and again: unless they stay here, the kernel clears them each
+     * time. Whole pictures go back at once. */
+    mallopt(M_MMAP_THRESHOLD, PICTURE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     /* Nobody's home: libraries that look for one must not ask a name service. */
     setenv("HOME", "/nonexistent", 1);
     return pm_zygote_run((int)fd);
