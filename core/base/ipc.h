@@ -5,7 +5,8 @@
  * The reader treats the writer as an attacker: every size, count and seal is checked here.
  *
  * Control channel, broker <-> zygote. The zygote answers each request in turn; EXITED comes at any time.
- *   LOAD      -> {file, dir, env: {NAME: value}, plugin_dirs: [..], check: bool, fetch: bool}   fds: [pipeline text]
+ *   LOAD      -> {file, dir, env: {NAME: value}, plugin_dirs: [..], check: bool, fetch: bool}   fds: [pipeline text,
+ *                                                        progress memfd or none]
  *                                                        `check`: only validated, never to SPAWN
  *                                                        `fetch`: FETCH will be carried out; plugins are told so
  *   READY     <- {plugins: [{name, version, file}], facts: ["nsfw-hook.score", ..], digest, vips,

@@ -60,18 +60,45 @@ static void read_pipeline(PmLoad *load, const PmMessage *message, PmErrorList *e
 static void check_sandbox(PmLoad *load, PmErrorList *errors)
 {
     PmError err = {0};
-    PmStatus status = pm_sandbox_probe(&load->sandbox, &err);
+    PmStatus status = PM_OK;
+    pm_sandbox_probe_end(&load->probe, &load->sandbox);
     int64_t minimum = load->pipeline != NULL ? load->pipeline->worker.sandbox_minimum : 0;
-    if (status == PM_OK && !load->check) status = pm_sandbox_check(&load->sandbox, minimum, &err);
+    if (!load->check) status = pm_sandbox_check(&load->sandbox, minimum, &err);
     if (status == PM_OK) return;
     if (load->pipeline != NULL) pm_text_copy(err.file, sizeof err.file, load->pipeline->file);
     pm_error_list_add(errors, &err);
 }
 
-/* --- plugins' code runs for the first time --- */
+/* --- code of libraries and plugins runs for the first time --- */
 
-static PmLoad *at_work;          /* between start and end of its create() calls */
-static PmProgress while_loading; /* whose create() it is */
+static PmLoad *at_work;                      /* between start and end of its create() calls */
+static PmProgress nobody_reads;              /* where LOAD brings no page */
+static PmProgress *progress = &nobody_reads; /* whose create() it is */
+
+static const char *crash_text(char *out, size_t size, int signo)
+{
+    if (signo == SIGALRM) return "did not come back";
+    snprintf(out, size, "crashed (SIG%s)", sigabbrev_np(signo));
+    return out;
+}
+
+static void start_libvips(void *data)
+{
+    pm_idle_threads_watch();
+    pm_engine_setup(data);
+}
+
+void pm_load_begin(PmLoad *load)
+{
+    char what[64];
+    *load = (PmLoad){.probe = {.fd = -1}};
+    if (pm_fault_install(progress, &load->early) != PM_OK ||
+        pm_sandbox_probe_begin(&load->probe, &load->early) != PM_OK)
+        return;
+    int signo = pm_fault_survive(start_libvips, &load->early, PM_LOAD_SECONDS);
+    if (signo != 0)
+        pm_error_set(&load->early, PM_BUG, "libvips %s when it was started", crash_text(what, sizeof what, signo));
+}
 
 typedef struct Start {
     PmLoad *load;
@@ -83,20 +110,19 @@ static void start_engine(void *data)
     const Start *start = data;
     PmLoad *load = start->load;
     PmError err = {0};
-    pm_idle_threads_watch();
     load->plugin_dirs = pm_load_strings(json_object_get(load->message, "plugin_dirs"), "plugin_dirs", &err);
-    if (load->plugin_dirs == NULL || pm_engine_setup(&err) != PM_OK) {
+    if (load->plugin_dirs == NULL) {
         pm_error_list_add(start->errors, &err);
         return;
     }
-    PmEngineOptions options = {.plugin_dirs = load->plugin_dirs, .progress = &while_loading, .fetch = load->fetch};
+    PmEngineOptions options = {.plugin_dirs = load->plugin_dirs, .progress = progress, .fetch = load->fetch};
     load->engine = pm_engine_new(load->pipeline, &options, start->errors);
     if (load->engine != NULL) pm_engine_set_progress(load->engine, NULL);
 }
 
 static void say_who(const PmLoad *load, PmError *err, const char *what)
 {
-    PmProgress at = pm_progress_read(&while_loading);
+    PmProgress at = pm_progress_read(progress);
     const char *plugin = at.plugin[0] != '\0' ? at.plugin : at.fault_plugin;
     pm_error_set(err, PM_BUG, "%s%s %s while the pipeline was loaded", plugin[0] != '\0' ? "plugin " : "a library",
                  plugin, what);
@@ -113,9 +139,8 @@ static void start_guarded(PmLoad *load, PmErrorList *errors)
     at_work = NULL;
     if (signo == 0) return;
     PmError err = {0};
-    char what[64] = "did not come back";
-    if (signo != SIGALRM) snprintf(what, sizeof what, "crashed (SIG%s)", sigabbrev_np(signo));
-    say_who(load, &err, what);
+    char what[64];
+    say_who(load, &err, crash_text(what, sizeof what, signo));
     pm_error_list_add(errors, &err);
 }
 
@@ -143,14 +168,32 @@ static void warm_up(PmLoad *load, json_t *ready, PmErrorList *errors)
     json_object_set_new(ready, "sandbox", pm_sandbox_to_json(&load->sandbox));
 }
 
+/* The broker's page: should this process be killed, the broker still knows where it was. */
+static void show_progress(const PmMessage *message, PmErrorList *errors)
+{
+    PmError err = {0};
+    if (message->fd_count < 2) return;
+    PmProgress *page = pm_progress_map(message->fds[1]);
+    if (page == NULL) {
+        fail(errors, "its second descriptor is no progress page");
+        return;
+    }
+    progress = page;
+    if (pm_fault_install(progress, &err) != PM_OK) pm_error_list_add(errors, &err);
+}
+
 bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *errors)
 {
     *ready = NULL;
-    *load = (PmLoad){.message = json_incref(message->body), .env = json_incref(json_object_get(message->body, "env"))};
+    load->message = json_incref(message->body);
+    load->env = json_incref(json_object_get(message->body, "env"));
     load->check = json_is_true(json_object_get(message->body, "check"));
     load->fetch = json_is_true(json_object_get(message->body, "fetch"));
-    PmError err = {0};
-    if (pm_fault_install(&while_loading, &err) != PM_OK) pm_error_list_add(errors, &err);
+    if (load->early.status != PM_OK) {
+        pm_error_list_add(errors, &load->early);
+        return false;
+    }
+    show_progress(message, errors);
     read_pipeline(load, message, errors);
     check_sandbox(load, errors);
     /* Also with errors in the file: the operator is to see the plugins' complaints at the same time. */

@@ -11,6 +11,8 @@
 enum { PM_LOAD_SECONDS = 60 };
 
 typedef struct PmLoad {
+    PmProbe probe;
+    PmError early; /* what went wrong in pm_load_begin */
     PmPipeline *pipeline;
     PmEngine *engine;
     json_t *env;     /* {NAME: value}, owned */
@@ -21,9 +23,13 @@ typedef struct PmLoad {
     bool fetch; /* the broker carries out FETCH */
 } PmLoad;
 
+/* What every pipeline needs and takes its time: asks what the sandbox can do, and starts libvips. It may happen before
+ * LOAD is there; what goes wrong is an error of pm_load. */
+void pm_load_begin(PmLoad *load);
+
 /* Does all of LOAD, up to but without entering namespaces. *ready is the body of READY (new). Every error that can be
  * found goes to `errors`; false then, and *ready NULL. A plugin that crashes, or hangs for PM_LOAD_SECONDS, is an
- * error too, and the process must end after it. */
+ * error too, and the process must end after it. Once, after pm_load_begin. */
 bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *errors);
 
 /* When a plugin ends the process by exit() while pm_load is at work: the error to send last. false: it is not. */

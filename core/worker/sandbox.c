@@ -121,11 +121,10 @@ static void rate(PmSandbox *sandbox)
     if ((sandbox->layers & second) == second) sandbox->tier = (sandbox->layers & PM_LAYER_NAMESPACES) != 0 ? 3 : 2;
 }
 
-PmStatus pm_sandbox_probe(PmSandbox *sandbox, PmError *err)
+PmStatus pm_sandbox_probe_begin(PmProbe *probe, PmError *err)
 {
-    *sandbox = (PmSandbox){.tier = 1};
-    find_fonts(sandbox);
     int ends[2];
+    *probe = (PmProbe){.fd = -1};
     if (pipe2(ends, O_CLOEXEC) != 0) return pm_error_set(err, PM_TRANSIENT, "no pipe: %s", strerror(errno));
     pid_t pid = fork();
     if (pid == 0) try_all(ends[1]);
@@ -134,9 +133,17 @@ PmStatus pm_sandbox_probe(PmSandbox *sandbox, PmError *err)
         close(ends[0]);
         return pm_error_set(err, PM_TRANSIENT, "no process to probe the sandbox: %s", strerror(errno));
     }
+    *probe = (PmProbe){.pid = pid, .fd = ends[0]};
+    return PM_OK;
+}
+
+void pm_sandbox_probe_end(PmProbe *probe, PmSandbox *sandbox)
+{
+    *sandbox = (PmSandbox){.tier = 1};
+    find_fonts(sandbox);
     Finding finding;
     unsigned heard = 0;
-    while (read(ends[0], &finding, sizeof finding) == (ssize_t)sizeof finding) {
+    while (read(probe->fd, &finding, sizeof finding) == (ssize_t)sizeof finding) {
         heard |= (unsigned)finding.layer;
         if (finding.error == 0)
             sandbox->layers |= (unsigned)finding.layer;
@@ -144,12 +151,12 @@ PmStatus pm_sandbox_probe(PmSandbox *sandbox, PmError *err)
             miss(sandbox, (unsigned)finding.layer, strerror(finding.error));
         if (finding.layer == PM_LAYER_LANDLOCK) sandbox->landlock_abi = finding.landlock_abi;
     }
-    close(ends[0]);
-    waitpid(pid, NULL, 0);
+    close(probe->fd);
+    waitpid(probe->pid, NULL, 0);
+    *probe = (PmProbe){.fd = -1};
     for (unsigned layer = 1; layer <= PM_LAYER_NAMESPACES; layer <<= 1)
         if ((heard & layer) == 0) miss(sandbox, layer, "the host kills a process that tries");
     rate(sandbox);
-    return PM_OK;
 }
 
 void pm_sandbox_without(PmSandbox *sandbox, unsigned layers, const char *why)

@@ -27,8 +27,16 @@ typedef struct PmSandbox {
     char fonts[1024]; /* the folder of Fontconfig's configuration where the environment names one; else empty */
 } PmSandbox;
 
-/* Finds out, in a process of its own that is thrown away, what this host allows. */
-PmStatus pm_sandbox_probe(PmSandbox *sandbox, PmError *err);
+/* A process that tries, to be thrown away, what this host allows. */
+typedef struct PmProbe {
+    pid_t pid; /* 0: none */
+    int fd;
+} PmProbe;
+
+/* Starts one, which needs a few milliseconds. PM_TRANSIENT: no process can be had. */
+PmStatus pm_sandbox_probe_begin(PmProbe *probe, PmError *err);
+/* Waits for it; every field of *sandbox is set. */
+void pm_sandbox_probe_end(PmProbe *probe, PmSandbox *sandbox);
 
 /* The same without a layer, for a caller that wants less (tests). */
 void pm_sandbox_without(PmSandbox *sandbox, unsigned layers, const char *why);

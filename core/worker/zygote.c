@@ -142,7 +142,7 @@ static void on_describe(Zygote *z, const PmMessage *message)
     const char **dirs = pm_load_strings(json_object_get(message->body, "plugin_dirs"), "plugin_dirs", &err);
     const char **names = NULL;
     if (err.status == PM_OK && json_is_array(wanted)) names = pm_load_strings(wanted, "names", &err);
-    if (err.status == PM_OK) pm_engine_setup(&err);
+    if (err.status == PM_OK) err = z->load.early;
     if (err.status == PM_OK)
         answer(z, PM_MSG_DESCRIBED, pm_engine_describe_plugins(dirs, names), NULL, 0);
     else
@@ -159,7 +159,7 @@ static void on_check(Zygote *z, const PmMessage *message)
     const char *path = json_string_value(json_object_get(message->body, "path"));
     const char *params = json_string_value(json_object_get(message->body, "params"));
     if (path == NULL) pm_error_set(&err, PM_BUG, "CHECK without a path");
-    if (err.status == PM_OK) pm_engine_setup(&err);
+    if (err.status == PM_OK) err = z->load.early;
     if (err.status == PM_OK)
         answer(z, PM_MSG_CHECKED, json_pack("{so}", "checks", pm_check_plugin(path, params)), NULL, 0);
     else
@@ -352,6 +352,7 @@ int pm_zygote_run(int sock)
     PmError err = {0};
     if (prepare(z, &err) != PM_OK) answer_error(z, &err);
     pm_library_log_to(log_of_library, z, NULL);
+    if (!z->over) pm_load_begin(&z->load);
     while (!z->over) {
         struct pollfd waits[] = {{.fd = z->sock, .events = POLLIN},
                                  {.fd = z->signals, .events = POLLIN},

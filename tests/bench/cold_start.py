@@ -8,7 +8,7 @@ sharp), each started as Lambda starts a runtime, for the same SQS event, on the 
 Told are the times from exec to the first `next` (ready) and to the answer that follows the stored rendition (first output), medians
 of all rounds, in which the contenders take turns; and their ratios, each to pixmill with the same rule of how far the decoder may
 shrink: twice the size is left for Pillow's draft(), the size itself for sharp. Without draft(), as most handlers are, Pillow decodes all. Files are in the page cache: a fresh machine would also read
-them, 47 MB of pixmill's, more of the others'. node and its packages come by npm; without them that contender is left out.
+them, 40 MB of pixmill's, more of the others'. node and its packages come by npm; without them that contender is left out.
 """
 import argparse
 import io
