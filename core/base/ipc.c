@@ -34,6 +34,7 @@ static const char *const names[PM_MSG_TYPES] = {
     [PM_MSG_SPAWNED] = "SPAWNED",
     [PM_MSG_EXITED] = "EXITED",
     [PM_MSG_JOB] = "JOB",
+    [PM_MSG_BEGINS] = "BEGINS",
     [PM_MSG_OUTPUT] = "OUTPUT",
     [PM_MSG_SKIPPED] = "SKIPPED",
     [PM_MSG_FETCH] = "FETCH",

@@ -24,17 +24,15 @@
  *
  * Job channel, broker <-> child. One job at a time; a child whose channel is closed ends with code 0.
  *   JOB       -> {facts: {..}, outputs: [..] or absent, wall_ms, attempt}   fds: [sealed source]
- *   OUTPUT    <- {output, format, mime, extension, width, height, pages, size, source: bool, facts: {..}}
- *                                                        fds: [sealed bytes], none when `source`
- *   SKIPPED   <- {output, reason}                        its `when` did not match
- *   LOG       <- {level: 0..3, plugin or absent, text}
- *   FETCH     <- {url, method, content_type or absent, timeout_ms}        fds: [body] or none
- *   FETCHED   -> {status, content_type or absent} or {error}              fds: [body] or none
- *   DONE      <- {error or absent, rejected_as: "quarantine" | "drop" (with status rejected), facts: {..},
- *                 verdicts: [{step, decision, score, label, consequence}..], warnings: [error..],
- *                 timings: {plan_ms, decode_ms, run_ms, cpu_ms}}
- *   PLAN      -> {facts or absent, outputs or absent, format, width, height}  fds: [sealed source] or none
- *   PLANNED   <- {plan: {..}} or {error}
+ *   BEGINS    <- {output, format, mime, extension, width, height, pages, facts: {..}}      before its pixels are
+ * computed OUTPUT    <- {output, format, mime, extension, width, height, pages, size, source: bool, facts: {..}} fds:
+ * [sealed bytes], none when `source` SKIPPED   <- {output, reason}                        its `when` did not match LOG
+ * <- {level: 0..3, plugin or absent, text} FETCH     <- {url, method, content_type or absent, timeout_ms}        fds:
+ * [body] or none FETCHED   -> {status, content_type or absent} or {error}              fds: [body] or none DONE      <-
+ * {error or absent, rejected_as: "quarantine" | "drop" (with status rejected), facts: {..}, verdicts: [{step, decision,
+ * score, label, consequence}..], warnings: [error..], timings: {plan_ms, decode_ms, run_ms, cpu_ms}} PLAN      ->
+ * {facts or absent, outputs or absent, format, width, height}  fds: [sealed source] or none PLANNED   <- {plan: {..}}
+ * or {error}
  */
 #ifndef PM_BASE_IPC_H
 #define PM_BASE_IPC_H
@@ -56,6 +54,7 @@ typedef enum PmMessageType {
     PM_MSG_SPAWNED,
     PM_MSG_EXITED,
     PM_MSG_JOB,
+    PM_MSG_BEGINS,
     PM_MSG_OUTPUT,
     PM_MSG_SKIPPED,
     PM_MSG_FETCH,

@@ -11,6 +11,13 @@
 #include "base/log.h"
 #include "base/text.h"
 
+/* A rendition in the making. */
+typedef struct Expected {
+    const PmPlace *place; /* NULL: none */
+    PmStore *store;
+    PmStoreCall *call;
+} Expected;
+
 typedef struct Put {
     PmImageJob *job;
     PmStore *store;
@@ -31,7 +38,8 @@ struct PmImageJob {
     PmLease *lease;
     Put *puts;
     size_t put_count, open_puts;
-    Put *quarantine; /* the one of `puts` that stores the rejected source, or NULL */
+    Expected *expected; /* by the pipeline's index of the output */
+    Put *quarantine;    /* the one of `puts` that stores the rejected source, or NULL */
     bool worked, ending;
     PmTimer *end;
     PmError error;
@@ -134,6 +142,19 @@ static void on_stored(void *data, const PmStored *stored)
     maybe_end(job);
 }
 
+/* What `expect` began for this place, which is then the caller's. */
+static PmStoreCall *take_expected(PmImageJob *job, const PmPlace *place)
+{
+    for (size_t i = 0; i < job->world->pipeline->output_count; i++) {
+        Expected *expected = &job->expected[i];
+        if (expected->place != place) continue;
+        PmStoreCall *call = expected->call;
+        *expected = (Expected){0};
+        return call;
+    }
+    return NULL;
+}
+
 /* Starts a put; takes `bytes`. */
 static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, const char *output, const char *where,
                   const char *mime, PmMapping bytes, bool source, json_t *entry)
@@ -154,7 +175,8 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
                               .content_type = mime,
                               .output = output,
                               .source = &job->pinned,
-                              .digest = job->world->digest};
+                              .digest = job->world->digest,
+                              .expected = take_expected(job, place)};
         put->call = put->store->ops->put(put->store, &request, on_stored, put, &err);
     }
     free(key);
@@ -178,10 +200,51 @@ static void add_step_facts(PmFacts *facts, const json_t *from)
         pm_facts_set(facts, name, json_string_value(value));
 }
 
+/* What the key of a rendition may name. New; NULL: out of memory. */
+static PmFacts *facts_of(const PmImageJob *job, const PmPoolOutput *out)
+{
+    PmFacts *facts = pm_facts_copy(job->facts);
+    if (facts == NULL) return NULL;
+    add_step_facts(facts, out->facts);
+    pm_facts_set(facts, "output", out->output->name);
+    pm_facts_set(facts, "format", out->format);
+    pm_facts_set(facts, "ext", out->extension);
+    pm_facts_setf(facts, "width", "%d", (int)out->width);
+    pm_facts_setf(facts, "height", "%d", (int)out->height);
+    pm_facts_setf(facts, "pages", "%d", (int)out->pages);
+    return facts;
+}
+
+/* While its pixels are computed, the store can already look. Whatever fails here fails again when the bytes are
+ * there. */
+static void on_begins(void *data, const PmPoolOutput *out)
+{
+    PmImageJob *job = data;
+    const PmPlace *place = &out->output->to;
+    PmStore *store = store_of(job, place);
+    Expected *expected = &job->expected[out->output - job->world->pipeline->outputs];
+    PmFacts *facts = store->ops->expect != NULL ? facts_of(job, out) : NULL;
+    PmError err = {0};
+    char *key = facts != NULL ? pm_template_expand(place->key, facts, &err) : NULL;
+    if (key != NULL && expected->call == NULL) {
+        PmStorePut request = {.place = place,
+                              .key = key,
+                              .key_prefix = pm_template_prefix(place->key),
+                              .content_type = out->mime,
+                              .output = out->output->name,
+                              .source = &job->pinned,
+                              .digest = job->world->digest};
+        PmStoreCall *call = store->ops->expect(store, &request);
+        if (call != NULL) *expected = (Expected){.place = place, .store = store, .call = call};
+    }
+    free(key);
+    pm_facts_free(facts);
+}
+
 static void on_output(void *data, PmPoolOutput *out)
 {
     PmImageJob *job = data;
-    PmFacts *facts = pm_facts_copy(job->facts);
+    PmFacts *facts = facts_of(job, out);
     size_t size = out->source ? job->source.size : out->bytes.size;
     json_t *entry =
         json_pack("{ss ss si si si sI}", "output", out->output->name, "format", out->format, "width", (int)out->width,
@@ -193,13 +256,6 @@ static void on_output(void *data, PmPoolOutput *out)
         pm_memfd_unmap(&out->bytes);
         json_decref(entry);
     } else {
-        add_step_facts(facts, out->facts);
-        pm_facts_set(facts, "output", out->output->name);
-        pm_facts_set(facts, "format", out->format);
-        pm_facts_set(facts, "ext", out->extension);
-        pm_facts_setf(facts, "width", "%d", (int)out->width);
-        pm_facts_setf(facts, "height", "%d", (int)out->height);
-        pm_facts_setf(facts, "pages", "%d", (int)out->pages);
         if (out->source) json_object_set_new(entry, "source", json_true());
         store(job, &out->output->to, facts, out->output->name, out->output->where, out->mime, out->bytes, out->source,
               entry);
@@ -349,9 +405,10 @@ PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int atte
     job->result.attempt = attempt;
     job->facts = pm_facts_new();
     job->puts = calloc(world->pipeline->output_count + 1, sizeof *job->puts); /* one more: quarantine */
+    job->expected = calloc(world->pipeline->output_count + 1, sizeof *job->expected);
     job->outputs = json_array();
     job->not_made = json_object();
-    if (job->facts == NULL || job->puts == NULL || !pm_object_copy(&job->pinned, object))
+    if (job->facts == NULL || job->puts == NULL || job->expected == NULL || !pm_object_copy(&job->pinned, object))
         pm_error_set(err, PM_TRANSIENT, "out of memory");
     else
         job->fetching =
@@ -369,7 +426,8 @@ PmStatus pm_job_work(PmImageJob *job, PmError *err)
     json_object_del(facts, "etag");
     PmPoolJob request = {
         .source_fd = job->source_fd, .facts = facts, .outputs = job->world->outputs, .attempt = job->result.attempt};
-    PmPoolJobSink sink = {.data = job, .output = on_output, .skipped = on_skipped, .done = on_worked};
+    PmPoolJobSink sink = {
+        .data = job, .begins = on_begins, .output = on_output, .skipped = on_skipped, .done = on_worked};
     job->lease = pm_pool_run(job->world->pool, &request, &sink, err);
     json_decref(facts);
     job->begun_ms = pm_clock_mono_ms();
@@ -387,6 +445,9 @@ void pm_job_free(PmImageJob *job)
         if (put->call != NULL) put->store->ops->cancel(put->store, put->call);
         pm_memfd_unmap(&put->bytes);
     }
+    for (size_t i = 0; job->expected != NULL && i < job->world->pipeline->output_count; i++)
+        if (job->expected[i].call != NULL)
+            job->expected[i].store->ops->cancel(job->expected[i].store, job->expected[i].call);
     pm_memfd_unmap(&job->source);
     if (job->source_fd >= 0) close(job->source_fd);
     pm_object_finish(&job->pinned);
@@ -398,6 +459,7 @@ void pm_job_free(PmImageJob *job)
     json_decref(job->warnings);
     json_decref(job->timings);
     free(job->puts);
+    free(job->expected);
     free(job);
 }
 

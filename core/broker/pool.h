@@ -48,7 +48,7 @@ typedef struct PmPoolOutput {
     const PmOutput *output; /* one of the pipeline's */
     const char *format, *mime, *extension;
     int32_t width, height, pages;
-    PmMapping bytes; /* given away to the callback: pm_memfd_unmap */
+    PmMapping bytes; /* given away to `output`: pm_memfd_unmap; empty for `begins` */
     bool source;     /* the source itself is the result; bytes empty */
     const json_t *facts;
 } PmPoolOutput;
@@ -62,6 +62,7 @@ typedef struct PmPoolReport {
 
 typedef struct PmPoolJobSink {
     void *data;
+    void (*begins)(void *data, const PmPoolOutput *output); /* once at most, and before the same comes as `output` */
     void (*output)(void *data, PmPoolOutput *output);
     void (*skipped)(void *data, const char *output, const char *reason);
     void (*done)(void *data, const PmPoolReport *report); /* the last; the lease is gone */

@@ -257,23 +257,30 @@ void pm_slot_abandon(PmSlot *slot)
 
 /* --- what the child says --- */
 
-/* The pipeline's output of that name, each once per job; NULL: none that the child may speak of. *was: before. */
-static const PmOutput *take_output(PmSlot *slot, const char *name, PmSlotOutput *was)
+/* The pipeline's output that a message is about; NULL: none that the child may still speak of. *was: what it said of it
+ * before, which becomes `now`. */
+static const PmOutput *take_output(PmSlot *slot, const json_t *body, PmSlotOutput now, PmSlotOutput *was)
 {
     const PmPipeline *pipeline = pm_pool_pipeline(slot->pool);
+    const char *name = json_string_value(json_object_get(body, "output"));
     for (size_t i = 0; name != NULL && i < pipeline->output_count; i++) {
         if (strcmp(pipeline->outputs[i].name, name) != 0) continue;
         *was = slot->outputs[i];
-        slot->outputs[i] = PM_OUTPUT_TOLD;
+        slot->outputs[i] = now;
         return *was != PM_OUTPUT_TOLD ? &pipeline->outputs[i] : NULL;
     }
     return NULL;
 }
 
+static bool is_wanted_still(PmSlotOutput state)
+{
+    return state == PM_OUTPUT_OPEN || state == PM_OUTPUT_BEGUN;
+}
+
 static bool all_told(const PmSlot *slot)
 {
     for (size_t i = 0; i < pm_pool_pipeline(slot->pool)->output_count; i++)
-        if (slot->outputs[i] == PM_OUTPUT_OPEN) return false;
+        if (is_wanted_still(slot->outputs[i])) return false;
     return true;
 }
 
@@ -293,24 +300,41 @@ static int32_t side_at(const json_t *body, const char *key)
     return value > 0 && value <= INT32_MAX ? (int32_t)value : 0;
 }
 
+/* False: the child may not say that, or says it wrongly. */
+static bool read_output(PmSlot *slot, const json_t *body, PmSlotOutput now, PmPoolOutput *out, PmSlotOutput *was)
+{
+    *out = (PmPoolOutput){.format = json_string_value(json_object_get(body, "format")),
+                          .mime = json_string_value(json_object_get(body, "mime")),
+                          .extension = json_string_value(json_object_get(body, "extension")),
+                          .width = side_at(body, "width"),
+                          .height = side_at(body, "height"),
+                          .pages = side_at(body, "pages"),
+                          .source = json_is_true(json_object_get(body, "source")),
+                          .facts = json_object_get(body, "facts")};
+    *was = PM_OUTPUT_TOLD;
+    out->output = take_output(slot, body, now, was);
+    return slot->planned == NULL && out->output != NULL && is_word(out->format, "-") && is_word(out->extension, "") &&
+           is_word(out->mime, "/.+-") && out->width > 0 && out->height > 0 && out->pages > 0;
+}
+
+static void on_begins(PmSlot *slot, const json_t *body)
+{
+    PmPoolOutput out;
+    PmSlotOutput was;
+    if (!read_output(slot, body, PM_OUTPUT_BEGUN, &out, &was) || was != PM_OUTPUT_OPEN || out.source)
+        break_protocol(slot, "%s", "a BEGINS that was not asked for, or not complete");
+    else if (slot->sink.begins != NULL)
+        slot->sink.begins(slot->sink.data, &out);
+}
+
 static void on_output(PmSlot *slot, PmMessage *message)
 {
-    const json_t *body = message->body;
-    PmPoolOutput out = {.format = json_string_value(json_object_get(body, "format")),
-                        .mime = json_string_value(json_object_get(body, "mime")),
-                        .extension = json_string_value(json_object_get(body, "extension")),
-                        .width = side_at(body, "width"),
-                        .height = side_at(body, "height"),
-                        .pages = side_at(body, "pages"),
-                        .source = json_is_true(json_object_get(body, "source")),
-                        .facts = json_object_get(body, "facts")};
-    PmSlotOutput was = PM_OUTPUT_OPEN;
-    out.output = take_output(slot, json_string_value(json_object_get(body, "output")), &was);
+    PmPoolOutput out;
+    PmSlotOutput was;
     PmError err = {0};
     int fd = pm_message_take_fd(message, 0);
-    bool words = is_word(out.format, "-") && is_word(out.extension, "") && is_word(out.mime, "/.+-") && out.width > 0 &&
-                 out.height > 0 && out.pages > 0;
-    if (slot->planned != NULL || out.output == NULL || was != PM_OUTPUT_OPEN || !words || (fd < 0) != out.source) {
+    if (!read_output(slot, message->body, PM_OUTPUT_TOLD, &out, &was) || !is_wanted_still(was) ||
+        (fd < 0) != out.source) {
         break_protocol(slot, "%s", "an OUTPUT that was not asked for, or not complete");
     } else if (!out.source && pm_memfd_map(fd, OUTPUT_BYTES_MAX, &out.bytes, &err) != PM_OK) {
         break_protocol(slot, "%s", err.message);
@@ -323,13 +347,13 @@ static void on_output(PmSlot *slot, PmMessage *message)
 static void on_skipped(PmSlot *slot, const json_t *body)
 {
     PmSlotOutput was = PM_OUTPUT_OPEN;
-    const PmOutput *output = take_output(slot, json_string_value(json_object_get(body, "output")), &was);
+    const PmOutput *output = take_output(slot, body, PM_OUTPUT_TOLD, &was);
     const char *reason = json_string_value(json_object_get(body, "reason"));
     if (output == NULL || slot->planned != NULL) {
         break_protocol(slot, "%s", "a SKIPPED that was not asked for");
         return;
     }
-    if (was == PM_OUTPUT_OPEN) slot->sink.skipped(slot->sink.data, output->name, reason != NULL ? reason : "");
+    if (is_wanted_still(was)) slot->sink.skipped(slot->sink.data, output->name, reason != NULL ? reason : "");
 }
 
 static void after_job(PmSlot *slot)
@@ -402,6 +426,8 @@ static void on_message(PmSlot *slot, PmMessage *message)
         pm_slot_log(message->body);
     } else if (!slot->has_job) {
         break_protocol(slot, "%s without a job", pm_message_name(message->type));
+    } else if (message->type == PM_MSG_BEGINS) {
+        on_begins(slot, message->body);
     } else if (message->type == PM_MSG_OUTPUT) {
         on_output(slot, message);
     } else if (message->type == PM_MSG_SKIPPED) {

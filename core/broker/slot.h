@@ -16,7 +16,7 @@ typedef enum PmSlotState {
     PM_SLOT_ENDING /* told to end or killed, EXITED not yet told */
 } PmSlotState;
 
-typedef enum PmSlotOutput { PM_OUTPUT_OPEN, PM_OUTPUT_UNWANTED, PM_OUTPUT_TOLD } PmSlotOutput;
+typedef enum PmSlotOutput { PM_OUTPUT_OPEN, PM_OUTPUT_BEGUN, PM_OUTPUT_UNWANTED, PM_OUTPUT_TOLD } PmSlotOutput;
 
 typedef struct PmSlot {
     PmPool *pool;

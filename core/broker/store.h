@@ -22,6 +22,7 @@ typedef struct PmStorePut {
     const char *output;     /* name of the output; "quarantine" for a rejected source */
     const PmObject *source; /* what it was made of */
     const char *digest;     /* of pipeline and plugins */
+    PmStoreCall *expected;  /* given away: what `expect` returned for the same place, or NULL */
 } PmStorePut;
 
 typedef enum PmStoreOutcome {
@@ -42,6 +43,9 @@ typedef void PmStoreDone(void *data, const PmStored *stored);
 typedef struct PmStoreOps {
     /* `done` comes once, never from here. All strings are copied as needed. NULL and err set when it cannot start. */
     PmStoreCall *(*put)(PmStore *store, const PmStorePut *put, PmStoreDone *done, void *data, PmError *err);
+    /* A put will follow whose bytes are not there yet: looks what lies at its key meanwhile. Or NULL, where there is
+     * nothing to gain. Returns NULL when it cannot; the put will tell why. */
+    PmStoreCall *(*expect)(PmStore *store, const PmStorePut *put);
     void (*cancel)(PmStore *store, PmStoreCall *call);
     void (*free)(PmStore *store);
 } PmStoreOps;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Renditions in S3. HEAD tells what is there; the stamp in its metadata whether it is ours, current or newer; the put
- * is conditional on exactly that, so that of two workers with the same key one wins and the other looks again.
+ * is conditional on exactly that, so that of two workers with the same key one wins and the other looks again. Looking
+ * may begin while the bytes are still being made.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ typedef struct S3Store {
     bool bare_etags;          /* the one written to last compares If-Match without quotes, as radosgw does */
 } S3Store;
 
+typedef enum Seen { NOTHING_YET, ROOM, NO_ROOM, UNSURE } Seen;
+
 struct PmStoreCall {
     S3Store *store;
     PmS3 *s3;
@@ -40,6 +43,8 @@ struct PmStoreCall {
     size_t metadata_count, tag_count;
     int round;
     bool bare_etag;
+    bool awaits_bytes; /* expected, not yet asked to put */
+    Seen seen;         /* while it awaits them */
     PmError err;
     PmStoreOutcome outcome;
     PmStoreDone *done;
@@ -82,6 +87,10 @@ static void tell(PmStoreCall *call)
 
 static void fail(PmStoreCall *call, const PmError *err)
 {
+    if (call->awaits_bytes) { /* whatever it was: looked at anew when there is something to put */
+        call->seen = UNSURE;
+        return;
+    }
     call->err = *err;
     call->outcome = PM_STORE_FAILED;
     tell(call);
@@ -90,7 +99,10 @@ static void fail(PmStoreCall *call, const PmError *err)
 static void finish(PmStoreCall *call, PmStoreOutcome outcome)
 {
     call->outcome = outcome;
-    tell(call);
+    if (call->awaits_bytes)
+        call->seen = NO_ROOM;
+    else
+        tell(call);
 }
 
 static bool add_pair(PmNameValue *pairs, size_t *count, size_t max, const char *name, const char *value)
@@ -166,6 +178,10 @@ static void on_put(void *data, const PmS3Result *result)
 
 static void put_now(PmStoreCall *call)
 {
+    if (call->awaits_bytes) {
+        call->seen = ROOM;
+        return;
+    }
     const PmS3Place *place = call->place;
     static const char *const encryptions[] = {NULL, "AES256", "aws:kms"};
     PmNameValue metadata[PAIRS_MAX + PM_STAMPS];
@@ -277,11 +293,9 @@ static void on_source_head(void *data, const PmS3Result *result)
     take_tags(call);
 }
 
-static void begin(void *data)
+static void begin(PmStoreCall *call)
 {
-    PmStoreCall *call = data;
     PmError err = {0};
-    call->timer = NULL;
     PmS3 *s3 = call->place->copy_metadata && call->store->source != NULL
                    ? pm_cloud_s3_of_source(call->store->cloud, call->store->source, &err)
                    : NULL;
@@ -296,9 +310,8 @@ static void begin(void *data)
 
 /* --- the store --- */
 
-static PmStoreCall *put(PmStore *base, const PmStorePut *request, PmStoreDone *done, void *data, PmError *err)
+static PmStoreCall *new_call(S3Store *store, const PmStorePut *request, PmError *err)
 {
-    S3Store *store = (S3Store *)base;
     const PmS3Place *place = request->place->config;
     PmS3 *s3 = pm_cloud_s3_of_place(store->cloud, place, err);
     PmStoreCall *call = s3 != NULL ? calloc(1, sizeof *call) : NULL;
@@ -306,14 +319,7 @@ static PmStoreCall *put(PmStore *base, const PmStorePut *request, PmStoreDone *d
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    *call = (PmStoreCall){.store = store,
-                          .s3 = s3,
-                          .place = place,
-                          .bytes = request->bytes,
-                          .size = request->size,
-                          .bare_etag = store->bare_etags,
-                          .done = done,
-                          .data = data};
+    *call = (PmStoreCall){.store = store, .s3 = s3, .place = place, .bare_etag = store->bare_etags};
     call->key = strdup(request->key);
     call->content_type = strdup(request->content_type);
     call->digest = strdup(request->digest);
@@ -324,7 +330,61 @@ static PmStoreCall *put(PmStore *base, const PmStorePut *request, PmStoreDone *d
     add_list(call->tags, &call->tag_count, 10, &place->tags);
     if (call->key != NULL && call->content_type != NULL && call->digest != NULL && call->location != NULL &&
         pm_object_copy(&call->source, request->source))
-        call->timer = pm_loop_after(store->loop, 0, begin, call);
+        return call;
+    free_call(call);
+    pm_error_set(err, PM_TRANSIENT, "out of memory");
+    return NULL;
+}
+
+/* From the start, or from what was seen in the meantime. */
+static void go_on(void *data)
+{
+    PmStoreCall *call = data;
+    call->timer = NULL;
+    if (call->seen == ROOM)
+        put_now(call);
+    else if (call->seen == NO_ROOM)
+        tell(call);
+    else
+        begin(call);
+}
+
+static PmStoreCall *expect(PmStore *base, const PmStorePut *request)
+{
+    S3Store *store = (S3Store *)base;
+    /* Where a put has no condition, looking late is all that keeps two workers apart. */
+    PmError err = {0};
+    PmStoreCall *call = store->no_conditions ? NULL : new_call(store, request, &err);
+    if (call == NULL) return NULL;
+    call->awaits_bytes = true;
+    call->timer = pm_loop_after(store->loop, 0, go_on, call);
+    if (call->timer != NULL) return call;
+    free_call(call);
+    return NULL;
+}
+
+static bool is_for(const PmStoreCall *call, const PmStorePut *request)
+{
+    return call != NULL && call->place == request->place->config && strcmp(call->key, request->key) == 0 &&
+           strcmp(call->content_type, request->content_type) == 0;
+}
+
+static PmStoreCall *put(PmStore *base, const PmStorePut *request, PmStoreDone *done, void *data, PmError *err)
+{
+    S3Store *store = (S3Store *)base;
+    PmStoreCall *call = request->expected;
+    if (!is_for(call, request)) {
+        if (call != NULL) free_call(call);
+        call = new_call(store, request, err);
+        if (call == NULL) return NULL;
+    }
+    call->bytes = request->bytes;
+    call->size = request->size;
+    call->done = done;
+    call->data = data;
+    call->awaits_bytes = false;
+    if (call->call != NULL || call->timer != NULL) return call; /* it is looking, or about to */
+    call->timer = pm_loop_after(store->loop, 0, go_on, call);
     if (call->timer != NULL) return call;
     free_call(call);
     pm_error_set(err, PM_TRANSIENT, "out of memory");
@@ -344,7 +404,7 @@ static void free_store(PmStore *base)
 
 PmStore *pm_store_s3_new(PmLoop *loop, PmCloud *cloud, const PmS3Source *source, PmError *err)
 {
-    static const PmStoreOps ops = {.put = put, .cancel = cancel, .free = free_store};
+    static const PmStoreOps ops = {.put = put, .expect = expect, .cancel = cancel, .free = free_store};
     S3Store *store = calloc(1, sizeof *store);
     if (store == NULL) {
         pm_error_set(err, PM_TRANSIENT, "out of memory");

@@ -93,10 +93,11 @@ static bool may_keep_source(const PmRun *run, const PmPlan *plan, const PmPictur
            run->route.source.orientation == 1 && strcmp(plan->format, pm_format_name(run->format)) == 0;
 }
 
-static PmStatus deliver(PmRun *run, size_t index, const PmPlan *plan, const Sink *sink, bool keep, PmError *err)
+/* All but its bytes. */
+static PmStatus name_rendition(PmRun *run, size_t index, const PmPlan *plan, PmRendition *rendition, PmError *err)
 {
-    PmRunOutput *output = &run->outputs[index];
-    PmRendition rendition = {
+    PmFacts *facts = run->outputs[index].facts;
+    *rendition = (PmRendition){
         .output = run->route.outputs[index].name,
         .format = plan->format,
         .mime = plan->mime,
@@ -104,19 +105,32 @@ static PmStatus deliver(PmRun *run, size_t index, const PmPlan *plan, const Sink
         .width = plan->out.width,
         .height = plan->out.height,
         .pages = plan->out.pages,
-        .bytes = keep ? NULL : sink->buffer.data,
-        .size = keep ? run->source.size : sink->buffer.size,
-        .facts = output->facts,
+        .facts = facts,
     };
-    bool good = pm_facts_set(output->facts, "output", rendition.output) &&
-                pm_facts_setf(output->facts, "width", "%d", rendition.width) &&
-                pm_facts_setf(output->facts, "height", "%d", rendition.height) &&
-                pm_facts_setf(output->facts, "pages", "%d", rendition.pages) &&
-                pm_facts_set(output->facts, "format", rendition.format) &&
-                pm_facts_set(output->facts, "ext", rendition.extension) &&
-                pm_facts_set(output->facts, "mime", rendition.mime);
-    if (!good) return pm_error_set(err, PM_BUG, "the facts of output %s are too many or too long", rendition.output);
-    return run->sink->rendition(run->sink->data, &rendition, err);
+    bool good =
+        pm_facts_set(facts, "output", rendition->output) && pm_facts_setf(facts, "width", "%d", rendition->width) &&
+        pm_facts_setf(facts, "height", "%d", rendition->height) &&
+        pm_facts_setf(facts, "pages", "%d", rendition->pages) && pm_facts_set(facts, "format", rendition->format) &&
+        pm_facts_set(facts, "ext", rendition->extension) && pm_facts_set(facts, "mime", rendition->mime);
+    if (good) return PM_OK;
+    return pm_error_set(err, PM_BUG, "the facts of output %s are too many or too long", rendition->output);
+}
+
+static PmStatus begins(PmRun *run, size_t index, const PmPlan *plan, PmError *err)
+{
+    PmRendition rendition;
+    if (run->sink->begins == NULL) return PM_OK;
+    PmStatus status = name_rendition(run, index, plan, &rendition, err);
+    return status == PM_OK ? run->sink->begins(run->sink->data, &rendition, err) : status;
+}
+
+static PmStatus deliver(PmRun *run, size_t index, const PmPlan *plan, const Sink *sink, bool keep, PmError *err)
+{
+    PmRendition rendition;
+    PmStatus status = name_rendition(run, index, plan, &rendition, err);
+    rendition.bytes = keep ? NULL : sink->buffer.data;
+    rendition.size = keep ? run->source.size : sink->buffer.size;
+    return status == PM_OK ? run->sink->rendition(run->sink->data, &rendition, err) : status;
 }
 
 PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *err)
@@ -133,6 +147,7 @@ PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *er
         status = pm_run_ask(run, encoder, picture, &plan, err);
     }
     if (status == PM_OK && !pm_picture_join(picture)) return pm_run_pixels_failed(run, err);
+    if (status == PM_OK) status = begins(run, index, &plan, err);
     if (status == PM_OK && (plan.flags & PM_RANDOM)) status = pm_run_hold(run, picture, err);
     if (status != PM_OK) return status;
 

@@ -59,6 +59,8 @@ typedef struct PmRendition {
 typedef struct PmSink {
     void *data;
     PmStatus (*rendition)(void *data, const PmRendition *rendition, PmError *err);
+    /* Or NULL. The same rendition, before its pixels are computed and without bytes: what is known of it by then. */
+    PmStatus (*begins)(void *data, const PmRendition *rendition, PmError *err);
     PmStatus (*skipped)(void *data, const char *output, const char *reason, PmError *err);
     PmStatus (*fetch)(void *data, const char *url, const PmRequest *request, PmResponse *response, PmError *err);
     void (*log)(void *data, int level, const char *plugin, const char *text);

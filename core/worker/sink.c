@@ -54,6 +54,27 @@ static void log_line(void *data, int level, const char *plugin, const char *text
     pm_worker_sink_log(data, level, plugin, text);
 }
 
+/* New. */
+static json_t *describe(const PmRendition *r)
+{
+    json_t *body = json_pack("{sisisi}", "width", r->width, "height", r->height, "pages", r->pages);
+    put(body, "output", text_or_null(r->output));
+    put(body, "format", text_or_null(r->format));
+    put(body, "mime", text_or_null(r->mime));
+    put(body, "extension", text_or_null(r->extension));
+    put(body, "facts", pm_facts_to_json(r->facts));
+    return body;
+}
+
+static PmStatus begins(void *data, const PmRendition *r, PmError *err)
+{
+    PmWorkerSink *sink = data;
+    json_t *body = describe(r);
+    PmStatus status = pm_ipc_send(sink->sock, PM_MSG_BEGINS, body, NULL, 0, err);
+    json_decref(body);
+    return status;
+}
+
 static PmStatus rendition(void *data, const PmRendition *r, PmError *err)
 {
     PmWorkerSink *sink = data;
@@ -62,13 +83,9 @@ static PmStatus rendition(void *data, const PmRendition *r, PmError *err)
         pm_error_context(err, "outputs.%s", r->output);
         return err->status;
     }
-    json_t *body = json_pack("{sisisisIsb}", "width", r->width, "height", r->height, "pages", r->pages, "size",
-                             (json_int_t)r->size, "source", r->bytes == NULL);
-    put(body, "output", text_or_null(r->output));
-    put(body, "format", text_or_null(r->format));
-    put(body, "mime", text_or_null(r->mime));
-    put(body, "extension", text_or_null(r->extension));
-    put(body, "facts", pm_facts_to_json(r->facts));
+    json_t *body = describe(r);
+    put(body, "size", json_integer((json_int_t)r->size));
+    put(body, "source", json_boolean(r->bytes == NULL));
     PmStatus status = pm_ipc_send(sink->sock, PM_MSG_OUTPUT, body, &fd, fd >= 0 ? 1 : 0, err);
     json_decref(body);
     if (fd >= 0) close(fd);
@@ -161,5 +178,6 @@ static PmStatus fetch(void *data, const char *url, const PmRequest *request, PmR
 
 PmSink pm_worker_sink_for_engine(PmWorkerSink *sink)
 {
-    return (PmSink){.data = sink, .rendition = rendition, .skipped = skipped, .fetch = fetch, .log = log_line};
+    return (PmSink){
+        .data = sink, .rendition = rendition, .begins = begins, .skipped = skipped, .fetch = fetch, .log = log_line};
 }

@@ -201,6 +201,8 @@ static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
     if (self->config->at != AT_PIXELS) return failed(self, job, vips_copy(in, out, NULL));
 
     VipsImage *image = vips_image_new();
+    g_object_set_data_full(G_OBJECT(image), "in", g_object_ref(in),
+                           g_object_unref); /* what is computed later needs it */
     if (vips_image_pipelinev(image, VIPS_DEMAND_STYLE_THINSTRIP, in, NULL) != 0 ||
         vips_image_generate(image, vips_start_one, copy_region, vips_stop_one, in, (void *)self->config) != 0) {
         g_object_unref(image);

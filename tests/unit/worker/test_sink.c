@@ -67,9 +67,16 @@ static void sends_renditions_in_sealed_memory(void **state)
                      .bytes = "RIFF",
                      .size = 4,
                      .facts = facts};
-    assert_int_equal(engine_sink.rendition(engine_sink.data, &r, &err), PM_OK);
-    PmMessage message = next(PM_MSG_OUTPUT);
     PmMapping map;
+    assert_int_equal(engine_sink.begins(engine_sink.data, &(PmRendition){.output = "thumb", .width = 30}, &err), PM_OK);
+    PmMessage message = next(PM_MSG_BEGINS);
+    assert_int_equal(message.fd_count, 0);
+    assert_string_equal(text_of(&message, "output"), "thumb");
+    assert_null(json_object_get(message.body, "size"));
+    pm_message_finish(&message);
+
+    assert_int_equal(engine_sink.rendition(engine_sink.data, &r, &err), PM_OK);
+    message = next(PM_MSG_OUTPUT);
     assert_int_equal(message.fd_count, 1);
     assert_int_equal(pm_memfd_map(message.fds[0], 4, &map, &err), PM_OK);
     assert_memory_equal(map.bytes, "RIFF", 4);
