@@ -3,12 +3,16 @@
 """The cold start of a Lambda function: pixmill from its zip, a handler in Python (boto3 and Pillow) and one in JavaScript (AWS SDK and
 sharp), each started as Lambda starts a runtime, for the same SQS event, on the same S3 peer.
 
-    cold_start.py --bundle BUILD/bundle [--rounds 15] [--width 3000]
+    cold_start.py --bundle BUILD/bundle [--rounds 15] [--size 2725x2225]
 
 Told are the times from exec to the first `next` (ready) and to the answer that follows the stored rendition (first output), medians
 of all rounds, in which the contenders take turns; and their ratios, each to pixmill with the same rule of how far the decoder may
-shrink: twice the size is left for Pillow's draft(), the size itself for sharp. Without draft(), as most handlers are, Pillow decodes all. Files are in the page cache: a fresh machine would also read
-them, 40 MB of pixmill's, more of the others'. node and its packages come by npm; without them that contender is left out.
+shrink: twice the size is left for Pillow's draft(), the size itself for sharp. Without draft(), as most handlers are, Pillow decodes
+all. Files are in the page cache: a fresh machine would also read them, 40 MB of pixmill's, more of the others'. node and its packages
+come by npm; without them that contender is left out.
+
+Where the target bench_bare is built, a line of its own tells what is left when all but the picture is taken away: a process with the
+bundle's libvips that reads a file and writes one, with neither sandbox nor HTTP.
 """
 import argparse
 import io
@@ -66,18 +70,27 @@ def once(command, env, event):
     return (api.first_next - began) * 1000, (answer[0][1] - began) * 1000
 
 
+def once_bare(libraries, program, rule, folder):
+    """Milliseconds from exec to the end."""
+    began = time.perf_counter()
+    subprocess.run([libraries / "ld.so", "--inhibit-cache", "--library-path", libraries, program, "1", rule, folder, "300x300",
+                    pathlib.Path(folder) / "photo.jpg"], check=True, stdout=subprocess.DEVNULL)
+    return (time.perf_counter() - began) * 1000
+
+
 def measure(options, peers):
     s3 = world.client(peers, "s3")
     source, target = (f"cold-{kind}-{uuid.uuid4().hex[:8]}" for kind in ("source", "target"))
     for bucket in (source, target):
         s3.create_bucket(Bucket=bucket)
     photo = io.BytesIO()
-    make.image(options.width, options.width * 2 // 3, 1).save(photo, "JPEG", quality=90)
+    make.image(*options.size, 1).save(photo, "JPEG", quality=80)
     s3.put_object(Bucket=source, Key="photo.jpg", Body=photo.getvalue())
     upload = world.Upload(source, "photo.jpg", s3.head_object(Bucket=source, Key="photo.jpg"), photo.tell())
     record = {"messageId": "m1", "receiptHandle": "r", "body": events.aws(upload), "attributes": {}, "messageAttributes": {},
               "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:q", "awsRegion": "us-east-1"}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
+        (pathlib.Path(folder) / "photo.jpg").write_bytes(photo.getvalue())
         for quality in ("balanced", "fast"):
             (pathlib.Path(folder) / f"{quality}.yaml").write_text(json.dumps({
                 "version": 1, "source": {"s3": {"buckets": [source]}},
@@ -92,6 +105,7 @@ def measure(options, peers):
                       "Python, Pillow": ["/usr/bin/python3", str(HERE / "cold" / "handler.py")],
                       "Python, Pillow, draft()": ["env", "DRAFT=1", "/usr/bin/python3", str(HERE / "cold" / "handler.py")],
                       "pixmill, fast": ["env", "_HANDLER=fast.yaml", pixmill]}
+        bare, libraries = options.bundle.parent / "tests" / "bench" / "bench_bare", options.bundle / "lib"
         modules = node_modules()
         if modules:
             contenders["node, AWS SDK, sharp"] = ["node", str(modules / "handler.mjs")]
@@ -99,6 +113,10 @@ def measure(options, peers):
             print("without node and sharp: npm cannot install them here")
         times = {name: [] for name in contenders}
         for turn in range(options.rounds + 1):
+            for rule in ("balanced", "fast") if bare.exists() else ():
+                took = once_bare(libraries, bare, rule, folder)
+                if turn > 0:
+                    times.setdefault(f"bare C, {rule}", []).append((None, took))
             for name, command in contenders.items():
                 s3.delete_object(Bucket=target, Key="photo.jpg")
                 taken = once(command, env, {"Records": [record]})
@@ -110,11 +128,15 @@ def measure(options, peers):
 
 
 def report(options, times):
-    medians = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in times.items()}
-    print(f"{options.rounds} rounds, a JPEG of {options.width}x{options.width * 2 // 3} to 300x300; ms from exec\n")
+    medians = {name: [statistics.median(column) for column in zip(*rows) if column[0] is not None] for name, rows in times.items()}
+    print(f"{options.rounds} rounds, a JPEG of {options.size[0]}x{options.size[1]} to 300x300; ms from exec\n")
     print(f"{'':24}{'ready':>8}{'first output':>15}{'pixmill to it: ready':>23}{'first output':>15}")
     equal = {"Python, Pillow": "pixmill, balanced", "Python, Pillow, draft()": "pixmill, balanced", "node, AWS SDK, sharp": "pixmill, fast"}
-    for name, (ready, first) in medians.items():
+    for name, found in medians.items():
+        if len(found) == 1:
+            print(f"{name:24}{'':8}{found[0]:15.1f}")
+            continue
+        ready, first = found
         ratios = [mine / its for mine, its in zip(medians[equal.get(name, name)], (ready, first))]
         print(f"{name:24}{ready:8.1f}{first:15.1f}{ratios[0]:23.3f}{ratios[1]:15.3f}")
 
@@ -123,7 +145,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=pathlib.Path, required=True)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--width", type=int, default=3000)
+    parser.add_argument("--size", type=lambda text: tuple(map(int, text.split("x"))), default=(2725, 2225))
     parser.add_argument("--peers", help="use those that `peers.py --json FILE` has started")
     options = parser.parse_args()
     options.bundle = options.bundle.resolve()
