@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/retry.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "broker/fate.h"
 #include "broker/job.h"
 #include "broker/notify.h"
 #include "broker/world.h"
 
-enum { PREFETCH = 8, BUDGET_FILES = 4, GRACE_MS = 20000, SETTLE_MS = 5000, BUG_ATTEMPTS = 2, DELAY_MAX_MS = 3600000 };
+enum { PREFETCH = 8, BUDGET_FILES = 4, GRACE_MS = 20000, SETTLE_MS = 5000 };
 
 typedef struct Flight Flight;
 
@@ -71,47 +71,16 @@ typedef struct Run {
 
 /* --- fates --- */
 
-static int64_t backoff(const Run *run, int attempt)
+static PmFateKind fate_of(const Flight *flight, const PmError *err, PmFateKind inspected)
 {
-    int64_t delay = run->world.pipeline->on_error.backoff;
-    for (int i = 1; i < attempt && delay < DELAY_MAX_MS; i++) delay *= 2;
-    if (delay > DELAY_MAX_MS) delay = DELAY_MAX_MS;
-    return delay / 2 + pm_retry_random((uint32_t)(delay / 2 + 1));
-}
-
-/* What one object's result means for its event. */
-static PmFateKind fate_of(const Run *run, const PmJobResult *result, int attempt)
-{
-    if (result->error == NULL) return PM_FATE_ACK;
-    switch (result->error->status) {
-    case PM_OK:
-        return PM_FATE_ACK;
-    case PM_REJECTED:
-        return result->fate;
-    case PM_BUG:
-        return attempt < BUG_ATTEMPTS ? PM_FATE_RETRY : PM_FATE_DEAD;
-    case PM_TRANSIENT:
-    case PM_BAD_CONFIG: /* a right or a bucket that is missing: the operator may be mending it */
-        if (run->trigger->redrives) return PM_FATE_RETRY;
-        return attempt <= run->world.pipeline->on_error.retries ? PM_FATE_RETRY : PM_FATE_DEAD;
-    case PM_BAD_INPUT:
-    case PM_LIMIT:
-        break;
-    }
-    return PM_FATE_DEAD;
-}
-
-/* An event with several objects shares the fate of the one that is worst off. */
-static int weight(PmFateKind kind)
-{
-    static const int weights[] = {
-        [PM_FATE_ACK] = 0, [PM_FATE_QUARANTINE] = 1, [PM_FATE_DEAD] = 2, [PM_FATE_RETRY] = 3, [PM_FATE_RELEASE] = 4};
-    return weights[kind];
+    const Run *run = flight->run;
+    return pm_fate_of(run->world.pipeline, err != NULL ? err->status : PM_OK, inspected, flight->event->attempt,
+                      run->trigger->redrives);
 }
 
 static void decide(Flight *flight, PmFateKind kind, const PmError *reason, const PmObject *object, const char *tag)
 {
-    if (flight->decided && weight(kind) <= weight(flight->fate)) return;
+    if (flight->decided && !pm_fate_worse(kind, flight->fate)) return;
     flight->decided = true;
     flight->fate = kind;
     flight->object = object;
@@ -145,7 +114,8 @@ static void settle(Flight *flight)
     Run *run = flight->run;
     PmEvent *event = flight->event;
     PmFate fate = {.kind = flight->fate,
-                   .delay_ms = flight->fate == PM_FATE_RETRY ? backoff(run, event->attempt) : 0,
+                   .delay_ms =
+                       flight->fate == PM_FATE_RETRY ? pm_fate_backoff_ms(run->world.pipeline, event->attempt) : 0,
                    .reason = flight->reason.status != PM_OK ? &flight->reason : NULL,
                    .object = flight->object,
                    .tag = flight->tag[0] != '\0' ? flight->tag : NULL};
@@ -228,11 +198,10 @@ static void count_result(PmRunSummary *summary, const PmJobResult *result, PmFat
 static void not_notified(Passenger *passenger, const PmError *err)
 {
     Flight *flight = passenger->flight;
-    PmJobResult failure = {.error = err};
     char text[1200];
     pm_error_format(err, text, sizeof text);
     pm_log(PM_LOG_ERROR, "notify.failed", "msg", text, NULL);
-    decide(flight, fate_of(flight->run, &failure, flight->event->attempt), err, passenger->object, NULL);
+    decide(flight, fate_of(flight, err, PM_FATE_DEAD), err, passenger->object, NULL);
 }
 
 /* Told or not, it has ended; but when it could not be told, the event comes again, and finds everything done. */
@@ -259,7 +228,7 @@ static void end_object(Passenger *passenger, PmJobResult *result, const char *cr
 {
     Flight *flight = passenger->flight;
     Run *run = flight->run;
-    result->fate = fate_of(run, result, flight->event->attempt);
+    result->fate = fate_of(flight, result->error, result->fate);
     if (run->stopping && result->fate == PM_FATE_RETRY) result->fate = PM_FATE_RELEASE;
     count_result(run->summary, result, result->fate);
     if (run->trigger->ops->result != NULL) run->trigger->ops->result(run->trigger, flight->event, result);
@@ -399,7 +368,7 @@ static void ask_for_more(Run *run)
 
 static void maybe_stop(Run *run)
 {
-    if (run->flights == NULL && run->settling == 0 && (run->dry || run->stopping)) pm_loop_stop(run->loop);
+    if (run->flights == NULL && run->settling == 0 && run->dry) pm_loop_stop(run->loop);
 }
 
 static void on_dry(void *data)
@@ -506,7 +475,9 @@ static void on_grace_over(void *data)
 {
     Run *run = data;
     run->grace = NULL;
-    pm_log(PM_LOG_WARN, "run.grace", "msg", "the grace time is over: what is unfinished goes back", NULL);
+    run->dry = true;
+    if (run->flights != NULL)
+        pm_log(PM_LOG_WARN, "run.grace", "msg", "the grace time is over: what is unfinished goes back", NULL);
     release_all(run);
     /* A queue far away needs a moment to hear of it; should it not, the visibility timeout does the same. */
     run->grace = pm_loop_after(run->loop, SETTLE_MS, on_settle_over, run);
@@ -523,7 +494,7 @@ static void on_signal(void *data)
     }
     run->stopping = true;
     run->summary->interrupted = true;
-    run->trigger->ops->stop(run->trigger);
+    run->dry |= run->trigger->ops->stop(run->trigger);
     release_queue(&run->waiting);
     release_queue(&run->fetched);
     int64_t grace = run->options->grace_ms > 0 ? run->options->grace_ms : GRACE_MS;

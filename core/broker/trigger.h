@@ -65,8 +65,8 @@ typedef struct PmTriggerOps {
     void (*result)(PmTrigger *trigger, PmEvent *event, const struct PmJobResult *result);
     /* The pipeline cannot run: tell whoever waits, then say `dry`. NULL: nobody waits. */
     void (*refuse)(PmTrigger *trigger, const PmErrorList *errors);
-    /* Hand over nothing any more. Settling goes on. */
-    void (*stop)(PmTrigger *trigger);
+    /* Hand over nothing any more. Settling goes on. False: something of its own must end first; then it says `dry`. */
+    bool (*stop)(PmTrigger *trigger);
     void (*free)(PmTrigger *trigger);
 } PmTriggerOps;
 

@@ -386,12 +386,13 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
     if (!open) close_entry(t, entry);
 }
 
-static void stop(PmTrigger *base)
+static bool stop(PmTrigger *base)
 {
     DirectoryTrigger *t = (DirectoryTrigger *)base;
     t->stopped = true;
     pm_loop_unwatch(t->watch);
     t->watch = NULL;
+    return true;
 }
 
 static void free_trigger(PmTrigger *base)

@@ -393,12 +393,13 @@ static void refuse(PmTrigger *base, const PmErrorList *errors)
     if (trigger->busy) give_up_all(trigger, "the pipeline cannot run");
 }
 
-static void stop(PmTrigger *base)
+static bool stop(PmTrigger *base)
 {
     LambdaTrigger *trigger = (LambdaTrigger *)base;
     trigger->stopped = true;
     if (trigger->busy) fail_rest(trigger, PM_TRANSIENT, "pixmill was told to stop", false);
     maybe_answer(trigger);
+    return true;
 }
 
 static void free_trigger(PmTrigger *base)

@@ -139,9 +139,10 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
     want(base, list->wanted); /* may be dry by now */
 }
 
-static void stop(PmTrigger *base)
+static bool stop(PmTrigger *base)
 {
     ((ListTrigger *)base)->stopped = true;
+    return true;
 }
 
 static void free_list(PmTrigger *base)

@@ -63,9 +63,9 @@ typedef struct SqsTrigger {
     Letter *letters;
     char *dead_letter_url;
     int visibility_s, failures;
-    size_t wanted;
-    int64_t own_retry_ms; /* until then a message that we gave back may be invisible still */
-    int64_t asked_ms;     /* when the last poll began */
+    size_t wanted, returning;      /* returning: messages given back that nobody waits for */
+    int64_t own_retry_ms;          /* until then a message that we gave back may be invisible still */
+    int64_t asked_ms, answered_ms; /* when the last poll began, and when it ends at the latest */
     bool once, stopped, ready, fifo;
 } SqsTrigger;
 
@@ -118,9 +118,27 @@ static void free_letter(Letter *letter)
     free(letter);
 }
 
-static void ignore(void *data, const PmError *err)
+/* Stopped, and nothing of ours is at the queue any more. */
+static void maybe_dry(SqsTrigger *trigger)
 {
-    (void)data, (void)err;
+    if (trigger->stopped && trigger->receiving == NULL && trigger->returning == 0)
+        trigger->base.sink.dry(trigger->base.sink.data);
+}
+
+/* Should it fail, the visibility timeout does the same. */
+static void on_returned(void *data, const PmError *err)
+{
+    SqsTrigger *trigger = data;
+    (void)err;
+    trigger->returning--;
+    maybe_dry(trigger);
+}
+
+/* Ends a lease that no letter waits for. */
+static void return_message(SqsTrigger *trigger, PmMessageLease *lease, int64_t visibility_s)
+{
+    trigger->returning++;
+    pm_lease_release(lease, visibility_s, on_returned, trigger);
 }
 
 static void hand_over(Letter *letter)
@@ -147,7 +165,7 @@ static void release_group(SqsTrigger *trigger, const char *group, int64_t visibi
     for (Letter *letter = trigger->letters, *next; letter != NULL; letter = next) {
         next = letter->next;
         if (!letter->waits || strcmp(letter->group_id, group) != 0) continue;
-        pm_lease_release(letter->lease, visibility_s, ignore, NULL);
+        return_message(trigger, letter->lease, visibility_s);
         free_letter(letter);
     }
 }
@@ -159,7 +177,7 @@ static bool take(SqsTrigger *trigger, const PmSqsMessage *message, int64_t now)
     PmMessageLease *lease = pm_lease_new(trigger->leases, message->receipt_handle, now);
     if (letter == NULL || lease == NULL) {
         free(letter);
-        if (lease != NULL) pm_lease_release(lease, DAMAGED_DELAY_S, ignore, NULL);
+        if (lease != NULL) return_message(trigger, lease, DAMAGED_DELAY_S);
         return false;
     }
     *letter = (Letter){.trigger = trigger, .lease = lease, .next = trigger->letters};
@@ -184,7 +202,7 @@ static bool take(SqsTrigger *trigger, const PmSqsMessage *message, int64_t now)
         if (message->damaged)
             pm_log(PM_LOG_WARN, "queue.damaged", "message", message->id, "msg",
                    "the message's MD5 does not match its body: it is fetched again", NULL);
-        pm_lease_release(lease, DAMAGED_DELAY_S, ignore, NULL);
+        return_message(trigger, lease, DAMAGED_DELAY_S);
         free_letter(letter);
         return false;
     }
@@ -209,7 +227,6 @@ static void on_empty(SqsTrigger *trigger)
     /* A poll need not see what becomes visible while it waits: only one that began later tells. */
     if (trigger->own_retry_ms > trigger->asked_ms) return;
     trigger->stopped = true;
-    trigger->base.sink.dry(trigger->base.sink.data);
 }
 
 static void on_received(void *data, const PmSqsReceived *received)
@@ -218,7 +235,8 @@ static void on_received(void *data, const PmSqsReceived *received)
     trigger->receiving = NULL;
     if (received->err != NULL) {
         tell_outage(trigger, received->err);
-        try_later(trigger, on_later);
+        if (!trigger->stopped) try_later(trigger, on_later);
+        maybe_dry(trigger);
         return;
     }
     tell_back(trigger);
@@ -229,13 +247,14 @@ static void on_received(void *data, const PmSqsReceived *received)
             continue;
         }
         PmMessageLease *lease = pm_lease_new(trigger->leases, received->messages[i].receipt_handle, now);
-        if (lease != NULL) pm_lease_release(lease, 0, ignore, NULL);
+        if (lease != NULL) return_message(trigger, lease, 0);
     }
     if (received->count == 0) on_empty(trigger);
     /* Without long polls, an empty queue is asked once a second. */
     if (received->count == 0 && trigger->config->wait_time < 1000 && !trigger->once && !trigger->stopped)
         trigger->later = pm_loop_after(trigger->loop, EMPTY_MS, on_later, trigger);
     receive(trigger);
+    maybe_dry(trigger);
 }
 
 static void receive(SqsTrigger *trigger)
@@ -247,6 +266,7 @@ static void receive(SqsTrigger *trigger)
     int wait_s = trigger->once ? ONCE_WAIT_S : (int)(trigger->config->wait_time / 1000);
     PmError err = {0};
     trigger->asked_ms = pm_clock_mono_ms();
+    trigger->answered_ms = trigger->asked_ms + wait_s * 1000;
     trigger->receiving = pm_sqs_receive(trigger->sqs, max, wait_s, trigger->visibility_s, on_received, trigger, &err);
     if (trigger->receiving != NULL) return;
     tell_outage(trigger, &err);
@@ -455,8 +475,9 @@ static void want(PmTrigger *base, size_t objects)
     receive(trigger);
 }
 
-/* The poll under way is left to its end: what it still brings is given back at once. */
-static void stop(PmTrigger *base)
+/* The poll under way is left to its end: were it cut off, the queue would still hand messages to it, and they would be
+ * out of everybody's sight for the visibility timeout. What it brings is given back at once. */
+static bool stop(PmTrigger *base)
 {
     SqsTrigger *trigger = (SqsTrigger *)base;
     trigger->stopped = true;
@@ -465,9 +486,17 @@ static void stop(PmTrigger *base)
     for (Letter *letter = trigger->letters, *next; letter != NULL; letter = next) {
         next = letter->next;
         if (!letter->waits) continue;
-        pm_lease_release(letter->lease, 0, ignore, NULL);
+        return_message(trigger, letter->lease, 0);
         free_letter(letter);
     }
+    if (trigger->receiving != NULL) {
+        int64_t left_ms = trigger->answered_ms - pm_clock_mono_ms();
+        char text[120];
+        snprintf(text, sizeof text, "the poll of the queue ends within %lld s; a second signal does not wait for it",
+                 (long long)(left_ms > 0 ? (left_ms + 999) / 1000 : 0));
+        pm_log(PM_LOG_INFO, "queue.stop", "queue", trigger->config->queue_url, "msg", text, NULL);
+    }
+    return trigger->receiving == NULL && trigger->returning == 0;
 }
 
 static void free_trigger(PmTrigger *base)

@@ -116,6 +116,39 @@ def test_second_signal_ends_at_once(world):
     assert world.depth() == (1, 0)
 
 
+def in_a_long_poll(world, wait_time):
+    """A broker that has nothing to do but to wait for the queue."""
+    world.make_queue(visibility=60)
+    world.pipeline(trigger={"wait_time": wait_time})
+    world.announced("in/first.jpg")
+    running = world.start()
+    running.wait_for_results(1)
+    wait_for(lambda: world.depth() == (0, 0), "deleted")
+    return running
+
+
+def test_what_the_last_poll_brings_is_back_at_once(world):
+    """The service hands messages to a poll whoever waits for the answer: a broker that is told to stop still does."""
+    running = in_a_long_poll(world, "5s")
+    running.signal(signal.SIGTERM)
+    running.wait_for_log("a second signal does not wait for it")
+    world.announced("in/second.jpg")
+    finished = running.wait()
+    assert finished.code == 0 and len(finished.results) == 1
+    assert world.depth() == (1, 0)
+
+
+def test_second_signal_does_not_wait_for_the_poll(world):
+    running = in_a_long_poll(world, "20s")
+    running.signal(signal.SIGTERM)
+    running.wait_for_log("a second signal does not wait for it")
+    assert running.so_far().code is None
+    started = time.monotonic()
+    assert running.terminate().code == 0
+    assert time.monotonic() - started < 3
+    assert "grace" not in running.so_far().err
+
+
 def test_killed_broker_loses_nothing(world):
     """kill -9 again and again. In the end every rendition is there, with the bytes of an undisturbed run."""
     uploads = [world.upload(f"in/{i:02}.jpg", world.picture(width=64, height=48, seed=i)) for i in range(16)]
