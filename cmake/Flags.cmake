@@ -15,6 +15,9 @@ target_compile_definitions(pm_flags INTERFACE _GNU_SOURCE PIXMILL_VERSION="${PRO
 if(PIXMILL_WERROR)
   target_compile_options(pm_flags INTERFACE -Werror)
 endif()
+if(PIXMILL_CRASH_POINTS)
+  target_compile_definitions(pm_flags INTERFACE PIXMILL_CRASH_POINTS)
+endif()
 if(PIXMILL_SANITIZE)
   target_compile_options(pm_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
                                             -fno-omit-frame-pointer)

@@ -9,6 +9,7 @@
 
 #include "aws/s3_internal.h"
 #include "aws/xml.h"
+#include "base/crash_point.h"
 #include "base/text.h"
 
 enum { PARTS_MAX = 10000, ETAG_MAX = 128 };
@@ -88,6 +89,7 @@ static void on_completed(void *data, const PmS3Result *result)
 {
     Upload *upload = data;
     upload->step = NULL;
+    PM_CRASH_POINT("multipart.completed");
     if (result->outcome != PM_S3_OK) {
         upload->uncertain = result->uncertain;
         abort_upload(upload, result, NULL);
@@ -158,6 +160,7 @@ static void on_part(void *data, const PmS3Result *result)
     Upload *upload = data;
     upload->step = NULL;
     PmError err = {0};
+    PM_CRASH_POINT("multipart.part_done");
     if (result->outcome != PM_S3_OK) {
         abort_upload(upload, result, NULL);
         return;
@@ -171,6 +174,7 @@ static void on_created(void *data, const PmS3Result *result)
     Upload *upload = data;
     upload->step = NULL;
     PmError err = {0};
+    PM_CRASH_POINT("multipart.created");
     if (result->outcome != PM_S3_OK) {
         abort_upload(upload, result, NULL);
         return;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/text.h"
 
 enum {
@@ -120,6 +121,8 @@ PmStatus pm_aside_move(const PmAside *aside, PmError *err)
         if (n == 0 && make_folders(target, err) != PM_OK) return err->status;
         if (lstat(target, &st) == 0) continue;
         if (aside->reason != NULL && write_reason(aside, target, err) != PM_OK) return err->status;
+        if (aside->reason != NULL) PM_CRASH_POINT("aside.reason_written");
+        PM_CRASH_POINT("aside.rename_next");
         if (renameat2(AT_FDCWD, aside->object->path, AT_FDCWD, target, RENAME_NOREPLACE) == 0) return PM_OK;
         if (errno == EEXIST) continue;
         if (errno == EINVAL && rename(aside->object->path, target) == 0) return PM_OK; /* no RENAME_NOREPLACE here */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash_point.h"
 #include "base/text.h"
 #include "broker/ask.h"
 
@@ -134,8 +135,12 @@ static PmStatus redrive(Visit *visit, const json_t *copy)
     PmSqsSend send = {.body = text_of(copy, "body"),
                       .group_id = visit->fifo ? (group[0] != '\0' ? group : "pixmill") : NULL,
                       .deduplication_id = visit->fifo ? id : NULL};
-    if (pm_ask_send(&visit->ask, visit->work, &send) == PM_OK)
+    PM_CRASH_POINT("redrive.next");
+    if (pm_ask_send(&visit->ask, visit->work, &send) == PM_OK) {
+        PM_CRASH_POINT("redrive.sent");
         pm_ask_end_messages(&visit->ask, visit->dead, &handle, 1, -1);
+        PM_CRASH_POINT("redrive.deleted");
+    }
     if (visit->ask.err.status != PM_OK) *visit->err = visit->ask.err;
     return visit->err->status;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -67,6 +68,7 @@ static void tell_end(void *data)
 {
     PmImageJob *job = data;
     int64_t now = pm_clock_mono_ms();
+    PM_CRASH_POINT("job.ended");
     job->end = NULL;
     add_timing(job, "fetch_ms", job->started_ms, job->fetched_ms);
     add_timing(job, "wait_ms", job->fetched_ms, job->begun_ms);
@@ -139,6 +141,7 @@ static void on_stored(void *data, const PmStored *stored)
         json_object_set_new(put->entry, "location", json_string(clean));
     }
     json_object_set_new(put->entry, "stored", json_string(names[stored->outcome]));
+    PM_CRASH_POINT("job.stored_one");
     maybe_end(job);
 }
 
@@ -244,6 +247,7 @@ static void on_begins(void *data, const PmPoolOutput *out)
 static void on_output(void *data, PmPoolOutput *out)
 {
     PmImageJob *job = data;
+    PM_CRASH_POINT("job.got_rendition");
     PmFacts *facts = facts_of(job, out);
     size_t size = out->source ? job->source.size : out->bytes.size;
     json_t *entry =
@@ -313,6 +317,7 @@ static void on_worked(void *data, const PmPoolReport *report)
     PmImageJob *job = data;
     job->lease = NULL;
     job->worked = true;
+    PM_CRASH_POINT("job.worked");
     job->worked_ms = pm_clock_mono_ms();
     if (report->crash != NULL) pm_text_copy(job->crash, sizeof job->crash, report->crash);
     job->rejected_as = report->rejected_as;
@@ -372,6 +377,7 @@ static void on_fetched(void *data, const PmFetched *fetched)
     PmImageJob *job = data;
     PmError err = {0};
     job->fetching = NULL;
+    PM_CRASH_POINT("job.fetched");
     job->fetched_ms = pm_clock_mono_ms();
     if (fetched->outcome == PM_FETCH_GONE) {
         pm_text_copy(job->skipped, sizeof job->skipped, "the source was deleted or replaced since the event");
@@ -413,6 +419,7 @@ PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int atte
     else
         job->fetching =
             world->source->ops->get(world->source, object, world->pipeline->limits.file_size, on_fetched, job, err);
+    PM_CRASH_POINT("job.began");
     if (job->fetching != NULL) return job;
     pm_job_free(job);
     return NULL;
@@ -431,6 +438,7 @@ PmStatus pm_job_work(PmImageJob *job, PmError *err)
     job->lease = pm_pool_run(job->world->pool, &request, &sink, err);
     json_decref(facts);
     job->begun_ms = pm_clock_mono_ms();
+    PM_CRASH_POINT("job.handed_to_worker");
     return job->lease != NULL ? PM_OK : err->status;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 
 enum { GATHER_MS = 10, BEAT_MIN_MS = 200, HELD_MAX_MS = PM_SQS_VISIBILITY_MAX_S * 1000 };
@@ -128,6 +129,7 @@ static void finish_batch(Batch *batch, const PmSqsBatchResult *result)
 
 static void on_ended(void *data, const PmSqsBatchResult *result)
 {
+    PM_CRASH_POINT("lease.end_known");
     finish_batch(data, result);
 }
 
@@ -151,8 +153,10 @@ static void send_ends(PmLeases *leases, LeaseState kind)
         }
         batch->count = n;
         PmError err = {0};
+        if (kind == TO_DELETE) PM_CRASH_POINT("lease.delete_next");
         batch->call = kind == TO_DELETE ? pm_sqs_delete(leases->sqs, entries, n, on_ended, batch, &err)
                                         : pm_sqs_change_visibility(leases->sqs, entries, n, on_ended, batch, &err);
+        if (kind == TO_DELETE) PM_CRASH_POINT("lease.delete_under_way");
         if (batch->call == NULL) finish_batch(batch, &(PmSqsBatchResult){.err = &err});
     }
 }
@@ -204,6 +208,7 @@ static void on_extended(void *data, const PmSqsBatchResult *result)
 {
     Batch *batch = data;
     PmLeases *leases = batch->leases;
+    PM_CRASH_POINT("lease.extended");
     batch->call = NULL;
     if (result->err != NULL) {
         char text[1200];

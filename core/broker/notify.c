@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "broker/cloud.h"
 #include "broker/record.h"
 
@@ -52,6 +53,7 @@ static void on_sent(void *data, const PmError *err)
 {
     PmNotice *notice = data;
     notice->send = NULL;
+    PM_CRASH_POINT("notify.sent");
     finish(notice, err);
 }
 
@@ -118,7 +120,9 @@ PmNotice *pm_notice_start(PmNotifier *notifier, const PmJobResult *result, PmNot
         PmSqsSend send = {.body = notice->text,
                           .group_id = notifier->fifo ? "pixmill" : NULL,
                           .deduplication_id = notifier->fifo ? id : NULL};
+        PM_CRASH_POINT("notify.next");
         notice->send = pm_sqs_send(notifier->sqs, &send, on_sent, notice, err);
+        PM_CRASH_POINT("notify.under_way");
     } else {
         notice->put = write_file(notice, result, err);
     }

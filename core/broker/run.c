@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/fate.h"
@@ -94,6 +95,7 @@ static void maybe_stop(Run *run);
 static void on_settled(void *data, const PmError *err)
 {
     Run *run = data;
+    PM_CRASH_POINT("run.settled");
     if (err != NULL) {
         char text[1600];
         pm_error_format(err, text, sizeof text);
@@ -106,6 +108,7 @@ static void on_settled(void *data, const PmError *err)
 static void settle_event(Run *run, PmEvent *event, const PmFate *fate)
 {
     run->settling++;
+    PM_CRASH_POINT("run.settle_next");
     event->trigger->ops->settle(event->trigger, event, fate, on_settled, run);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/crash_point.h"
 #include "base/ipc.h"
 #include "base/text.h"
 #include "broker/cloud.h"
@@ -69,6 +70,7 @@ static void on_got(void *data, const PmS3Result *result)
     PmSourceCall *call = data;
     PmFetched fetched = {.outcome = PM_FETCHED};
     PmError err = {0};
+    PM_CRASH_POINT("s3.got_source");
     call->call = NULL;
     if (result->outcome == PM_S3_MISSING || result->outcome == PM_S3_PRECONDITION) {
         fetched.outcome = PM_FETCH_GONE;

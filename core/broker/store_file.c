@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/crash_point.h"
 #include "base/text.h"
 #include "broker/store.h"
 
@@ -195,7 +196,9 @@ static PmStatus write_file(int folder, const char *name, const PmStorePut *put, 
         file = openat(folder, temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
     }
     if (file < 0) return failed(err, "write", put->key);
+    PM_CRASH_POINT("file.opened");
     bool ok = write_all(file, put->bytes, put->size) && fsync(file) == 0;
+    PM_CRASH_POINT("file.synced");
     if (ok && temporary[0] != '\0')
         ok = renameat(folder, temporary, folder, name) == 0;
     else if (ok)
@@ -205,6 +208,7 @@ static PmStatus write_file(int folder, const char *name, const PmStorePut *put, 
         if (temporary[0] != '\0') unlinkat(folder, temporary, 0);
     }
     close(file);
+    PM_CRASH_POINT("file.named");
     if (ok && !sync_folder(folder)) failed(err, "sync the folder of", put->key);
     return err->status;
 }

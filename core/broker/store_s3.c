@@ -10,6 +10,7 @@
 
 #include "aws/retry.h"
 #include "aws/xml.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/cloud.h"
@@ -157,6 +158,7 @@ static void put_now(PmStoreCall *call);
 static void on_put(void *data, const PmS3Result *result)
 {
     PmStoreCall *call = data;
+    PM_CRASH_POINT("s3.put_done");
     call->call = NULL;
     if (result->outcome == PM_S3_OK) {
         if (call->if_match != NULL) call->store->bare_etags = call->bare_etag;
@@ -209,13 +211,16 @@ static void put_now(PmStoreCall *call)
                    .if_match = conditions ? call->if_match : NULL,
                    .bare_etag = call->bare_etag};
     PmError err = {0};
+    PM_CRASH_POINT("s3.put_next");
     call->call = pm_s3_put(call->s3, &put, on_put, call, &err);
+    PM_CRASH_POINT("s3.put_under_way");
     if (call->call == NULL) fail(call, &err);
 }
 
 static void on_head(void *data, const PmS3Result *result)
 {
     PmStoreCall *call = data;
+    PM_CRASH_POINT("s3.looked");
     call->call = NULL;
     char *before = call->if_match;
     call->if_match = NULL;

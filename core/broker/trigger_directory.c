@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/aside.h"
@@ -242,6 +243,7 @@ static void hand_over(DirectoryTrigger *t)
         t->open = entry;
         t->open_count++;
         t->wanted--;
+        PM_CRASH_POINT("directory.taken");
         t->base.sink.event(t->base.sink.data, &entry->event);
     }
     if (!t->watching && t->first == NULL && t->open_count == 0) t->base.sink.dry(t->base.sink.data);
@@ -380,7 +382,9 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
         event->attempt = 1;
         open = deliver_again(t, entry, CHANGED_MS);
     } else if (fate->kind != PM_FATE_RELEASE) {
+        PM_CRASH_POINT("directory.settle_next");
         put_aside(t, entry, fate, &err);
+        PM_CRASH_POINT("directory.settled");
     }
     done(data, err.status != PM_OK ? &err : NULL);
     if (!open) close_entry(t, entry);

@@ -10,6 +10,7 @@
 
 #include "aws/retry.h"
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/cloud.h"
@@ -207,6 +208,7 @@ static bool take(SqsTrigger *trigger, const PmSqsMessage *message, int64_t now)
         return false;
     }
     letter->waits = first != NULL;
+    PM_CRASH_POINT("sqs.leased");
     if (!letter->waits) hand_over(letter);
     return true;
 }
@@ -233,6 +235,7 @@ static void on_received(void *data, const PmSqsReceived *received)
 {
     SqsTrigger *trigger = data;
     trigger->receiving = NULL;
+    if (received->count > 0) PM_CRASH_POINT("sqs.received");
     if (received->err != NULL) {
         tell_outage(trigger, received->err);
         if (!trigger->stopped) try_later(trigger, on_later);
@@ -374,7 +377,10 @@ static void finish(Letter *letter, const PmError *err)
     free_letter(letter);
     if (group != NULL && went_well) {
         Letter *next = first_of_group(trigger, group);
-        if (next != NULL && next->waits && !trigger->stopped) hand_over(next);
+        if (next != NULL && next->waits && !trigger->stopped) {
+            PM_CRASH_POINT("fifo.next_of_group");
+            hand_over(next);
+        }
     }
     if (group != NULL && (!went_well || trigger->stopped)) release_group(trigger, group, delay_s);
     free(group);
@@ -401,6 +407,7 @@ static void on_buried(void *data, const PmError *err)
     Letter *letter = data;
     letter->sending = NULL;
     if (err == NULL) {
+        PM_CRASH_POINT("sqs.dead_letter_sent");
         PmMessageLease *lease = letter->lease;
         letter->lease = NULL;
         pm_lease_delete(lease, on_lease_ended, letter);
@@ -429,7 +436,9 @@ static void bury(void *data)
     pm_letter_bury(&dead, trigger->dead_letter_url, trigger->pipeline, &letter->event, &letter->fate, letter->body,
                    letter->source, trigger->config->queue_url, letter->group_id);
     PmError err = {0};
+    PM_CRASH_POINT("sqs.dead_letter_next");
     letter->sending = pm_sqs_send(trigger->sqs, &dead.send, on_buried, letter, &err);
+    PM_CRASH_POINT("sqs.dead_letter_under_way");
     if (letter->sending == NULL) on_buried(letter, &err);
 }
 
@@ -439,6 +448,7 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
     (void)base;
     Letter *letter = (Letter *)event;
     letter->settling = true;
+    PM_CRASH_POINT("sqs.fate_known");
     letter->done = done;
     letter->data = data;
     letter->fate = *fate;

@@ -35,6 +35,8 @@ for plugin in "$1"/plugins/*.so; do
     needed "$plugin" | grep -E 'vips|glib|gobject' && say "$plugin links what the worker brings"
 done
 
+readelf -SW "$1/bin/pixmill" | grep -q pm_crash_points && say "pixmill has crash points, which are for tests only (PIXMILL_CRASH_POINTS)"
+
 found=$(grep -nwE '(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|system|popen|strtok|tmpnam|mktemp) *\(' core/*/*.[ch] plugins/*/*.[ch])
 [ -z "$found" ] || say "banned functions:
 $found"
