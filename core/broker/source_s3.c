@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "broker/cloud.h"
 #include "broker/source.h"
-#include "broker/stamp.h"
+#include "broker/stamp_s3.h"
 
 typedef struct S3Source {
     PmSource base;
@@ -90,7 +90,7 @@ static void on_got(void *data, const PmS3Result *result)
         fetched.size = (int64_t)result->object.http->body_size;
         fetched.etag = result->object.etag;
         fetched.version_id = result->object.version_id;
-        fetched.ours = pm_s3_metadata(&result->object, PM_STAMP_DIGEST) != NULL;
+        fetched.ours = pm_stamp_s3_present(&result->object);
     }
     fetched.err = fetched.outcome == PM_FETCH_FAILED ? &err : NULL;
     finish(call, &fetched);

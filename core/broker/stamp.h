@@ -1,29 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a rendition in S3 carries in its metadata, so that duplicates and old events are told without a database.
+ * What a stored rendition says of its origin, so that duplicates and old events are recognised without a database, and
+ * what follows from it. Pure: every store keeps a stamp in its own way (object metadata, extended attributes).
+ *
+ * Versions of one source key are ordered by their events' sequencers. Sequencers of different keys cannot be compared,
+ * and some events have none: then the events' times decide.
  */
 #ifndef PM_BROKER_STAMP_H
 #define PM_BROKER_STAMP_H
 
-#include "aws/s3.h"
-#include "broker/store.h"
+#include "broker/object.h"
 
-#define PM_STAMP_ETAG      "pixmill-src-etag"
-#define PM_STAMP_SEQUENCER "pixmill-src-sequencer"
-#define PM_STAMP_TIME      "pixmill-src-time" /* of the event, ms: decides only where a sequencer is missing */
-#define PM_STAMP_DIGEST    "pixmill-digest"   /* of pipeline and plugins */
+enum { PM_STAMP_SOURCE_SIZE = 33 };
+
+/* Strings are borrowed; NULL, "" and 0 mean unknown. */
+typedef struct PmStamp {
+    const char *digest;                /* of pipeline and plugins; NULL: the rendition is not pixmill's */
+    const char *etag;                  /* of the source's version */
+    const char *sequencer;             /* of the event */
+    int64_t time_ms;                   /* of the event, wall clock */
+    char source[PM_STAMP_SOURCE_SIZE]; /* which object or file: a digest of its name. Renditions are often public, and
+                                          their stamps with them, while the names of originals may be private */
+} PmStamp;
 
 typedef enum PmStampVerdict {
-    PM_STAMP_WRITE,   /* not ours, older, or made differently */
-    PM_STAMP_CURRENT, /* the same source, the same digest */
-    PM_STAMP_STALE    /* made of a newer version of the source */
+    PM_STAMP_WRITE,   /* not pixmill's, older, or made differently. Also when the bytes would be the same and only the
+                         stamp is older: otherwise an event from between the two could still replace them */
+    PM_STAMP_CURRENT, /* the same version of the same source, the same digest, and no older stamp */
+    PM_STAMP_STALE    /* made of a newer version, or of another source that is newer */
 } PmStampVerdict;
 
-/* What to do about a rendition that exists. */
-PmStampVerdict pm_stamp_judge(const PmS3Object *existing, const PmObject *source, const char *digest);
+/* What stands for an object's or a file's name in a stamp; "" without memory. */
+void pm_stamp_name(const PmObject *object, char name[PM_STAMP_SOURCE_SIZE]);
 
-enum { PM_STAMPS = 4 };
-/* The stamps of a new rendition; returns how many. `time` is a buffer of the caller's. */
-size_t pm_stamp_make(const PmObject *source, const char *digest, char time[24], PmNameValue stamps[PM_STAMPS]);
+/* The stamp of a rendition of `source`, whose strings it borrows. */
+void pm_stamp_of(const PmObject *source, const char *digest, PmStamp *stamp);
+
+/* What to do about a rendition that exists. */
+PmStampVerdict pm_stamp_judge(const PmStamp *existing, const PmStamp *ours);
+
+/* After PM_STAMP_WRITE: takes from the existing stamp what ours lacks, so that a stamp never goes back. An event
+ * without a sequencer must not make a rendition forget the one it has. */
+void pm_stamp_carry(const PmStamp *existing, PmStamp *ours);
 
 #endif

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/cloud.h"
-#include "broker/stamp.h"
+#include "broker/stamp_s3.h"
 #include "broker/store.h"
 
 enum { ROUNDS = 6, PAIRS_MAX = 64 };
@@ -186,9 +186,11 @@ static void put_now(PmStoreCall *call)
     }
     const PmS3Place *place = call->place;
     static const char *const encryptions[] = {NULL, "AES256", "aws:kms"};
-    PmNameValue metadata[PAIRS_MAX + PM_STAMPS];
-    char time[24];
-    size_t n = pm_stamp_make(&call->source, call->digest, time, metadata);
+    PmNameValue metadata[PAIRS_MAX + PM_STAMP_PAIRS];
+    PmStamp stamp;
+    char time[PM_STAMP_TIME_SIZE];
+    pm_stamp_of(&call->source, call->digest, &stamp);
+    size_t n = pm_stamp_s3_write(&stamp, time, metadata);
     for (size_t i = 0; i < call->metadata_count; i++) metadata[n++] = call->metadata[i];
     bool conditions = !call->store->no_conditions;
     PmS3Put put = {.bucket = place->bucket,
@@ -217,6 +219,19 @@ static void put_now(PmStoreCall *call)
     if (call->call == NULL) fail(call, &err);
 }
 
+/* What the rendition that is there knows of its order and the event does not, so that a stamp never goes back. */
+static bool carry(PmStoreCall *call, const PmStamp *existing, PmStamp *ours)
+{
+    pm_stamp_carry(existing, ours);
+    call->source.time_ms = ours->time_ms;
+    if (ours->sequencer == call->source.sequencer) return true;
+    char *sequencer = ours->sequencer != NULL ? strdup(ours->sequencer) : NULL;
+    if (sequencer == NULL && ours->sequencer != NULL) return false;
+    free(call->source.sequencer);
+    call->source.sequencer = sequencer;
+    return true;
+}
+
 static void on_head(void *data, const PmS3Result *result)
 {
     PmStoreCall *call = data;
@@ -236,9 +251,18 @@ static void on_head(void *data, const PmS3Result *result)
         fail(call, result->err);
         return;
     }
-    PmStampVerdict verdict = pm_stamp_judge(&result->object, &call->source, call->digest);
+    PmStamp existing, ours;
+    pm_stamp_s3_read(&result->object, &existing);
+    pm_stamp_of(&call->source, call->digest, &ours);
+    PmStampVerdict verdict = pm_stamp_judge(&existing, &ours);
     if (verdict != PM_STAMP_WRITE) {
         finish(call, verdict == PM_STAMP_CURRENT ? PM_STORE_CURRENT : PM_STORE_STALE);
+        return;
+    }
+    if (!carry(call, &existing, &ours)) {
+        PmError err = {0};
+        pm_error_set(&err, PM_TRANSIENT, "out of memory");
+        fail(call, &err);
         return;
     }
     call->if_match = result->object.etag[0] != '\0' ? strdup(result->object.etag) : NULL;
@@ -294,7 +318,8 @@ static void on_source_head(void *data, const PmS3Result *result)
     const char *name = NULL, *value;
     for (size_t i = 0; result->outcome == PM_S3_OK && (value = pm_s3_metadata_at(&result->object, i, &name)) != NULL;
          i++)
-        if (strncmp(name, "pixmill-", 8) != 0) add_pair(call->metadata, &call->metadata_count, PAIRS_MAX, name, value);
+        if (strncmp(name, PM_STAMP_PREFIX, sizeof PM_STAMP_PREFIX - 1) != 0)
+            add_pair(call->metadata, &call->metadata_count, PAIRS_MAX, name, value);
     take_tags(call);
 }
 

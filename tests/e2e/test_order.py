@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Duplicates change nothing; an older version never replaces a newer one; what is gone is no failure."""
+import json
+
+import pytest
+
 import events
 
 OUT = "out/a.jpg.jpg"
@@ -87,6 +91,44 @@ def test_versions(world):
         [output] = world.run().result(uploads[at])["outputs"]
         assert output["stored"] == stored, at
     assert world.get(OUT)["Metadata"]["pixmill-src-etag"] == uploads[2].etag
+
+
+@pytest.mark.parametrize("versioned", [True, False], ids=["versioned", "plain"])
+def test_the_same_bytes_come_back(world, versioned):
+    """Uploads A, B, A: the third makes the same bytes as the first, and the second, late, must not be stored over them."""
+    if versioned:
+        world.s3.put_bucket_versioning(Bucket=world.source, VersioningConfiguration={"Status": "Enabled"})
+    one, two = world.picture(seed=1), world.picture(seed=2)
+    uploads = [world.upload("in/a.jpg", data) for data in (one, two, one)]
+    assert uploads[0].etag == uploads[2].etag != uploads[1].etag
+    stored = []
+    for at in (0, 2, 0, 1):
+        if at == 1 and not versioned:
+            world.upload("in/a.jpg", two)  # for a moment: late event, matching ETag
+        world.announce(uploads[at])
+        [output] = world.run().result(uploads[at])["outputs"]
+        stored.append(output["stored"])
+    assert stored == ["stored", "stored", "current", "stale"]
+    found = world.get(OUT)["Metadata"]
+    assert (found["pixmill-src-etag"], found["pixmill-src-sequencer"]) == (uploads[2].etag, uploads[2].sequencer)
+    world.assert_all_settled()
+
+
+def test_two_sources_of_one_rendition(world):
+    """Their sequencers cannot be compared: the later event wins, whatever the order of delivery."""
+    world.pipeline(place={"key": "out/{stem}.{ext}"})
+    late, early = world.upload("in/a.jpg"), world.upload("in/a.png", world.picture(ending="png"))
+    assert late.sequencer < early.sequencer
+    for upload, time, stored in ((late, "2026-11-23T06:00:02.000Z", "stored"), (early, "2026-11-23T06:00:01.000Z", "stale"),
+                                 (late, "2026-11-23T06:00:02.000Z", "current")):
+        one = events.record(upload)
+        one["eventTime"] = time
+        world.send(json.dumps({"Records": [one]}))
+        [output] = world.run().result(upload)["outputs"]
+        assert output["stored"] == stored, upload.key
+    found = world.get("out/a.jpg")["Metadata"]
+    assert found["pixmill-src-etag"] == late.etag
+    assert "in/a" not in str(found), "the name of an original is not for everyone who may read a rendition"
 
 
 def test_event_pins_its_version(world):
