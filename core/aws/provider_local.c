@@ -232,6 +232,8 @@ void pm_provider_process(PmSearch *search, const char *command, const char *labe
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
+    /* What it complains about can hold the secret that it was to print, and our standard error is a log. */
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     int failed = posix_spawnp(&process->pid, words[0], &actions, NULL, words, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(pipe_fds[1]);

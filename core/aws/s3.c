@@ -42,7 +42,8 @@ PmS3 *pm_s3_new(PmLoop *loop, PmAwsClient *client, const PmS3Options *options, P
     bool http = strncmp(endpoint, "http://", 7) == 0 && n > 7, https = strncmp(endpoint, "https://", 8) == 0 && n > 8;
     if (s3->endpoint == NULL || (!http && !https) || strpbrk(s3->endpoint + 8, "/?#@ ") != NULL) {
         pm_error_set(err, PM_BAD_CONFIG,
-                     "the S3 endpoint \"%.200s\" is no URL of the form https://host or http://host:port", endpoint);
+                     "the S3 endpoint \"%.200s\" is no URL of the form https://host or http://host:port",
+                     strpbrk(endpoint, "@?#") == NULL ? endpoint : "(not shown: it carries more than a host)");
         pm_s3_free(s3);
         return NULL;
     }

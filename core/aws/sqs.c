@@ -40,7 +40,11 @@ PmSqs *pm_sqs_new(PmLoop *loop, PmAwsClient *client, const PmSqsOptions *options
                            : NULL;
     const char *path = host != NULL ? strchr(host, '/') : NULL;
     if (path == NULL || path == host || path[1] == '\0' || strlen(url) > 1000 || strpbrk(url, " @?#") != NULL) {
-        pm_error_set(err, PM_BAD_CONFIG, "\"%.200s\" is no queue URL", url != NULL ? url : "");
+        bool harmless = url == NULL || strpbrk(url, "@?#") == NULL;
+        pm_error_set(err, PM_BAD_CONFIG, "\"%.200s\" is no queue URL",
+                     url == NULL ? ""
+                     : harmless  ? url
+                                 : "(not shown: it carries more than a host and a path)");
         pm_error_hint(err, "a queue URL looks like https://sqs.eu-west-1.amazonaws.com/123456789012/uploads");
         return NULL;
     }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Length of the UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), 0 when invalid. */
 static size_t utf8_length(const unsigned char *p, size_t left)
@@ -239,4 +240,23 @@ void pm_text_duration(char *out, size_t size, long long ms)
         snprintf(out, size, "%llds", ms / 1000);
     else
         snprintf(out, size, "%lldms", ms);
+}
+
+void pm_text_origin(char *out, size_t size, const char *url)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_[]:";
+    size_t scheme = strncasecmp(url, "https://", 8) == 0 ? 8 : strncasecmp(url, "http://", 7) == 0 ? 7 : 0;
+    const char *host = url + scheme, *end = host + strcspn(host, "/?#\\");
+    for (const char *p = host; p < end; p++)
+        if (*p == '@') host = p + 1;
+    size_t length = (size_t)(end - host), name = 0;
+    while (name < length && host[name] != ':') name++;
+    if (length > 0 && host[0] == '[') name = strcspn(host, "]") + 1;
+    /* "http://user:pass/word@host" ends in "pass" as far as a URL goes: only digits make a port. */
+    bool port = name < length && host[name] == ':' && strspn(host + name + 1, "0123456789") == length - name - 1;
+    bool good = scheme > 0 && length > 0 && strspn(host, allowed) >= length && (name == length || port);
+    if (good && strchr(end, '@') == NULL)
+        snprintf(out, size, "%.*s%.*s", (int)scheme, url, (int)length, host);
+    else
+        snprintf(out, size, "(a URL)");
 }

@@ -30,6 +30,10 @@ bool pm_text_glob(const char *pattern, const char *text);
 /* "1.5 MiB", "300 B". */
 void pm_text_bytes(char *out, size_t size, long long bytes);
 
+/* "https://host:8443" of a URL: what may be shown of it. User, password, path and query can be secrets. "(a URL)" when
+ * `url` is none, or its authority is malformed. */
+void pm_text_origin(char *out, size_t size, const char *url);
+
 /* "15s", "1500ms", "2m", "12h". */
 void pm_text_duration(char *out, size_t size, long long ms);
 

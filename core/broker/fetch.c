@@ -62,12 +62,14 @@ bool pm_fetch_is_declared(const PmPipeline *pipeline, const char *url)
 static void judge(PmFetch *fetch)
 {
     PmError *err = &fetch->refused;
+    char origin[300];
+    pm_text_origin(origin, sizeof origin, fetch->url);
     if (strcmp(fetch->method, "GET") != 0 && strcmp(fetch->method, "POST") != 0 && strcmp(fetch->method, "PUT") != 0)
         pm_error_set(err, PM_BAD_CONFIG, "method \"%.20s\" is none of GET, POST, PUT", fetch->method);
     else if (strncmp(fetch->url, "http://", 7) != 0 && strncmp(fetch->url, "https://", 8) != 0)
-        pm_error_set(err, PM_BAD_CONFIG, "\"%.200s\" is no http(s) URL", fetch->url);
+        pm_error_set(err, PM_BAD_CONFIG, "the address is not an http(s) URL");
     else if (!pm_fetch_is_declared(fetch->fetcher->pipeline, fetch->url))
-        pm_error_set(err, PM_BAD_CONFIG, "\"%.200s\" stands in no step of the pipeline file", fetch->url);
+        pm_error_set(err, PM_BAD_CONFIG, "the URL at %s is in no step of the pipeline file", origin);
 }
 
 /* --- the exchange --- */
@@ -95,7 +97,9 @@ static void finish(PmFetch *fetch, json_t *fetched, int fd)
 
 static void fail(PmFetch *fetch, const PmError *err)
 {
-    pm_log(PM_LOG_WARN, "fetch.failed", "url", fetch->url, "msg", err->message, NULL);
+    char origin[300];
+    pm_text_origin(origin, sizeof origin, fetch->url);
+    pm_log(PM_LOG_WARN, "fetch.failed", "url", origin, "msg", err->message, NULL);
     finish(fetch, json_pack("{so}", "error", pm_error_to_json(err)), -1);
 }
 

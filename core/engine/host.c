@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/redact.h"
 #include "engine/vipserr.h"
 
 /* ------------------------------------------------------------------ what plugins call */
@@ -26,6 +27,7 @@ static void host_log(PmJob *job, int level, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     pm_text_utf8(safe, sizeof safe, text);
+    pm_redact(job != NULL ? job->at : NULL, safe, sizeof safe);
     if (level < PM_LOG_ERROR) level = PM_LOG_ERROR;
     if (level > PM_LOG_DEBUG) level = PM_LOG_DEBUG;
     if (job != NULL && job->sink != NULL && job->sink->log != NULL)
@@ -47,6 +49,7 @@ static PmStatus host_fail(PmJob *job, PmStatus status, const char *fmt, ...)
     char joined[sizeof text + sizeof vips + 2];
     snprintf(joined, sizeof joined, "%s%s%s", text, vips[0] != '\0' ? ": " : "", vips);
     pm_text_utf8(safe, sizeof safe, joined);
+    pm_redact(job->at, safe, sizeof safe);
     return pm_error_set(&job->failure, status, "%s", safe);
 }
 
@@ -59,6 +62,7 @@ static PmStatus host_fail_param(PmJob *job, const char *param, const char *fmt, 
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     pm_text_utf8(safe, sizeof safe, text);
+    pm_redact(job->at, safe, sizeof safe);
     pm_error_set(&job->failure, PM_BAD_CONFIG, "%s: %s", param, safe);
     const PmNode *node =
         job->at != NULL && job->at->step->params != NULL ? pm_node_get(job->at->step->params, param) : NULL;
@@ -202,6 +206,7 @@ static PmStatus leave(PmJob *job, const PmInstance *instance, PmStatus status, c
     if (job->failure.status == PM_OK) { /* it did not call fail() */
         char text[512];
         pm_vips_error_take(text, sizeof text);
+        pm_redact(instance, text, sizeof text);
         pm_error_set(&job->failure, status, "%s() failed%s%s", call, text[0] != '\0' ? ": " : " and does not say why",
                      text);
     }

@@ -73,12 +73,18 @@ static void hint(PmError *err, const char *fmt, const char *word)
     if (err != NULL && word[0] != '\0') pm_error_hint(err, fmt, word);
 }
 
-/* What the operator wrote, shortened; never a secret. */
-static const char *shown(const Binding *b, const char *text, char *out, size_t size)
+/* URLs carry passwords and keys. */
+static bool is_secret(const PmParam *param)
 {
-    if ((b->param->flags & PM_SECRET) != 0) return "the value given";
+    return (param->flags & PM_SECRET) != 0 || param->type == PM_ENDPOINT;
+}
+
+/* What the operator wrote at `at` (NULL: `text` is a default), shortened; never a secret. */
+static const char *shown(const Binding *b, const PmNode *at, const char *text, char *out, size_t size)
+{
+    if (is_secret(b->param)) return "the value given";
     char cut[80];
-    bool whole = pm_text_copy(cut, sizeof cut, text);
+    bool whole = pm_text_copy(cut, sizeof cut, at != NULL && at->variable ? pm_node_quoted(at) : text);
     snprintf(out, size, "\"%s%s\"", cut, whole ? "" : "...");
     return out;
 }
@@ -96,7 +102,8 @@ static void bad_value(Binding *b, const char *text, const char *expected)
     if (b->node != NULL && b->node->kind != PM_NODE_SCALAR)
         complain(b, b->node, "%s must be %s, not %s", b->param->name, expected, pm_node_kind_name(b->node));
     else
-        complain(b, b->node, "%s must be %s, not %s", b->param->name, expected, shown(b, text, buffer, sizeof buffer));
+        complain(b, b->node, "%s must be %s, not %s", b->param->name, expected,
+                 shown(b, b->node, text, buffer, sizeof buffer));
 }
 
 static bool limited(const PmParam *param)
@@ -116,7 +123,8 @@ static void check_range(Binding *b, double value, const char *text)
         pm_text_duration(limit, sizeof limit, (long long)bound);
     else
         number_text(bound, limit);
-    bool secret = (p->flags & PM_SECRET) != 0, percent = p->unit != NULL && strcmp(p->unit, "%") == 0;
+    if (b->node != NULL && b->node->variable) text = pm_node_quoted(b->node);
+    bool secret = is_secret(p), percent = p->unit != NULL && strcmp(p->unit, "%") == 0;
     complain(b, b->node, "%s %.60s is %s %s%s", p->name, secret ? "(a secret)" : text,
              value < p->min ? "below" : "above", limit, percent ? "%" : "");
 }
@@ -157,7 +165,7 @@ static void bad_choice(Binding *b, const PmNode *at, const char *text)
     char all[400], buffer[100];
     join(b->param->choices, all, sizeof all);
     PmError *err =
-        complain(b, at, "%s %s is not one of %s", b->param->name, shown(b, text, buffer, sizeof buffer), all);
+        complain(b, at, "%s %s is not one of %s", b->param->name, shown(b, at, text, buffer, sizeof buffer), all);
     const char *near = pm_text_nearest(text, b->param->choices);
     if (near != NULL) hint(err, "did you mean \"%s\"?", near);
 }
@@ -193,12 +201,12 @@ static void bind_scalar(Binding *b, const char *text, bool plain, void *field)
                    p->type == PM_COLOR || p->type == PM_LENGTH || p->type == PM_BYTES || p->type == PM_DURATION;
     if (!plain && !textual) { /* "300" in quotes is text, as YAML says */
         char buffer[100];
-        bool secret = (p->flags & PM_SECRET) != 0;
+        bool secret = is_secret(p);
         PmError *err = complain(b, b->node, "%s must be %s, not %s%s", p->name,
                                 p->type == PM_BOOL  ? "true or false"
                                 : p->type == PM_INT ? "a whole number"
                                                     : "a number",
-                                secret ? "" : "the text ", shown(b, text, buffer, sizeof buffer));
+                                secret ? "" : "the text ", shown(b, b->node, text, buffer, sizeof buffer));
         bool truth;
         double number;
         if (p->type == PM_BOOL ? pm_parse_bool(text, &truth, NULL, 0) : pm_parse_number(text, &number, NULL, 0))

@@ -138,9 +138,55 @@ static void check_overwrites(const PmReading *r)
             }
 }
 
+/* --- addresses of services --- */
+
+/* What such an address carries beyond host and path would be sent to nobody and stand in logs. */
+static void check_address(const PmReading *r, const PmNode *section, const char *where, const char *key)
+{
+    const PmNode *node = pm_node_get(section, key);
+    if (node == NULL || node->kind != PM_NODE_SCALAR || node->failed || strpbrk(node->text, "@?#") == NULL) return;
+    PmError *err = pm_read_error(r, node, where, "%s carries more than a host and a path", key);
+    if (err != NULL)
+        pm_error_hint(err, "take user, password and query out: AWS credentials come from the environment, a profile "
+                           "or a role");
+}
+
+static const PmNode *below(const PmNode *node, const char *key)
+{
+    return node != NULL && node->kind == PM_NODE_MAPPING ? pm_node_get(node, key) : NULL;
+}
+
+static void check_addresses(const PmReading *r)
+{
+    const PmNode *root = pm_tree_root(r->pipeline->tree);
+    static const struct {
+        const char *section, *kind, *where;
+    } places[] = {{"aws", NULL, "aws"},
+                  {"source", "s3", "source.s3"},
+                  {"trigger", "sqs", "trigger.sqs"},
+                  {"trigger", "lambda", "trigger.lambda"},
+                  {"notify", "sqs", "notify.sqs"},
+                  {"quarantine", "s3", "quarantine.s3"}};
+    static const char *const keys[] = {"endpoint_url", "queue_url", "dead_letter_url"};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const PmNode *section = below(root, places[i].section);
+        if (places[i].kind != NULL) section = below(section, places[i].kind);
+        for (size_t k = 0; section != NULL && k < sizeof keys / sizeof keys[0]; k++)
+            if (section->kind == PM_NODE_MAPPING) check_address(r, section, places[i].where, keys[k]);
+    }
+    const PmNode *outputs = below(root, "outputs");
+    for (size_t i = 0; outputs != NULL && outputs->kind == PM_NODE_MAPPING && i < outputs->count; i++) {
+        const PmNode *s3 = below(below(outputs->pairs[i].value, "to"), "s3");
+        char where[100];
+        snprintf(where, sizeof where, "outputs.%.60s", outputs->pairs[i].key->text);
+        if (s3 != NULL && s3->kind == PM_NODE_MAPPING) check_address(r, s3, where, "endpoint_url");
+    }
+}
+
 void pm_read_crossings(const PmReading *r)
 {
     const PmPipeline *p = r->pipeline;
+    check_addresses(r);
     for (size_t i = 0; i < p->output_count; i++)
         check_loop(r, &p->outputs[i].to, p->outputs[i].where, p->outputs[i].name);
     if (p->quarantine.kind != PM_PLACE_NONE) check_loop(r, &p->quarantine, "quarantine", "");

@@ -83,6 +83,11 @@ static bool add_value(const Expansion *e, const PmNode *node, const Reference *r
     return true;
 }
 
+const char *pm_node_quoted(const PmNode *node)
+{
+    return node->variable && node->written != NULL ? node->written : node->text;
+}
+
 /* Fills `out`; false after an error. */
 static bool expand_text(const Expansion *e, PmNode *node, PmBuffer *out)
 {
@@ -115,6 +120,7 @@ static void expand_scalar(const Expansion *e, PmNode *node)
     PmBuffer out;
     pm_buffer_init(&out,
                    PM_TREE_TEXT_MAX - e->tree->expanded); /* of all scalars together: few texts can ask for much */
+    node->written = node->text;
     node->failed = !expand_text(e, node, &out);
     e->tree->expanded += node->failed ? 0 : out.size;
     node->text = node->failed || out.data == NULL ? "" : pm_arena_strdup(e->tree->arena, out.data);

@@ -63,8 +63,8 @@ static void read_place(const PmReading *r, const char *section, const PmNode *no
     PmTemplate *tmpl = pm_template_new(is_file ? PM_TEMPLATE_PATH : PM_TEMPLATE_KEY, text, &at, &err);
     if (tmpl == NULL) {
         const PmNode *value = pm_node_get(pair->value, is_file ? "path" : "key");
-        PmError *added =
-            pm_read_error(r, value, where, "%s \"%.200s\": %s", is_file ? "path" : "key", text, err.message);
+        PmError *added = pm_read_error(r, value, where, "%s \"%.200s\": %s", is_file ? "path" : "key",
+                                       value != NULL && value->variable ? pm_node_quoted(value) : text, err.message);
         if (added != NULL && err.hint[0] != '\0') pm_error_hint(added, "%s", err.hint);
         return;
     }

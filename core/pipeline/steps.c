@@ -151,9 +151,9 @@ static void read_on_reject(const PmReading *r, const PmNode *node, PmStep *step)
             return;
         }
     bool word = node->kind == PM_NODE_SCALAR;
-    PmError *err = pm_read_error(r, node, step->where,
-                                 "on_reject must be quarantine, drop, blur, placeholder or flag, not %s%.60s%s",
-                                 word ? "\"" : "", word ? node->text : pm_node_kind_name(node), word ? "\"" : "");
+    PmError *err = pm_read_error(
+        r, node, step->where, "on_reject must be quarantine, drop, blur, placeholder or flag, not %s%.60s%s",
+        word ? "\"" : "", word ? pm_node_quoted(node) : pm_node_kind_name(node), word ? "\"" : "");
     const char *near = word ? pm_text_nearest(node->text, pm_on_reject_names) : NULL;
     if (err != NULL && near != NULL) pm_error_hint(err, "did you mean \"%s\"?", near);
 }
@@ -180,7 +180,8 @@ static void read_name(const PmReading *r, const PmNode *node, const PmStep *befo
     }
     const PmStep *other = named(r, before, count, node->text);
     if (other != NULL)
-        pm_read_error(r, node, step->where, "the name \"%s\" is taken by the step on line %d", node->text, other->line);
+        pm_read_error(r, node, step->where, "the name \"%s\" is taken by the step on line %d", pm_node_quoted(node),
+                      other->line);
     else
         step->name = node->text;
 }

@@ -22,9 +22,10 @@ typedef struct PmPair {
 
 struct PmNode {
     PmNodeKind kind;
-    int line, column; /* from 1 */
-    const char *text; /* scalar: its value, ${VAR} already replaced where the tree was expanded */
-    bool plain;       /* scalar without quotes: may be a number, a boolean or null */
+    int line, column;    /* from 1 */
+    const char *text;    /* scalar: its value, ${VAR} already replaced where the tree was expanded */
+    const char *written; /* when `variable`: as the file has it, with its ${VAR} */
+    bool plain;          /* scalar without quotes: may be a number, a boolean or null */
     bool variable; /* a ${VAR} stood in the scalar: it may be a number even in quotes, as `{ a: "${N}" }` needs them */
     bool failed;   /* its ${VAR} could not be replaced and was reported: no error is worth adding */
     bool expanded; /* ${VAR} was replaced: never again, also when an alias leads here twice */
@@ -43,6 +44,9 @@ PmTree *pm_tree_parse(const char *file, const char *text, size_t size, PmErrorLi
 void pm_tree_free(PmTree *tree);
 const PmNode *pm_tree_root(const PmTree *tree); /* NULL for an empty document */
 const char *pm_tree_file(const PmTree *tree);
+
+/* A scalar as messages may quote it: as the file has it, since what a ${VAR} brings can be a secret. */
+const char *pm_node_quoted(const PmNode *node);
 
 /* The value of `key` in a mapping, or NULL. */
 const PmNode *pm_node_get(const PmNode *mapping, const char *key);

@@ -108,7 +108,8 @@ static bool add_test(const Source *source, Condition *condition, const PmNode *n
         return false;
     }
     if (ordered && !test->numeric) {
-        complain(source, node, "when: %s: \"%s\" is no number to compare with", condition->fact, text);
+        complain(source, node, "when: %s: \"%s\" is no number to compare with", condition->fact,
+                 node->variable ? pm_node_quoted(node) : text);
         return false;
     }
     if (ordered && info != NULL && (info->flags & PM_FACT_NUMBER) == 0) {
@@ -119,7 +120,8 @@ static bool add_test(const Source *source, Condition *condition, const PmNode *n
     }
     if (!ordered && info != NULL && (info->flags & PM_FACT_NUMBER) != 0 && !test->numeric &&
         strpbrk(text, "*?[") == NULL) {
-        complain(source, node, "when: %s is a number, and \"%s\" is none", condition->fact, text);
+        complain(source, node, "when: %s is a number, and \"%s\" is none", condition->fact,
+                 node->variable ? pm_node_quoted(node) : text);
         return false;
     }
     return true;

@@ -92,6 +92,33 @@ static void sizes_and_times_read_well(void **state)
     assert_string_equal(out, "2m");
 }
 
+static void of_a_url_only_scheme_and_host_are_shown(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"http://127.0.0.1:8080/a/b?key=secret#x", "http://127.0.0.1:8080"},
+        {"https://user:secret@host.example/", "https://host.example"},
+        {"https://a@b:secret@host.example?x", "https://host.example"},
+        {"https://[::1]:9000/x", "https://[::1]:9000"},
+        {"https://[::1]", "https://[::1]"},
+        {"HTTPS://Host", "HTTPS://Host"},
+        {"https://host:secret", "(a URL)"},
+        {"https://user:pass/word@host/", "(a URL)"},
+        {"https://user:123/word@host/", "(a URL)"},
+        {"https://user:pass\\word@host/", "(a URL)"},
+        {"https://se cret/", "(a URL)"},
+        {"https:///secret", "(a URL)"},
+        {"ftp://secret", "(a URL)"},
+        {"secret", "(a URL)"},
+        {"", "(a URL)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char out[100];
+        pm_text_origin(out, sizeof out, cases[i][0]);
+        assert_string_equal(out, cases[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +127,7 @@ int main(void)
         cmocka_unit_test(the_nearest_word_is_a_typing_error_away),
         cmocka_unit_test(globs_stop_at_slashes),
         cmocka_unit_test(sizes_and_times_read_well),
+        cmocka_unit_test(of_a_url_only_scheme_and_host_are_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

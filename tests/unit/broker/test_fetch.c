@@ -119,8 +119,9 @@ static void only_what_the_file_says_is_asked(void **state)
     static const struct {
         const char *method, *url, *message;
     } cases[] = {
-        {"POST", "http://elsewhere.example/", "\"http://elsewhere.example/\" stands in no step of the pipeline file"},
-        {"POST", "file:///etc/passwd", "\"file:///etc/passwd\" is no http(s) URL"},
+        {"POST", "http://me:secret@elsewhere.example/x?key=secret",
+         "the URL at http://elsewhere.example is in no step of the pipeline file"},
+        {"POST", "file:///etc/passwd", "the address is not an http(s) URL"},
         {"DELETE", "http://169.254.169.254/x", "method \"DELETE\" is none of GET, POST, PUT"},
         {"GET", "http://169.254.169.254/x", "its address is link-local, which is refused"},
     };

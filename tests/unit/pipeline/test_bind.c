@@ -148,7 +148,7 @@ static void wrong_types_say_what_was_found(void **state)
     expect("timeout: 15", "f.yaml:1:10: resize: timeout must be a duration such as 15s, 1500ms or 2m, not \"15\"\n");
     expect("margin: far", "f.yaml:1:9: resize: margin must be a length such as 12, 12px or 5%, not \"far\"\n");
     expect("url: ftp://x",
-           "f.yaml:1:6: resize: url must be a URL that begins with https:// or http://, not \"ftp://x\"\n");
+           "f.yaml:1:6: resize: url must be a URL that begins with https:// or http://, not the value given\n");
     expect("image: ''", "f.yaml:1:8: resize: image must be the name of a file, not \"\"\n");
     expect("- 1", "f.yaml:1:1: resize: expected a mapping of parameters, not a list\n");
     expect("background: #fff\n", "f.yaml:1:12: resize: background must be a color, not nothing\n"
@@ -199,8 +199,10 @@ static void variables_count_as_written_there(void **state)
     finish(&r);
     expect("width: ${NOT_SET}", "f.yaml:1:8: the environment variable NOT_SET is not set\n"
                                 "  hint: set it, or give a default: ${NOT_SET:-default}\n");
-    expect("width: ${NOT_SET:-0}", "f.yaml:1:8: resize: width 0 is below 1\n");
-    expect("width: \"${DEST_BUCKET}\"", "f.yaml:1:8: resize: width must be a whole number, not \"renditions\"\n");
+    expect("width: ${NOT_SET:-0}", "f.yaml:1:8: resize: width ${NOT_SET:-0} is below 1\n");
+    expect("width: \"${DEST_BUCKET}\"", "f.yaml:1:8: resize: width must be a whole number, not \"${DEST_BUCKET}\"\n");
+    expect("fit: \"a${DEST_BUCKET}\"",
+           "f.yaml:1:6: resize: fit \"a${DEST_BUCKET}\" is not one of cover, contain, fill, inside, outside\n");
 }
 
 typedef struct Odd {
