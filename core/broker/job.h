@@ -16,6 +16,7 @@ typedef struct PmImageJob PmImageJob;
 /* What every job of a run shares; borrowed, outlives them. */
 typedef struct PmJobWorld {
     PmLoop *loop;
+    PmHelper *helper; /* for what blocks */
     const PmPipeline *pipeline;
     PmPool *pool;
     PmSource *source;

@@ -5,7 +5,7 @@
 #ifndef PM_BROKER_SOURCE_H
 #define PM_BROKER_SOURCE_H
 
-#include "base/loop.h"
+#include "base/helper.h"
 #include "broker/object.h"
 
 typedef struct PmSource PmSource;
@@ -42,7 +42,7 @@ struct PmSource {
 };
 
 /* Files by their path. New. */
-PmSource *pm_source_file_new(PmLoop *loop, PmError *err);
+PmSource *pm_source_file_new(PmHelper *helper, PmError *err);
 
 /* Objects in S3. cloud and config outlive it. New. */
 struct PmCloud;

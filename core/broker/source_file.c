@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sources that are files: read at once, since the disk is here; told in the loop's next turn.
+ * Sources that are files: read on the helper thread, since a disk may take its time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,11 +18,13 @@
 
 typedef struct FileSource {
     PmSource base;
-    PmLoop *loop;
+    PmHelper *helper;
 } FileSource;
 
 struct PmSourceCall {
-    PmTimer *timer;
+    PmHelperJob *job;
+    char *path;
+    int64_t max;
     int fd;
     int64_t size;
     char etag[64];
@@ -31,20 +33,6 @@ struct PmSourceCall {
     PmSourceDone *done;
     void *data;
 };
-
-static void tell(void *data)
-{
-    PmSourceCall *call = data;
-    PmFetched fetched = {.outcome = call->outcome,
-                         .fd = call->fd,
-                         .size = call->size,
-                         .etag = call->etag,
-                         .err = call->outcome == PM_FETCH_FAILED ? &call->err : NULL};
-    PmSourceDone *done = call->done;
-    void *owner = call->data;
-    done(owner, &fetched);
-    free(call);
-}
 
 static PmStatus copy_all(int from, int to, int64_t size, PmError *err)
 {
@@ -58,13 +46,16 @@ static PmStatus copy_all(int from, int to, int64_t size, PmError *err)
     return PM_OK;
 }
 
-static PmStatus read_file(PmSourceCall *call, const PmObject *object, int64_t max)
+/* On the helper thread. */
+static void read_file(void *data)
 {
+    PmSourceCall *call = data;
     struct stat st;
-    int fd = open(object->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int64_t max = call->max;
+    int fd = open(call->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
         call->outcome = PM_FETCH_GONE;
-        return PM_OK;
+        return;
     }
     PmError *err = &call->err;
     if (fd < 0 || fstat(fd, &st) != 0) {
@@ -85,7 +76,27 @@ static PmStatus read_file(PmSourceCall *call, const PmObject *object, int64_t ma
         if (copy_all(fd, call->fd, st.st_size, err) == PM_OK) pm_memfd_seal(call->fd, err);
     }
     if (fd >= 0) close(fd);
-    return err->status;
+    if (err->status != PM_OK) call->outcome = PM_FETCH_FAILED;
+}
+
+static void free_call(PmSourceCall *call)
+{
+    if (call->fd >= 0) close(call->fd);
+    free(call->path);
+    free(call);
+}
+
+static void tell(void *data, bool cancelled)
+{
+    PmSourceCall *call = data;
+    PmFetched fetched = {.outcome = call->outcome,
+                         .fd = call->outcome == PM_FETCHED ? call->fd : -1,
+                         .size = call->size,
+                         .etag = call->etag,
+                         .err = call->outcome == PM_FETCH_FAILED ? &call->err : NULL};
+    if (!cancelled && fetched.fd >= 0) call->fd = -1; /* given away */
+    if (!cancelled) call->done(call->data, &fetched);
+    free_call(call);
 }
 
 static PmSourceCall *get(PmSource *base, const PmObject *object, int64_t max, PmSourceDone *done, void *data,
@@ -97,16 +108,10 @@ static PmSourceCall *get(PmSource *base, const PmObject *object, int64_t max, Pm
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    *call = (PmSourceCall){.fd = -1, .done = done, .data = data};
-    if (read_file(call, object, max) != PM_OK) {
-        call->outcome = PM_FETCH_FAILED;
-        if (call->fd >= 0) close(call->fd);
-        call->fd = -1;
-    }
-    call->timer = pm_loop_after(source->loop, 0, tell, call);
-    if (call->timer != NULL) return call;
-    if (call->fd >= 0) close(call->fd);
-    free(call);
+    *call = (PmSourceCall){.path = strdup(object->path), .max = max, .fd = -1, .done = done, .data = data};
+    if (call->path != NULL) call->job = pm_helper_run(source->helper, read_file, tell, call);
+    if (call->job != NULL) return call;
+    free_call(call);
     pm_error_set(err, PM_TRANSIENT, "out of memory");
     return NULL;
 }
@@ -114,10 +119,7 @@ static PmSourceCall *get(PmSource *base, const PmObject *object, int64_t max, Pm
 static void cancel(PmSource *base, PmSourceCall *call)
 {
     (void)base;
-    if (call == NULL) return;
-    pm_loop_cancel(call->timer);
-    if (call->fd >= 0) close(call->fd);
-    free(call);
+    if (call != NULL) pm_helper_cancel(call->job);
 }
 
 static void free_source(PmSource *base)
@@ -125,7 +127,7 @@ static void free_source(PmSource *base)
     free(base);
 }
 
-PmSource *pm_source_file_new(PmLoop *loop, PmError *err)
+PmSource *pm_source_file_new(PmHelper *helper, PmError *err)
 {
     static const PmSourceOps ops = {.get = get, .cancel = cancel, .free = free_source};
     FileSource *source = calloc(1, sizeof *source);
@@ -134,6 +136,6 @@ PmSource *pm_source_file_new(PmLoop *loop, PmError *err)
         return NULL;
     }
     source->base.ops = &ops;
-    source->loop = loop;
+    source->helper = helper;
     return &source->base;
 }

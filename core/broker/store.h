@@ -5,7 +5,7 @@
 #ifndef PM_BROKER_STORE_H
 #define PM_BROKER_STORE_H
 
-#include "base/loop.h"
+#include "base/helper.h"
 #include "broker/object.h"
 #include "pipeline/pipeline.h"
 
@@ -56,7 +56,7 @@ struct PmStore {
 
 /* Files: written beside their place, synced, renamed over it. `base` is the absolute folder that relative keys start at
  * (copied). confined: absolute keys are refused too (`apply --out`). New. */
-PmStore *pm_store_file_new(PmLoop *loop, const char *base, bool confined, PmError *err);
+PmStore *pm_store_file_new(PmHelper *helper, const char *base, bool confined, PmError *err);
 
 /* Objects: never over a newer one, never twice the same. source: where sources are, for what is copied from them, or
  * NULL. New. */

@@ -44,10 +44,10 @@ static PmStatus open_stores(PmJobWorld *world, const PmRunOptions *options, PmEr
 {
     const PmPipeline *pipeline = world->pipeline;
     if (options->out_dir != NULL) {
-        world->everything = pm_store_file_new(world->loop, options->out_dir, true, err);
+        world->everything = pm_store_file_new(world->helper, options->out_dir, true, err);
         return err->status;
     }
-    world->files = pm_store_file_new(world->loop, pipeline->dir, false, err);
+    world->files = pm_store_file_new(world->helper, pipeline->dir, false, err);
     if (world->files != NULL && stores_objects(pipeline))
         world->objects = pm_store_s3_new(world->loop, world->cloud, s3_source(pipeline), err);
     return err->status;
@@ -85,6 +85,8 @@ PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *
 {
     static const PmS3Source anywhere = {0}; /* a queue without source.s3: objects of any bucket, as `aws` says */
     const PmPipeline *pipeline = world->pipeline;
+    world->helper = pm_helper_new(world->loop, err);
+    if (world->helper == NULL) return err->status;
     world->outputs = wanted_outputs(pipeline, options->outputs, err);
     if (err->status != PM_OK) return err->status;
     for (size_t i = 0; i < pipeline->output_count; i++)
@@ -98,7 +100,7 @@ PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *
         world->source =
             pm_source_s3_new(world->cloud, s3_source(pipeline) != NULL ? s3_source(pipeline) : &anywhere, err);
     else
-        world->source = pm_source_file_new(world->loop, err);
+        world->source = pm_source_file_new(world->helper, err);
     if (world->source == NULL) return err->status;
     return open_stores(world, options, err);
 }
@@ -109,6 +111,7 @@ void pm_world_close(PmJobWorld *world)
     for (size_t i = 0; i < 3; i++)
         if (stores[i] != NULL) stores[i]->ops->free(stores[i]);
     if (world->source != NULL) world->source->ops->free(world->source);
+    pm_helper_free(world->helper);
     pm_cloud_free(world->cloud);
     json_decref((json_t *)world->outputs);
 }
