@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/colours.h"
 #include "engine/limits.h"
 #include "engine/peek.h"
 #include "engine/vipserr.h"
@@ -140,26 +141,6 @@ static void *add_blob(VipsImage *image, const char *name, GValue *value, void *d
     return NULL;
 }
 
-/* Plugins see sRGB, RGB16 or grey: CMYK, Lab, scRGB and whatever else a TIFF can hold are converted. */
-static bool needs_srgb(const VipsImage *image)
-{
-    switch (image->Type) {
-    case VIPS_INTERPRETATION_sRGB:
-    case VIPS_INTERPRETATION_RGB:
-    case VIPS_INTERPRETATION_RGB16:
-    case VIPS_INTERPRETATION_B_W:
-    case VIPS_INTERPRETATION_GREY16:
-        return false;
-    default:
-        return true;
-    }
-}
-
-static bool is_wide(const VipsImage *image)
-{
-    return image->BandFmt == VIPS_FORMAT_USHORT;
-}
-
 static PmShape shape_of_header(const PmSource *source)
 {
     VipsImage *image = source->header;
@@ -173,17 +154,7 @@ static PmShape shape_of_header(const PmSource *source)
         shape.width = shape.height;
         shape.height = swap;
     }
-    if (source->converts) {
-        bool mono = shape.bands - shape.has_alpha < 3 && image->Type == VIPS_INTERPRETATION_MULTIBAND;
-        shape.bands = (mono ? 1 : 3) + shape.has_alpha;
-        shape.interpretation = mono ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB;
-        shape.band_format = VIPS_FORMAT_UCHAR;
-        shape.has_profile = false;
-    } else if (!is_wide(image)) {
-        shape.band_format = VIPS_FORMAT_UCHAR;
-    } else {
-        shape.interpretation = shape.bands < 3 ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_RGB16;
-    }
+    pm_colours_shape(image, &shape);
     shape.source_width = shape.width;
     shape.source_height = shape.height;
     return shape;
@@ -211,7 +182,8 @@ PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const 
     vips_image_map(source->header, add_blob, &blobs);
     status = pm_limits_check_metadata(limits, blobs.icc, blobs.all, err);
     if (status != PM_OK) return status;
-    source->converts = needs_srgb(source->header);
+    if (pm_colours_check(source->header, source->format, err) != PM_OK) return err->status;
+    source->converts = pm_colours_convert(source->header);
     source->shape = shape_of_header(source);
     return pm_limits_check_size(limits, source->shape.width, source->shape.height, source->shape.pages, err);
 }
@@ -275,51 +247,6 @@ static bool advance(VipsImage **image, VipsImage **next, int result)
     return true;
 }
 
-/* CMYK has no meaning without a profile; libvips brings a common one for files that have none. The result's profile
- * would be plain sRGB, which is what every reader assumes without one. */
-static bool cmyk_to_srgb(VipsImage **image)
-{
-    VipsImage *next = NULL;
-    int result = vips_icc_transform(*image, &next, "srgb", "embedded", TRUE, "input_profile", "cmyk", "depth", 8,
-                                    "intent", VIPS_INTENT_RELATIVE, "black_point_compensation", TRUE, NULL);
-    return advance(image, &next, result);
-}
-
-/* Bands without a meaning: one or two are grey (and alpha), three or four are RGB (and alpha), further ones unknown. */
-static bool name_bands(VipsImage **image)
-{
-    VipsImage *next = NULL;
-    if ((*image)->Bands > 4 && !advance(image, &next, vips_extract_band(*image, &next, 0, "n", 3, NULL))) return false;
-    bool mono = (*image)->Bands < 3;
-    next = NULL;
-    int result =
-        vips_copy(*image, &next, "interpretation", mono ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB, NULL);
-    return advance(image, &next, result);
-}
-
-static bool plain_colours(VipsImage **image, bool converts)
-{
-    VipsImage *next = NULL;
-    if (converts) {
-        if ((*image)->Type == VIPS_INTERPRETATION_CMYK) {
-            if (!cmyk_to_srgb(image)) return false;
-        } else if ((*image)->Type == VIPS_INTERPRETATION_MULTIBAND) {
-            if (!name_bands(image)) return false;
-        } else if (!advance(image, &next, vips_colourspace(*image, &next, VIPS_INTERPRETATION_sRGB, NULL))) {
-            return false;
-        }
-        vips_image_remove(*image, VIPS_META_ICC_NAME);
-    }
-    next = NULL;
-    if ((*image)->BandFmt != VIPS_FORMAT_UCHAR && (converts || !is_wide(*image)) &&
-        !advance(image, &next, vips_cast(*image, &next, VIPS_FORMAT_UCHAR, NULL)))
-        return false;
-    VipsInterpretation type = (*image)->Bands < 3 ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_RGB16;
-    next = NULL;
-    return !is_wide(*image) || (*image)->Type == type ||
-           advance(image, &next, vips_copy(*image, &next, "interpretation", type, NULL));
-}
-
 /* Turning by a quarter, upside down or over the diagonal reads the picture from the bottom or across: it is held in
  * memory for that, as small as it was decoded. Mirroring left to right goes line by line. */
 static bool turn_upright(VipsImage **image, bool *in_memory)
@@ -355,7 +282,7 @@ PmStatus pm_source_load(const PmSource *source, const PmLoadOptions *options, Vi
     }
     /* Metadata are set and removed on the way, and the header image is shared. */
     VipsImage *own = NULL;
-    bool good = advance(&image, &own, vips_copy(image, &own, NULL)) && plain_colours(&image, source->converts) &&
+    bool good = advance(&image, &own, vips_copy(image, &own, NULL)) && pm_colours_apply(&image) &&
                 turn_upright(&image, in_memory);
     if (!good) {
         g_object_unref(image);

@@ -185,7 +185,7 @@ int format_depth(const Format *format, const Config *config, VipsBandFormat band
 {
     if (config->palette && format->takes & TAKES_PALETTE) return 8;
     if (config->bitdepth && format->takes & TAKES_BITDEPTH) return (int)config->bitdepth;
-    if (band_format == VIPS_FORMAT_UCHAR) return format->depths[0];
+    if (band_format != VIPS_FORMAT_USHORT) return format->depths[0];
     return format_has_depth(format, format->depths[1]) ? format->depths[1] : format->depths[2];
 }
 

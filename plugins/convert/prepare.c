@@ -10,18 +10,40 @@ static VipsImage *swap(VipsImage *in, VipsImage *out, int result)
     return result ? NULL : out;
 }
 
-/* To or from 16 bits a sample by the top bits: white stays white. */
-static VipsImage *to_depth(VipsImage *in, int depth)
+static bool is_grey(const VipsImage *image)
+{
+    return image->Bands < 3;
+}
+
+/* An encoder of libvips believes the interpretation, not the samples: told of 16 bits over 8-bit samples, it reads
+ * beyond them. Here both say the same. */
+static VipsImage *agree(VipsImage *in)
 {
     bool deep = in->BandFmt == VIPS_FORMAT_USHORT;
-    if ((in->BandFmt != VIPS_FORMAT_UCHAR && !deep) || deep == (depth > 8)) return in;
-    VipsImage *cast = NULL, *out = NULL;
-    VipsInterpretation grey = deep ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_GREY16;
-    VipsInterpretation colour = deep ? VIPS_INTERPRETATION_sRGB : VIPS_INTERPRETATION_RGB16;
-    int result = vips_cast(in, &cast, deep ? VIPS_FORMAT_UCHAR : VIPS_FORMAT_USHORT, "shift", TRUE, NULL) ||
-                 vips_copy(cast, &out, "interpretation", in->Bands < 3 ? grey : colour, NULL);
-    g_clear_object(&cast);
+    VipsInterpretation grey = deep ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W;
+    VipsInterpretation colour = deep ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
+    VipsInterpretation type = is_grey(in) ? grey : colour;
+    VipsImage *out = NULL;
+    if (in->Type == type) return in;
+    int result = vips_copy(in, &out, "interpretation", type, NULL);
     return swap(in, out, result);
+}
+
+static VipsImage *cast(VipsImage *in, VipsBandFormat format, bool shift)
+{
+    VipsImage *out = NULL;
+    int result = vips_cast(in, &out, format, "shift", shift, NULL);
+    return swap(in, out, result);
+}
+
+/* 8 or 16 unsigned bits a sample: to or from 16 by the top bits, so that white stays white. Other samples are taken for
+ * 0 to 255, as libvips' own operations leave them. */
+static VipsImage *to_depth(VipsImage *in, int depth)
+{
+    bool deep = in->BandFmt == VIPS_FORMAT_USHORT, wanted = depth > 8;
+    if (!deep && in->BandFmt != VIPS_FORMAT_UCHAR && !(in = cast(in, VIPS_FORMAT_UCHAR, false))) return NULL;
+    if (deep != wanted && !(in = cast(in, wanted ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR, true))) return NULL;
+    return agree(in);
 }
 
 /* Through its profile when it has one. sRGB is what every reader assumes, so the new profile need not travel along. */
@@ -36,11 +58,6 @@ static VipsImage *to_srgb(VipsImage *in)
     if (!result) vips_image_remove(out, VIPS_META_ICC_NAME);
     g_clear_object(&space);
     return swap(in, out, result);
-}
-
-static bool is_grey(const VipsImage *image)
-{
-    return image->Bands < 3;
 }
 
 /* A profile describes the pixels that are written: a format that holds none, or that makes RGB of grey, gets sRGB. */

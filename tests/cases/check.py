@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 
@@ -77,6 +78,28 @@ def pages_tiff(out, width=200, height=150, pages=3, **_):
     all_pages[0].save(out, "TIFF", save_all=True, append_images=all_pages[1:], compression="tiff_lzw")
 
 
+def sample_tiff(out, width=64, height=48, type="u32", bands=1, **_):
+    """A gradient from black on the left to white on the right in samples of a type that Pillow does not write."""
+    width, height, bands, kind, bits = int(width), int(height), int(bands), type[0], int(type[1:])
+    top = {"u": 2**bits - 1, "i": 2 ** (bits - 1) - 1, "f": 1.0}[kind]
+    row = np.repeat(np.linspace(0, 1, width) * top, bands)
+    pixels = np.tile(row, (height, 1)).astype(f"<{kind}{bits // 8}").tobytes()
+    sample_format = {"u": 1, "i": 2, "f": 3}[kind]
+    shorts = lambda tag, *values: (tag, 3, values)  # noqa: E731
+    entries = [shorts(256, width), shorts(257, height), shorts(258, *[bits] * bands), shorts(259, 1), shorts(262, 2 if bands == 3 else 1),
+               (273, 4, (8,)), shorts(277, bands), shorts(278, height), (279, 4, (len(pixels),)), shorts(284, 1),
+               shorts(339, *[sample_format] * bands)]
+    directory, extra = b"", b""
+    extra_at = 8 + len(pixels) + 2 + 12 * len(entries) + 4
+    for tag, code, values in entries:
+        packed = b"".join(value.to_bytes(2 if code == 3 else 4, "little") for value in values)
+        if len(packed) > 4:
+            packed, extra = (extra_at + len(extra)).to_bytes(4, "little"), extra + packed
+        directory += struct.pack("<HHI", tag, code, len(values)) + packed.ljust(4, b"\0")
+    pathlib.Path(out).write_bytes(b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + struct.pack("<H", len(entries)) + directory
+                                  + b"\0\0\0\0" + extra)
+
+
 def gif_frames(out, width=64, height=48, count=5, **_):
     """Small, and every frame another colour."""
     colours = ["red", "lime", "blue", "yellow", "cyan", "magenta"]
@@ -98,7 +121,7 @@ def cut(out, recipe="photo", keep=0.5, **parameters):
     pathlib.Path(out).write_bytes(data[: int(len(data) * float(keep))])
 
 
-RECIPES = {f.__name__: f for f in (avif, png, quarters, half_clear, grey_alpha, pages_tiff, gif_frames, noise, cut)}
+RECIPES = {f.__name__: f for f in (avif, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, gif_frames, noise, cut)}
 
 
 def make_any(recipe, out, parameters):
@@ -291,7 +314,8 @@ def judge_picture(path, expected, work):
     for place, colour in expected.get("pixels", {}).items():
         x, y = map(int, place.split(","))
         rgba = "transparent" if colour == "transparent" else None
-        got = image.convert("RGBA").getpixel((x, y))
+        deep = image.mode.startswith("I")  # Pillow would clip 16 bits, not scale them
+        got = (image.getpixel((x, y)) >> 8,) * 3 + (255,) if deep else image.convert("RGBA").getpixel((x, y))
         want = (0, 0, 0, 0) if rgba else tuple(int(colour[i:i + 2], 16) for i in (1, 3, 5))
         near = got[3] == 0 if rgba else max(abs(a - b) for a, b in zip(got[:3], want)) <= expected.get("tolerance", 12)
         if not near:

@@ -232,6 +232,72 @@ static VipsImage *in_p3(VipsImage *in)
     return out;
 }
 
+enum { SAMPLE = 100 };
+
+/* Grey or RGB of one value and, with an even number of bands, opaque; `type` need not fit the samples. */
+static VipsImage *flat_of(VipsBandFormat format, int bands, VipsInterpretation type)
+{
+    bool wide = format == VIPS_FORMAT_USHORT;
+    VipsImage *t[3] = {NULL}, *flat = image_flat(33, 17, bands, SAMPLE, bands == 2 ? 255 : SAMPLE, SAMPLE, 255);
+    assert_int_equal(vips_linear1(flat, &t[0], wide ? 257 : 1, 0, NULL), 0);
+    assert_int_equal(vips_cast(t[0], &t[1], format, NULL), 0);
+    assert_int_equal(vips_copy(t[1], &t[2], "interpretation", type, NULL), 0);
+    VipsImage *held = vips_image_copy_memory(t[2]);
+    for (size_t i = 0; i < 3; i++) g_object_unref(t[i]);
+    g_object_unref(flat);
+    return held;
+}
+
+/* Nothing but that value, to the last pixel. */
+static void assert_flat(VipsImage *image, const char *what)
+{
+    double least = 0, most = 0;
+    VipsImage *plain = NULL, *first = NULL;
+    bool wide = image->BandFmt == VIPS_FORMAT_USHORT;
+    assert_int_equal(vips_cast(image, &plain, VIPS_FORMAT_UCHAR, "shift", wide, NULL), 0);
+    assert_int_equal(vips_extract_band(plain, &first, 0, NULL), 0);
+    assert_int_equal(vips_min(first, &least, NULL), 0);
+    assert_int_equal(vips_max(first, &most, NULL), 0);
+    g_object_unref(first);
+    g_object_unref(plain);
+    if (least < SAMPLE - 6 || most > SAMPLE + 6) fail_msg("%s: %.0f to %.0f", what, least, most);
+}
+
+/* Every band format, with the interpretation that fits and with the one that does not, through every encoder: the
+ * picture's own pixels come out, and none of what lies beyond them in memory. */
+static void every_band_format_through_every_encoder(void **state)
+{
+    (void)state;
+    static const VipsInterpretation types[] = {VIPS_INTERPRETATION_B_W, VIPS_INTERPRETATION_GREY16,
+                                               VIPS_INTERPRETATION_sRGB, VIPS_INTERPRETATION_RGB16};
+    static const char *const encoders[] = {"format: jpeg",
+                                           "format: png",
+                                           "format: png, bitdepth: 8",
+                                           "format: png, bitdepth: 16",
+                                           "format: png, palette: true",
+                                           "format: webp",
+                                           "format: gif",
+                                           "format: tiff, bitdepth: 8",
+                                           "format: tiff, bitdepth: 16",
+                                           "format: avif, effort: 1"};
+    bool has_avif = can_write("avif");
+    for (size_t e = 0; e < sizeof(encoders) / sizeof(encoders[0]); e++)
+        for (VipsBandFormat format = VIPS_FORMAT_UCHAR; format <= VIPS_FORMAT_DOUBLE; format++)
+            for (int kind = 0; kind < 8; kind++) {
+                char yaml[64], what[128];
+                int bands = kind % 4 + 1;
+                bool deep = kind >= 4, avif = strstr(encoders[e], "avif") != NULL;
+                if (format == VIPS_FORMAT_COMPLEX || (avif && (!has_avif || bands == 2))) continue;
+                if (format == VIPS_FORMAT_CHAR && bands % 2 == 0) continue; /* no 255, so nothing opaque */
+                snprintf(yaml, sizeof(yaml), "{%s}", encoders[e]);
+                snprintf(what, sizeof(what), "%s of %s, %d bands%s", encoders[e],
+                         vips_enum_nick(VIPS_TYPE_BAND_FORMAT, format), bands, deep ? ", deep" : "");
+                Written w = write_as(yaml, NULL, flat_of(format, bands, types[2 * (bands > 2) + deep]));
+                assert_flat(w.image, what);
+                written_free(&w);
+            }
+}
+
 static void colours_survive_the_profile(void **state)
 {
     (void)state;
@@ -445,12 +511,19 @@ int main(int argc, char **argv)
     (void)argc;
     harness_setup(argv[0]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_format_is_what_it_says),    cmocka_unit_test(auto_follows_source_and_picture),
-        cmocka_unit_test(animations_keep_pages_and_times), cmocka_unit_test(background_shows_through),
-        cmocka_unit_test(depth_is_kept_or_brought_down),   cmocka_unit_test(colours_survive_the_profile),
-        cmocka_unit_test(quality_and_friends_act),         cmocka_unit_test(max_bytes_is_met_at_the_best_quality),
-        cmocka_unit_test(plan_speaks_for_the_encoder),     cmocka_unit_test(wrong_settings_are_refused),
-        cmocka_unit_test(a_broken_source_is_bad_input),    cmocka_unit_test(comments_without_a_name_are_left_out),
+        cmocka_unit_test(every_format_is_what_it_says),
+        cmocka_unit_test(auto_follows_source_and_picture),
+        cmocka_unit_test(animations_keep_pages_and_times),
+        cmocka_unit_test(background_shows_through),
+        cmocka_unit_test(every_band_format_through_every_encoder),
+        cmocka_unit_test(depth_is_kept_or_brought_down),
+        cmocka_unit_test(colours_survive_the_profile),
+        cmocka_unit_test(quality_and_friends_act),
+        cmocka_unit_test(max_bytes_is_met_at_the_best_quality),
+        cmocka_unit_test(plan_speaks_for_the_encoder),
+        cmocka_unit_test(wrong_settings_are_refused),
+        cmocka_unit_test(a_broken_source_is_bad_input),
+        cmocka_unit_test(comments_without_a_name_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
