@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "engine/internal.h"
+#include "engine/readback.h"
 #include "engine/vipserr.h"
 
 /* ------------------------------------------------------------------ a target in memory with a maximum */
@@ -163,8 +164,12 @@ PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *er
     } else if (sink.buffer.size == 0) {
         status = pm_plugin_bug(&run->job, encoder, err, "returned PM_OK from encode() and wrote nothing");
     } else {
+        char what[400];
         bool keep = may_keep_source(run, &plan, picture) && run->source.size <= sink.buffer.size;
-        status = deliver(run, index, &plan, &sink, keep, err);
+        if (pm_readback_fits(&plan, sink.buffer.data, sink.buffer.size, what, sizeof what))
+            status = deliver(run, index, &plan, &sink, keep, err);
+        else
+            status = pm_plugin_bug(&run->job, encoder, err, "%s", what);
     }
     g_object_unref(target);
     pm_buffer_finish(&sink.buffer);

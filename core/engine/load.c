@@ -108,6 +108,13 @@ static VipsImage *open_image(const void *bytes, size_t size, PmFormat format, co
     return result == 0 ? out : NULL;
 }
 
+static const PmLoadOptions whole_page = {.scale = 1.0, .shrink = 1, .pages = 1};
+
+VipsImage *pm_load_header(const void *bytes, size_t size, PmFormat format)
+{
+    return open_image(bytes, size, format, &whole_page);
+}
+
 static PmStatus damaged(const PmSource *source, PmError *err)
 {
     char what[64];
@@ -162,7 +169,7 @@ static PmShape shape_of_header(const PmSource *source)
 
 PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const PmLimits *limits, PmError *err)
 {
-    *source = (PmSource){.bytes = bytes, .size = size, .options = {.scale = 1.0, .shrink = 1, .pages = 1}};
+    *source = (PmSource){.bytes = bytes, .size = size, .options = whole_page};
     PmStatus status = pm_limits_check_file(limits, size, err);
     if (status != PM_OK) return status;
     source->format = pm_sniff(bytes, size);

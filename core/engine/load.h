@@ -34,6 +34,9 @@ void pm_load_setup(void);
 /* True when this libvips reads the format. */
 bool pm_load_supports(PmFormat format);
 
+/* The first page of these bytes, which are of that format; no pixel is read. New; NULL with libvips' message set. */
+VipsImage *pm_load_header(const void *bytes, size_t size, PmFormat format);
+
 /* "jpegload_buffer", or NULL */
 const char *pm_load_name(PmFormat format);
 

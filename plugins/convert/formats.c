@@ -184,7 +184,8 @@ bool format_has_depth(const Format *format, int64_t depth)
 int format_depth(const Format *format, const Config *config, VipsBandFormat band_format)
 {
     if (config->palette && format->takes & TAKES_PALETTE) return 8;
-    if (config->bitdepth && format->takes & TAKES_BITDEPTH) return (int)config->bitdepth;
+    /* With format: auto, a depth that the chosen format does not have is passed over. */
+    if (format->takes & TAKES_BITDEPTH && format_has_depth(format, config->bitdepth)) return (int)config->bitdepth;
     if (band_format != VIPS_FORMAT_USHORT) return format->depths[0];
     return format_has_depth(format, format->depths[1]) ? format->depths[1] : format->depths[2];
 }
