@@ -91,7 +91,7 @@ static void start_libvips(void *data)
 void pm_load_begin(PmLoad *load)
 {
     char what[64];
-    *load = (PmLoad){.probe = {.fd = -1}};
+    *load = (PmLoad){.early = {0}};
     if (pm_fault_install(progress, &load->early) != PM_OK ||
         pm_sandbox_probe_begin(&load->probe, &load->early) != PM_OK)
         return;

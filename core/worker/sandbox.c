@@ -2,9 +2,7 @@
 #include "worker/sandbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,156 +10,33 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "worker/sanitized.h"
 
-enum {
-    NAMESPACES = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS,
-    STACK_BYTES = 8 * 1024 * 1024
-};
-
-/* Text is drawn with fonts that FreeType opens when a size is first used, so they stay readable. */
-static const char *const readable[] = {
-#ifdef PM_SANITIZED
-    "/", /* AddressSanitizer reads /proc and the binaries to report */
-#endif
-    "/usr/share/fonts",
-    "/usr/local/share/fonts",
-    "/usr/share/fontconfig",
-    "/etc/fonts",
-    "/var/cache/fontconfig",
-    NULL};
-
-/* --- probing --- */
-
-static int no_new_privs(void)
-{
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno;
-}
-
-static int probe_landlock(int *abi)
-{
-    *abi = pm_landlock_abi();
-    if (*abi < 0) return -*abi;
-    int error = no_new_privs();
-    return error != 0 ? error : pm_landlock_enter(*abi, NULL);
-}
-
-static int probe_namespaces(void)
-{
-    if (unshare(NAMESPACES) != 0) return errno;
-    pid_t first = fork();
-    if (first == 0) _exit(0);
-    if (first < 0) return errno;
-    return waitpid(first, NULL, 0) == first ? 0 : errno;
-}
-
-/* What the process that tries it all tells, one write after each step: a kernel that kills it for trying leaves the
- * rest unsaid. */
-typedef struct Finding {
-    int layer, error, landlock_abi;
-} Finding;
-
-static void tell(int fd, Finding finding)
-{
-    if (write(fd, &finding, sizeof finding) != (ssize_t)sizeof finding) _exit(1);
-}
-
-__attribute__((noreturn)) static void try_all(int fd)
-{
-    struct rlimit no_core = {0};
-    setrlimit(RLIMIT_CORE, &no_core);
-    Finding finding = {.layer = PM_LAYER_LANDLOCK};
-    finding.error = probe_landlock(&finding.landlock_abi);
-    tell(fd, finding);
-    tell(fd, (Finding){.layer = PM_LAYER_NAMESPACES, .error = probe_namespaces()});
-    tell(fd, (Finding){.layer = PM_LAYER_SECCOMP, .error = pm_seccomp_enter(true, false)});
-    _exit(0);
-}
+enum { STACK_BYTES = 8 * 1024 * 1024, LAST_LAYER = PM_LAYER_ROOT };
 
 static void miss(PmSandbox *sandbox, unsigned layer, const char *why)
 {
-    static const char *const names[] = {
-        [PM_LAYER_LANDLOCK] = "landlock", [PM_LAYER_SECCOMP] = "seccomp", [PM_LAYER_NAMESPACES] = "namespaces"};
+    static const char *const names[] = {[PM_LAYER_LANDLOCK] = "landlock",
+                                        [PM_LAYER_SECCOMP] = "seccomp",
+                                        [PM_LAYER_NAMESPACES] = "namespaces",
+                                        [PM_LAYER_ROOT] = "empty root"};
     if (sandbox->missing_count >= PM_LAYERS) return;
     char *text = sandbox->missing[sandbox->missing_count++];
     snprintf(text, sizeof sandbox->missing[0], "%s: %s", names[layer], why);
 }
 
-/* Fonts that were brought along lie beside or below their configuration. */
-static void find_fonts(PmSandbox *sandbox)
-{
-    const char *file = getenv("FONTCONFIG_FILE"), *folder = getenv("FONTCONFIG_PATH");
-    if (file != NULL && file[0] == '/') {
-        pm_text_copy(sandbox->fonts, sizeof sandbox->fonts, file);
-        *strrchr(sandbox->fonts, '/') = '\0'; /* empty for /fonts.conf: never all files */
-    } else if (folder != NULL && folder[0] == '/' && folder[1] != '\0') {
-        pm_text_copy(sandbox->fonts, sizeof sandbox->fonts, folder);
-    }
-}
-
-/* No file but the fonts, for good. */
-static int close_files(const PmSandbox *sandbox)
-{
-    enum { FIXED = sizeof readable / sizeof readable[0] };
-    const char *paths[FIXED + 1];
-    memcpy(paths, readable, sizeof readable);
-    paths[FIXED - 1] = sandbox->fonts[0] != '\0' ? sandbox->fonts : NULL;
-    paths[FIXED] = NULL;
-    return pm_landlock_enter(sandbox->landlock_abi, paths);
-}
-
 static void rate(PmSandbox *sandbox)
 {
     const unsigned second = PM_LAYER_LANDLOCK | PM_LAYER_SECCOMP;
-    sandbox->tier = 1;
-    if ((sandbox->layers & second) == second) sandbox->tier = (sandbox->layers & PM_LAYER_NAMESPACES) != 0 ? 3 : 2;
-}
-
-PmStatus pm_sandbox_probe_begin(PmProbe *probe, PmError *err)
-{
-    int ends[2];
-    *probe = (PmProbe){.fd = -1};
-    if (pipe2(ends, O_CLOEXEC) != 0) return pm_error_set(err, PM_TRANSIENT, "no pipe: %s", strerror(errno));
-    pid_t pid = fork();
-    if (pid == 0) try_all(ends[1]);
-    close(ends[1]);
-    if (pid < 0) {
-        close(ends[0]);
-        return pm_error_set(err, PM_TRANSIENT, "no process to probe the sandbox: %s", strerror(errno));
-    }
-    *probe = (PmProbe){.pid = pid, .fd = ends[0]};
-    return PM_OK;
-}
-
-void pm_sandbox_probe_end(PmProbe *probe, PmSandbox *sandbox)
-{
-    *sandbox = (PmSandbox){.tier = 1};
-    find_fonts(sandbox);
-    Finding finding;
-    unsigned heard = 0;
-    while (read(probe->fd, &finding, sizeof finding) == (ssize_t)sizeof finding) {
-        heard |= (unsigned)finding.layer;
-        if (finding.error == 0)
-            sandbox->layers |= (unsigned)finding.layer;
-        else
-            miss(sandbox, (unsigned)finding.layer, strerror(finding.error));
-        if (finding.layer == PM_LAYER_LANDLOCK) sandbox->landlock_abi = finding.landlock_abi;
-    }
-    close(probe->fd);
-    waitpid(probe->pid, NULL, 0);
-    *probe = (PmProbe){.fd = -1};
-    for (unsigned layer = 1; layer <= PM_LAYER_NAMESPACES; layer <<= 1)
-        if ((heard & layer) == 0) miss(sandbox, layer, "the host kills a process that tries");
-    rate(sandbox);
+    const unsigned third = second | PM_LAYER_NAMESPACES | PM_LAYER_ROOT;
+    sandbox->tier = (sandbox->layers & third) == third ? 3 : (sandbox->layers & second) == second ? 2 : 1;
 }
 
 void pm_sandbox_without(PmSandbox *sandbox, unsigned layers, const char *why)
 {
-    for (unsigned layer = 1; layer <= PM_LAYER_NAMESPACES; layer <<= 1)
+    for (unsigned layer = 1; layer <= LAST_LAYER; layer <<= 1)
         if ((layers & sandbox->layers & layer) != 0) miss(sandbox, layer, why);
     sandbox->layers &= ~layers;
     rate(sandbox);
@@ -181,39 +56,41 @@ PmStatus pm_sandbox_check(const PmSandbox *sandbox, int64_t minimum, PmError *er
     return PM_BAD_CONFIG;
 }
 
+/* What a decoder or plugin that was taken over could do, as far as it is not stopped. */
+static json_t *open_here(const PmSandbox *sandbox)
+{
+    static const struct {
+        unsigned by; /* any of these stops it */
+        const char *what;
+    } holes[] = {
+        {PM_LAYER_SECCOMP | PM_LAYER_NAMESPACES, "open network connections"},
+        {PM_LAYER_SECCOMP | PM_LAYER_LANDLOCK | PM_LAYER_ROOT, "read and write files"},
+        {PM_LAYER_SECCOMP, "start programs"},
+        {PM_LAYER_SECCOMP | PM_LAYER_NAMESPACES, "end or stop pixmill and other processes of this user"},
+    };
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof holes / sizeof holes[0]; i++)
+        if ((sandbox->layers & holes[i].by) == 0) json_array_append_new(list, json_string(holes[i].what));
+    return list;
+}
+
 json_t *pm_sandbox_to_json(const PmSandbox *sandbox)
 {
     json_t *missing = json_array();
     for (size_t i = 0; i < sandbox->missing_count; i++)
         json_array_append_new(missing, json_string(sandbox->missing[i]));
-    return json_pack("{siso}", "tier", sandbox->tier, "missing", missing);
+    return json_pack("{siso so}", "tier", sandbox->tier, "missing", missing, "open", open_here(sandbox));
 }
 
-/* --- namespaces --- */
-
-__attribute__((noreturn)) static void be_init(void)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    prctl(PR_SET_NAME, "pixmill-init", 0, 0, 0);
-    if (getppid() != 0) _exit(0); /* the parent, outside the namespace, is gone already */
-    close_range(0, ~0U, 0);
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, NULL);
-    for (;;) pause();
-}
-
-PmStatus pm_sandbox_isolate(const PmSandbox *sandbox, pid_t *init_pid, PmError *err)
+PmStatus pm_sandbox_isolate(PmSandbox *sandbox, bool fonts, pid_t *init_pid, PmError *err)
 {
     *init_pid = 0;
-    if ((sandbox->layers & PM_LAYER_NAMESPACES) == 0) return PM_OK;
-    if (unshare(NAMESPACES) != 0)
-        return pm_error_set(err, PM_BUG, "namespaces were there a moment ago: %s", strerror(errno));
-    pid_t pid = fork();
-    if (pid == 0) be_init();
-    if (pid < 0) return pm_error_set(err, PM_TRANSIENT, "no first process of a namespace: %s", strerror(errno));
-    *init_pid = pid;
-    return PM_OK;
+    if ((sandbox->layers & PM_LAYER_NAMESPACES) == 0) {
+        pm_namespaces_drop(&sandbox->namespaces);
+        return PM_OK;
+    }
+    *init_pid = sandbox->namespaces.init;
+    return pm_namespaces_enter(&sandbox->namespaces, (sandbox->layers & PM_LAYER_ROOT) != 0, fonts, err);
 }
 
 /* --- entering --- */
@@ -227,30 +104,21 @@ static int limit(__rlimit_resource_t resource, rlim_t value)
     return setrlimit(resource, &now) == 0 ? 0 : errno;
 }
 
-#ifndef PM_SANITIZED
-static int mapped_bytes(rlim_t *bytes)
+int64_t pm_sandbox_mapped_bytes(const PmSandbox *sandbox)
 {
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file == NULL) return errno;
-    char text[64] = "";
-    char *end = text;
-    unsigned long pages = fgets(text, sizeof text, file) != NULL ? strtoul(text, &end, 10) : 0;
-    fclose(file);
-    if (end == text) return EIO;
-    *bytes = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
-    return 0;
+    char text[64] = "", *end = text;
+    ssize_t size = pread(sandbox->statm, text, sizeof text - 1, 0);
+    unsigned long pages = size > 0 ? strtoul(text, &end, 10) : 0;
+    return end == text ? -1 : (int64_t)pages * sysconf(_SC_PAGESIZE);
 }
-#endif
 
-static int limit_memory(int64_t extra)
+static int limit_memory(int64_t mapped, int64_t extra)
 {
 #ifdef PM_SANITIZED
-    (void)extra; /* the shadow memory takes terabytes of address space */
+    (void)mapped, (void)extra; /* the shadow memory takes terabytes of address space */
     return 0;
 #else
-    rlim_t mapped = 0;
-    int error = mapped_bytes(&mapped);
-    return error != 0 ? error : limit(RLIMIT_AS, mapped + (rlim_t)extra);
+    return mapped > 0 ? limit(RLIMIT_AS, (rlim_t)(mapped + extra)) : EIO;
 #endif
 }
 
@@ -262,15 +130,25 @@ static int set_limits(const PmSandboxLimits *limits)
     /* A memory file is no address space until it is mapped: its size has a limit of its own. */
     signal(SIGXFSZ, SIG_IGN);
     if (error == 0 && limits->memory_bytes > 0) error = limit(RLIMIT_FSIZE, (rlim_t)limits->memory_bytes);
-    if (error == 0 && limits->memory_bytes > 0) error = limit_memory(limits->memory_bytes);
+    if (error == 0 && limits->memory_bytes > 0) error = limit_memory(limits->mapped_bytes, limits->memory_bytes);
     return error;
 }
 
-static int drop_capabilities(void)
+int pm_sandbox_no_new_privs(void)
+{
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno;
+}
+
+int pm_sandbox_drop_capabilities(uint32_t keep)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
-    return syscall(SYS_capset, &header, none) == 0 ? 0 : errno;
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (keep != 0 && syscall(SYS_capget, &header, data) != 0) return errno;
+    data[0].effective &= keep;
+    data[0].permitted &= keep;
+    data[0].inheritable = 0;
+    data[1] = (struct __user_cap_data_struct){0};
+    return syscall(SYS_capset, &header, data) == 0 ? 0 : errno;
 }
 
 PmStatus pm_sandbox_enter(const PmSandbox *sandbox, const PmSandboxLimits *limits, PmError *err)
@@ -279,11 +157,11 @@ PmStatus pm_sandbox_enter(const PmSandbox *sandbox, const PmSandboxLimits *limit
     int error = set_limits(limits);
     if (error == 0) {
         what = "no_new_privs";
-        error = no_new_privs();
+        error = pm_sandbox_no_new_privs();
     }
     if (error == 0) {
         what = "capabilities";
-        error = drop_capabilities();
+        error = pm_sandbox_drop_capabilities(0);
     }
     if (error == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
         what = "dumpable";
@@ -292,7 +170,7 @@ PmStatus pm_sandbox_enter(const PmSandbox *sandbox, const PmSandboxLimits *limit
     bool landlocked = (sandbox->layers & PM_LAYER_LANDLOCK) != 0;
     if (error == 0 && landlocked) {
         what = "landlock";
-        error = close_files(sandbox);
+        error = pm_landlock_enter(sandbox->landlock_abi, sandbox->fonts.folders);
     }
     if (error == 0 && (sandbox->layers & PM_LAYER_SECCOMP) != 0) {
         what = "seccomp";

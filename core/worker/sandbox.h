@@ -5,7 +5,7 @@
  *
  *   tier 1  its own process, resource limits, no_new_privs, no capabilities, no environment, no descriptors
  *   tier 2  + seccomp (an allow-list of system calls) + Landlock (no file but the fonts, read-only)
- *   tier 3  + user, network, pid, ipc and uts namespaces
+ *   tier 3  + user, network, pid, ipc, uts and mount namespaces, with an empty root directory
  *
  * Each layer that is there is used, also when another of its tier is missing; the tier is the highest one complete.
  */
@@ -15,8 +15,10 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "worker/fonts.h"
+#include "worker/namespaces.h"
 
-enum { PM_LAYER_LANDLOCK = 1, PM_LAYER_SECCOMP = 2, PM_LAYER_NAMESPACES = 4, PM_LAYERS = 3 };
+enum { PM_LAYER_LANDLOCK = 1, PM_LAYER_SECCOMP = 2, PM_LAYER_NAMESPACES = 4, PM_LAYER_ROOT = 8, PM_LAYERS = 4 };
 
 typedef struct PmSandbox {
     unsigned layers; /* PM_LAYER_ */
@@ -24,18 +26,28 @@ typedef struct PmSandbox {
     int landlock_abi;
     char missing[PM_LAYERS][160]; /* "landlock: ..": what is not there, and why */
     size_t missing_count;
-    char fonts[1024]; /* the folder of Fontconfig's configuration where the environment names one; else empty */
+    PmNamespaces namespaces; /* ready to be entered, with PM_LAYER_NAMESPACES */
+    PmFonts fonts;
+    int statm; /* /proc/self/statm of the process that probed: later it may see no /proc */
 } PmSandbox;
 
-/* A process that tries, to be thrown away, what this host allows. */
-typedef struct PmProbe {
+/* A process that tries one layer, to be thrown away. */
+typedef struct PmTrial {
     pid_t pid; /* 0: none */
     int fd;
+} PmTrial;
+
+/* What this host allows is found out by trying. Each layer has a process of its own: a host may kill for one of them.
+ */
+typedef struct PmProbe {
+    PmTrial trials[2];
+    PmNamespaces namespaces;
+    PmFonts fonts;
 } PmProbe;
 
-/* Starts one, which needs a few milliseconds. PM_TRANSIENT: no process can be had. */
+/* Starts them, which need a few milliseconds. PM_TRANSIENT: no process can be had. */
 PmStatus pm_sandbox_probe_begin(PmProbe *probe, PmError *err);
-/* Waits for it; every field of *sandbox is set. */
+/* Waits for them; every field of *sandbox is set. */
 void pm_sandbox_probe_end(PmProbe *probe, PmSandbox *sandbox);
 
 /* The same without a layer, for a caller that wants less (tests). */
@@ -44,19 +56,23 @@ void pm_sandbox_without(PmSandbox *sandbox, unsigned layers, const char *why);
 /* PM_BAD_CONFIG with what is missing when the tier is below `minimum`. */
 PmStatus pm_sandbox_check(const PmSandbox *sandbox, int64_t minimum, PmError *err);
 
-/* {tier, missing: [text..]}. New. */
+/* {tier, missing: [text..], open: [text..]}; `open` tells in an operator's words what is not stopped here. New. */
 json_t *pm_sandbox_to_json(const PmSandbox *sandbox);
 
-/* Moves the calling process into namespaces of its own, when that layer is there: every later fork is born into a
- * pid namespace whose first process *init_pid is forked here (it sleeps for ever, and dies with the caller). Only
- * with one thread. *init_pid is 0 without the layer. Clears PR_SET_PDEATHSIG: set it again. */
-PmStatus pm_sandbox_isolate(const PmSandbox *sandbox, pid_t *init_pid, PmError *err);
+/* Moves the calling process into the namespaces, when that layer is there: every later fork is born into a pid
+ * namespace whose first process is *init_pid. Only with one thread. *init_pid is 0 without the layer. `fonts`: text
+ * will be drawn. Clears PR_SET_PDEATHSIG: set it again. */
+PmStatus pm_sandbox_isolate(PmSandbox *sandbox, bool fonts, pid_t *init_pid, PmError *err);
 
 typedef struct PmSandboxLimits {
-    int64_t memory_bytes; /* of address space beyond what is mapped now; 0: no limit */
+    int64_t memory_bytes; /* of address space beyond what is mapped at the start; 0: no limit */
+    int64_t mapped_bytes; /* what is: pm_sandbox_mapped_bytes */
     int descriptors;
     bool new_code; /* code may be made at run time: libvips before 8.15 compiles its inner loops with Orc */
 } PmSandboxLimits;
+
+/* Address space of the process that probed, which its forks inherit; -1 when the kernel does not tell. */
+int64_t pm_sandbox_mapped_bytes(const PmSandbox *sandbox);
 
 /* Locks the calling process in, for good: limits, no capabilities, no new privileges, Landlock, seccomp. When it
  * fails the process must end: some layers may be in force already. */
@@ -64,14 +80,19 @@ PmStatus pm_sandbox_enter(const PmSandbox *sandbox, const PmSandboxLimits *limit
 
 /* --- the layers; used by the above --- */
 
+/* Returns 0 or errno, as all that follow. */
+int pm_sandbox_no_new_privs(void);
+/* Drops all capabilities but those of the mask `keep`. */
+int pm_sandbox_drop_capabilities(uint32_t keep);
+
 /* The kernel's Landlock ABI, or -errno. */
 int pm_landlock_abi(void);
 /* Denies all file access, except reading below `readable` (NULL-terminated; what does not exist is left out),
- * and with newer ABIs TCP, abstract sockets and signals to outside. Returns 0 or errno. */
+ * and with newer ABIs TCP, abstract sockets and signals to outside. */
 int pm_landlock_enter(int abi, const char *const *readable);
 
 /* Installs the filter. `may_read`: files may be opened for reading, as Landlock decides which. `new_code`: executable
- * memory may be mapped. Returns 0 or errno. */
+ * memory may be mapped. */
 int pm_seccomp_enter(bool may_read, bool new_code);
 
 #endif

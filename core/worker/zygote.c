@@ -122,7 +122,7 @@ static void on_load(Zygote *z, PmMessage *message)
     if (z->loaded)
         pm_error_list_addf(&errors, PM_BUG, NULL, 0, 0, "LOAD", "a pipeline is loaded already");
     else if (pm_load(&z->load, message, &ready, &errors) && !z->load.check && shed_threads(z, &err) == PM_OK)
-        pm_sandbox_isolate(&z->load.sandbox, &z->init_pid, &err);
+        pm_sandbox_isolate(&z->load.sandbox, pm_engine_needs_fonts(z->load.engine), &z->init_pid, &err);
     if (err.status != PM_OK) pm_error_list_add(&errors, &err);
     die_with_parent(); /* entering a user namespace has cleared it */
     z->loaded = true;
@@ -184,6 +184,7 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, PmProgre
     if (getppid() != parent) _exit(PM_CHILD_DONE);
     prctl(PR_SET_NAME, "pixmill-child", 0, 0, 0);
     PmError err = {0};
+    int64_t mapped_bytes = pm_sandbox_mapped_bytes(&z->load.sandbox);
     if (dup2(z->null, STDIN_FILENO) < 0 || dup2(z->null, STDOUT_FILENO) < 0 ||
         dup2(z->relay.write_fd, STDERR_FILENO) < 0 || (sock != CHILD_SOCKET && dup2(sock, CHILD_SOCKET) < 0) ||
         close_range(CHILD_SOCKET + 1, ~0U, 0) != 0)
@@ -191,8 +192,10 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, PmProgre
     reset_signals();
     pm_idle_threads_leave();
     const PmLimits *limits = &z->load.pipeline->limits;
-    PmSandboxLimits sandbox = {
-        .memory_bytes = limits->memory, .descriptors = CHILD_DESCRIPTORS, .new_code = pm_warm_up_jit()};
+    PmSandboxLimits sandbox = {.memory_bytes = limits->memory,
+                               .mapped_bytes = mapped_bytes,
+                               .descriptors = CHILD_DESCRIPTORS,
+                               .new_code = pm_warm_up_jit()};
     if (err.status == PM_OK && pm_fault_install(progress, &err) == PM_OK)
         pm_sandbox_enter(&z->load.sandbox, &sandbox, &err);
     if (err.status != PM_OK) {
@@ -364,6 +367,5 @@ int pm_zygote_run(int sock)
     }
     for (size_t i = 0; i < CHILDREN_MAX; i++)
         if (z->slots[i].pid > 0) kill(z->slots[i].pid, SIGKILL);
-    if (z->init_pid > 0) kill(z->init_pid, SIGKILL);
     return z->exit_code;
 }
