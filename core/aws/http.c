@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "aws/http.h"
+#include "aws/http_internal.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,53 +11,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
-
 #ifndef PIXMILL_VERSION
 #define PIXMILL_VERSION "0"
 #endif
 
-enum { HEADERS_MAX_BYTES = 64 * 1024, HEADERS_MAX = 100 };
-
-struct PmHttpHeaders {
-    PmBuffer text; /* name NUL value NUL ... of the last answer */
-    size_t offsets[HEADERS_MAX][2];
-    size_t count;
-};
-
-struct PmHttpCall {
-    PmHttp *http;
-    PmHttpCall *previous, *next;
-    CURL *easy;
-    struct curl_slist *list;
-    struct PmHttpHeaders headers;
-    PmBuffer body;
-    const char *upload;
-    size_t upload_size, upload_at;
-    int body_fd;
-    size_t received, response_max;
-    bool too_long, refused;
-    PmHttpDone *done;
-    void *data;
-    char error[CURL_ERROR_SIZE];
-};
+enum { HEADERS_MAX_BYTES = 64 * 1024 };
 
 typedef struct Socket {
     PmHttp *http;
     PmWatch *watch;
 } Socket;
 
-struct PmHttp {
-    PmLoop *loop;
-    CURLM *multi;
-    PmTimer *timer;
-    PmHttpCall *calls;
-    char *ca_file, *user_agent;
-};
-
 /* --- libcurl's sockets and timer on our loop (CURLMOPT_SOCKETFUNCTION, CURLMOPT_TIMERFUNCTION) --- */
 
-static void finish_call(PmHttpCall *call)
+static void free_call(PmHttpCall *call)
 {
     PmHttp *http = call->http;
     if (call->previous != NULL)
@@ -66,7 +32,8 @@ static void finish_call(PmHttpCall *call)
     else
         http->calls = call->next;
     if (call->next != NULL) call->next->previous = call->previous;
-    curl_multi_remove_handle(http->multi, call->easy);
+    if (call->running) curl_multi_remove_handle(http->multi, call->easy);
+    pm_http_lanes_leave(call);
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->list);
     pm_buffer_finish(&call->headers.text);
@@ -80,6 +47,7 @@ static void report(PmHttpCall *call, CURLcode code)
     curl_off_t length = -1;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (call->cut) code = CURLE_OK; /* we ended it ourselves, with all that is wanted of it */
     PmHttpResponse response = {
         .status = (int)status,
         .outcome = code == CURLE_OK ? PM_OK
@@ -101,6 +69,12 @@ static void report(PmHttpCall *call, CURLcode code)
     call->done(call->data, &response);
 }
 
+void pm_http_finish(PmHttpCall *call, CURLcode code)
+{
+    report(call, code);
+    free_call(call);
+}
+
 static void collect(PmHttp *http)
 {
     int left = 0;
@@ -109,8 +83,7 @@ static void collect(PmHttp *http)
         PmHttpCall *call = NULL;
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-        report(call, code);
-        finish_call(call);
+        pm_http_finish(call, code);
     }
 }
 
@@ -127,9 +100,14 @@ static void on_socket(void *data, int fd, unsigned events)
 
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *socket_data)
 {
-    (void)easy;
     PmHttp *http = data;
     Socket *slot = socket_data;
+    PmHttpCall *call = NULL;
+    if (easy != NULL) curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
+    if (call != NULL && what != CURL_POLL_REMOVE)
+        call->socket = fd;
+    else if (call != NULL && call->socket == fd)
+        call->socket = -1;
     if (what == CURL_POLL_REMOVE) {
         if (slot != NULL) pm_loop_unwatch(slot->watch);
         free(slot);
@@ -184,8 +162,9 @@ static size_t take_header(char *line, size_t size, size_t count, void *data)
         headers->count = 0;
         return n;
     }
+    call->pace.answered = true;
     const char *colon = memchr(line, ':', n);
-    if (colon == NULL || headers->count == HEADERS_MAX) return n;
+    if (colon == NULL || headers->count == PM_HTTP_HEADERS_MAX) return n;
     const char *value = colon + 1, *end = line + n;
     while (value < end && (*value == ' ' || *value == '\t')) value++;
     while (end > value && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ')) end--;
@@ -214,13 +193,21 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *data)
 {
     PmHttpCall *call = data;
     size_t n = size * count;
-    if (n > call->response_max - call->received) {
-        call->too_long = true;
-        return 0;
-    }
     long status = 0;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    bool to_file = call->body_fd > 0 && status >= 200 && status < 300;
+    bool wanted = status >= 200 && status < 300;
+    size_t max = !wanted && call->error_max > 0 ? call->error_max : call->response_max;
+    if (n > max - call->received) {
+        if (wanted || call->error_max == 0) {
+            call->too_long = true;
+            return 0;
+        }
+        /* The service's words stand at the beginning; the rest of such a page is worth no memory and no time. */
+        call->cut = pm_buffer_add(&call->body, bytes, max - call->received);
+        if (call->cut) call->received = max;
+        return 0;
+    }
+    bool to_file = call->body_fd > 0 && wanted;
     if (to_file ? !write_all(call->body_fd, bytes, n) : !pm_buffer_add(&call->body, bytes, n)) return 0;
     call->received += n;
     return n;
@@ -291,12 +278,7 @@ static void set_limits(CURL *easy, const PmHttpRequest *request)
 {
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(request->connect_timeout_ms > 0 ? request->connect_timeout_ms : 5000));
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-    if (request->stall_timeout_ms >= 0) {
-        long seconds = (long)((request->stall_timeout_ms > 0 ? request->stall_timeout_ms : 20000) + 999) / 1000;
-        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, seconds);
-    }
+    if (request->bytes_per_s == 0) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
 }
 
 /* 169.254/16, fe80::/10, and the address that EC2 answers its IPv6 metadata on: credentials lie there. */
@@ -331,6 +313,9 @@ static void set_transport(CURL *easy, const PmHttp *http, const PmHttpRequest *r
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* One exchange a connection: over HTTP/2 a large answer would hold up the heartbeats behind it. */
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    if (request->fresh_connection) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075500
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -357,10 +342,15 @@ PmHttpCall *pm_http_send(PmHttp *http, const PmHttpRequest *request, PmHttpDone 
                          .upload_size = request->body_size,
                          .body_fd = request->body_fd,
                          .response_max = request->response_max,
+                         .error_max = request->error_max,
+                         .lane = request->lane,
+                         .socket = -1,
                          .done = done,
                          .data = data};
     pm_buffer_init(&call->headers.text, HEADERS_MAX_BYTES);
-    pm_buffer_init(&call->body, request->response_max);
+    pm_buffer_init(&call->body,
+                   request->error_max > request->response_max ? request->error_max : request->response_max);
+    pm_http_limits_init(call, request);
     call->next = http->calls;
     if (call->next != NULL) call->next->previous = call;
     http->calls = call;
@@ -380,9 +370,8 @@ PmHttpCall *pm_http_send(PmHttp *http, const PmHttpRequest *request, PmHttpDone 
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     if (!set_headers(call, request) || curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->list) != CURLE_OK ||
-        curl_multi_add_handle(http->multi, easy) != CURLM_OK) {
-        finish_call(call);
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->list) != CURLE_OK || !pm_http_lanes_enter(call)) {
+        free_call(call);
         pm_error_set(err, PM_BUG, "the HTTP request could not be built");
         return NULL;
     }
@@ -391,7 +380,7 @@ PmHttpCall *pm_http_send(PmHttp *http, const PmHttpRequest *request, PmHttpDone 
 
 void pm_http_cancel(PmHttpCall *call)
 {
-    if (call != NULL) finish_call(call);
+    if (call != NULL) free_call(call);
 }
 
 /* --- the answer's headers --- */
@@ -463,17 +452,19 @@ PmHttp *pm_http_new(PmLoop *loop, const PmHttpOptions *options, PmError *err)
     curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-    curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
-                      options->connections_max > 0 ? options->connections_max : 64L);
+    pm_http_lanes_init(http, options);
     return http;
 }
 
 void pm_http_free(PmHttp *http)
 {
     if (http == NULL) return;
-    while (http->calls != NULL) finish_call(http->calls);
+    http->closing = true;
+    while (http->calls != NULL) free_call(http->calls);
     if (http->multi != NULL) curl_multi_cleanup(http->multi);
     pm_loop_cancel(http->timer);
+    pm_loop_cancel(http->tick);
+    pm_loop_cancel(http->starter);
     free(http->ca_file);
     free(http->user_agent);
     free(http);

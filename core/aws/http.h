@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * HTTP on the event loop. Hides libcurl: everything that talks to a network goes through here. No redirects are
- * followed, no cookies kept, no response is larger than the caller allows; connections are reused.
+ * followed, no cookies kept, no response is larger than the caller allows; connections are reused. Every kind of call
+ * has a lane of its own, so that many slow ones of one kind leave room for the others, and limits of its own on how
+ * long its connection may be silent or slow.
  */
 #ifndef PM_AWS_HTTP_H
 #define PM_AWS_HTTP_H
@@ -12,10 +14,19 @@
 typedef struct PmHttp PmHttp;
 typedef struct PmHttpCall PmHttpCall;
 
+/* What share of the connections a call is one of. */
+typedef enum PmHttpLane {
+    PM_HTTP_READS,
+    PM_HTTP_WRITES,      /* what carries a body away: the slow ones */
+    PM_HTTP_QUEUE,       /* long polls, heartbeats, deletes */
+    PM_HTTP_CREDENTIALS, /* what all others may be waiting for */
+    PM_HTTP_LANES
+} PmHttpLane;
+
 typedef struct PmHttpOptions {
-    const char *ca_file;    /* PEM bundle; NULL: AWS_CA_BUNDLE, SSL_CERT_FILE, CURL_CA_BUNDLE, else the system's */
-    const char *user_agent; /* NULL: "pixmill/<version> os/linux lang/c" */
-    long connections_max;   /* in all; 0: 64 */
+    const char *ca_file;         /* PEM bundle; NULL: AWS_CA_BUNDLE, SSL_CERT_FILE, CURL_CA_BUNDLE, else the system's */
+    const char *user_agent;      /* NULL: "pixmill/<version> os/linux lang/c" */
+    int lane_max[PM_HTTP_LANES]; /* exchanges at a time, more wait; 0: 64 reads, 32 writes, 32 queue, 8 credentials */
 } PmHttpOptions;
 
 /* New. The loop outlives it. */
@@ -33,12 +44,21 @@ typedef struct PmHttpRequest {
     size_t header_count;
     const void *body; /* borrowed until the call is done */
     size_t body_size;
-    bool has_body;              /* sends Content-Length even when body_size is 0 */
-    int body_fd;                /* > 0: the answer's body of a 2xx is written here instead of memory; borrowed */
-    size_t response_max;        /* bytes of body taken; more ends the call with PM_LIMIT */
-    int64_t connect_timeout_ms; /* 0: 5 s */
-    int64_t timeout_ms;         /* for the whole exchange; 0: none (Lambda's next) */
-    int64_t stall_timeout_ms;   /* ended when nothing moves for that long; 0: 20 s, < 0: never */
+    bool has_body;       /* sends Content-Length even when body_size is 0 */
+    int body_fd;         /* > 0: the answer's body of a 2xx is written here instead of memory; borrowed */
+    size_t response_max; /* bytes of body taken; more ends the call with PM_LIMIT */
+    size_t error_max; /* of an answer that is not 2xx so many bytes are taken, and the rest left; 0: as response_max */
+    PmHttpLane lane;
+    bool fresh_connection; /* none that is open already: the last one went silent */
+    /* Limits. None runs while the call waits for its turn, nor while this process is stopped. */
+    int64_t connect_timeout_ms;    /* name, connection and TLS; 0: 5 s */
+    int64_t first_byte_timeout_ms; /* from when the peer has the whole request; 0: 10 s, < 0: never. Grows by 1 s for
+                                      each 4 MiB of body */
+    int64_t stall_timeout_ms;      /* no byte moves, or fewer than 1 KiB/s in so long, though one side has something to
+                                      send; 0: 10 s, < 0: never */
+    int64_t timeout_ms;            /* for the whole exchange; 0: none (Lambda's next) */
+    int64_t bytes_per_s;           /* > 0: timeout_ms grows with the bytes of both bodies, by 1 s for each so many */
+    bool any_speed;                /* silence is a fault, slowness is none: keep-alive bytes before an answer */
     bool no_link_local; /* addresses as 169.254.169.254 are refused, by whatever name: PM_BAD_CONFIG. No proxy */
     bool direct;        /* no proxy: link-local addresses, the Lambda runtime */
 } PmHttpRequest;

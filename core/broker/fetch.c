@@ -154,6 +154,7 @@ static void send_request(void *data)
                              .has_body = strcmp(fetch->method, "GET") != 0,
                              .response_max = (size_t)config->response_max,
                              .timeout_ms = fetch->timeout_ms,
+                             .first_byte_timeout_ms = -1, /* what it computes may take as long as fetch.timeout */
                              .no_link_local = !config->link_local};
     PmError err = fetch->refused;
     fetch->timer = NULL;

@@ -101,6 +101,7 @@ static bool send_next(PmRuntimeApi *api, PmError *err)
     PmHttpRequest request = {.method = "GET",
                              .url = url,
                              .response_max = PM_RUNTIME_PAYLOAD_MAX + HEADERS_SLACK,
+                             .first_byte_timeout_ms = -1,
                              .stall_timeout_ms = -1,
                              .direct = true};
     api->call = pm_http_send(api->http, &request, on_next, api, err);
