@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-enum { ATTEMPTS = 3, OFFSETS_MAX = 16, HEADERS_MAX = 48 };
+enum { ATTEMPTS = 3, OFFSETS_MAX = 16, BUDGETS_MAX = 32, HEADERS_MAX = 48, ERROR_BODY_MAX = 64 * 1024 };
 
 /* What a server's clock shows against ours, learnt from its Date. */
 typedef struct Offset {
@@ -23,12 +23,18 @@ typedef struct Offset {
     int64_t seconds;
 } Offset;
 
+typedef struct Budget {
+    char origin[256];
+    PmRetryBucket bucket;
+} Budget;
+
 struct PmAwsClient {
     PmLoop *loop;
     PmHttp *http;
     PmCredentials *credentials;
     PmSigningKey key;
-    PmRetryBucket bucket;
+    Budget budgets[BUDGETS_MAX]; /* the last one is for all origins beyond the others */
+    size_t budget_count;
     Offset offsets[OFFSETS_MAX];
     size_t offset_next;
     PmAwsCall *calls;
@@ -45,8 +51,9 @@ struct PmAwsCall {
     PmHttpCall *http;
     PmTimer *timer;
     int attempt, paid;
-    bool skew_corrected, credentials_renewed, uncertain;
-    int64_t signed_offset; /* seconds that the last signature's clock was set off by */
+    bool skew_corrected, credentials_renewed, uncertain, fresh_connection;
+    unsigned credentials_generation; /* of those that the last attempt was signed with */
+    int64_t signed_offset;           /* seconds that the last signature's clock was set off by */
     PmAwsDone *done;
     void *data;
 };
@@ -58,7 +65,6 @@ PmAwsClient *pm_aws_client_new(PmLoop *loop, PmHttp *http, PmCredentials *creden
     client->loop = loop;
     client->http = http;
     client->credentials = credentials;
-    pm_retry_bucket_init(&client->bucket);
     return client;
 }
 
@@ -116,6 +122,17 @@ static Offset *find_offset(PmAwsClient *client, const char *origin)
     return NULL;
 }
 
+/* One endpoint that fails takes no retries from the others. */
+static PmRetryBucket *budget_of(PmAwsClient *client, const char *origin)
+{
+    for (size_t i = 0; i < client->budget_count; i++)
+        if (i == BUDGETS_MAX - 1 || strcmp(client->budgets[i].origin, origin) == 0) return &client->budgets[i].bucket;
+    Budget *budget = &client->budgets[client->budget_count++];
+    pm_text_copy(budget->origin, sizeof budget->origin, origin);
+    pm_retry_bucket_init(&budget->bucket);
+    return &budget->bucket;
+}
+
 /* --- what an answer means --- */
 
 static void copy_code(char *out, size_t size, const char *code)
@@ -166,7 +183,8 @@ static void read_answer(const PmAwsCall *call, const PmHttpResponse *http, PmAws
     if (id == NULL) id = pm_http_header(http, "x-amzn-requestid");
     if (id != NULL) pm_text_copy(out->request_id, sizeof out->request_id, id);
     if (http->outcome != PM_OK) {
-        out->status = http->outcome;
+        /* Only of an object is its length a reason; any other answer that is too long is not the service's. */
+        out->status = http->outcome == PM_LIMIT && call->request.body_fd <= 0 ? PM_TRANSIENT : http->outcome;
         pm_text_copy(out->message, sizeof out->message, http->error);
         return;
     }
@@ -179,6 +197,9 @@ static void read_answer(const PmAwsCall *call, const PmHttpResponse *http, PmAws
         read_xml_error(http, out);
     if (ok && out->code[0] == '\0') pm_text_copy(out->code, sizeof out->code, "InternalError");
     out->status = pm_retry_classify(http->status, out->code);
+    /* Only S3 has a HEAD, and says "no such key" without a word. */
+    if (call->request.protocol != PM_AWS_S3 && out->code[0] == '\0' && out->status == PM_BAD_INPUT)
+        out->status = PM_TRANSIENT;
 }
 
 PmStatus pm_aws_error(const PmAwsResponse *response, const char *operation, PmError *err)
@@ -253,13 +274,15 @@ static bool correct_clock(PmAwsCall *call, const PmAwsResponse *response)
 
 static bool renew_credentials(PmAwsCall *call, const PmAwsResponse *response)
 {
+    int status = response->http->status;
     bool expired = strcmp(response->code, "ExpiredToken") == 0 ||
                    strcmp(response->code, "ExpiredTokenException") == 0 ||
                    strcmp(response->code, "TokenRefreshRequired") == 0;
-    if (!expired || call->credentials_renewed || call->client->credentials == NULL) return false;
+    /* To a HEAD S3 says "ExpiredToken" and "AccessDenied" as a bare 400 or 403. */
+    bool may_be = strcmp(call->method, "HEAD") == 0 && response->code[0] == '\0' && (status == 400 || status == 403);
+    if ((!expired && !may_be) || call->credentials_renewed || call->client->credentials == NULL) return false;
     call->credentials_renewed = true;
-    pm_credentials_expire(call->client->credentials);
-    return true;
+    return pm_credentials_expire(call->client->credentials, call->credentials_generation);
 }
 
 static void on_answer(void *data, const PmHttpResponse *http)
@@ -269,16 +292,17 @@ static void on_answer(void *data, const PmHttpResponse *http)
     PmAwsResponse response;
     read_answer(call, http, &response);
     if (response.status == PM_OK) {
-        pm_retry_refund(&call->client->bucket, call->paid);
+        pm_retry_refund(budget_of(call->client, call->origin), call->paid);
         finish(call, &response);
         return;
     }
     if (correct_clock(call, &response) || renew_credentials(call, &response)) {
         if (retry_after(call, 0)) return;
     } else if (response.status == PM_TRANSIENT && call->attempt < call->request.attempts_max &&
-               pm_retry_pay(&call->client->bucket, http->timed_out, &call->paid)) {
+               pm_retry_pay(budget_of(call->client, call->origin), http->timed_out, &call->paid)) {
         /* The answer was lost, or the server failed half-way: the request may have been carried out. */
         call->uncertain = true;
+        call->fresh_connection = http->status == 0;
         if (retry_after(call, pm_retry_delay_ms(call->attempt))) return;
     }
     finish(call, &response);
@@ -350,8 +374,14 @@ static void send_signed(PmAwsCall *call, const PmSigningCredentials *credentials
                           .has_body = request->has_body,
                           .body_fd = request->body_fd,
                           .response_max = request->response_max,
+                          .error_max = ERROR_BODY_MAX,
+                          .lane = request->lane,
+                          .fresh_connection = call->fresh_connection,
+                          .first_byte_timeout_ms = request->first_byte_timeout_ms,
+                          .stall_timeout_ms = request->stall_timeout_ms,
                           .timeout_ms = request->timeout_ms,
-                          .stall_timeout_ms = request->timeout_ms > 20000 ? request->timeout_ms : 0};
+                          .bytes_per_s = request->bytes_per_s,
+                          .any_speed = request->any_speed};
     call->http = pm_http_send(call->client->http, &http, on_answer, call, &err);
     if (call->http == NULL) finish_failed(call, err.status, err.message);
 }
@@ -364,6 +394,7 @@ static void on_credentials(void *data, const PmSigningCredentials *found, const 
         finish_failed(call, err->status, err->message);
         return;
     }
+    call->credentials_generation = pm_credentials_generation(call->client->credentials);
     send_signed(call, found);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One signed call to an AWS service, retried as AWS's "standard" mode says: three attempts, full jitter, a token
- * bucket shared by all calls of the client; the clock offset learnt, expired credentials refreshed once. Hides signing,
+ * bucket for each endpoint; the clock offset learnt, expired credentials refreshed once. Hides signing,
  * credentials and retries from the protocols (s3.h, sqs.h, sts.h), which build requests and read answers.
  */
 #ifndef PM_AWS_CLIENT_H
@@ -34,16 +34,21 @@ typedef struct PmAwsRequest {
     size_t body_size;
     bool has_body;
     int body_fd;         /* > 0: where a 2xx answer's body goes; truncated before each attempt */
-    size_t response_max; /* bytes */
-    int64_t timeout_ms;  /* of one attempt; 0: 60 s */
-    int attempts_max;    /* 0: 3 */
-    bool error_in_ok;    /* a 200 may carry an <Error> body (S3: all but GetObject) */
+    size_t response_max; /* bytes of a 2xx; of an error's body 64 KiB are read, whatever its length */
+    PmHttpLane lane;
+    /* Of one attempt, as in PmHttpRequest; timeout_ms 0: 60 s. After one that ends in silence the next has a fresh
+     * connection. */
+    int64_t timeout_ms, bytes_per_s, first_byte_timeout_ms, stall_timeout_ms;
+    bool any_speed;
+    int attempts_max; /* 0: 3 */
+    bool error_in_ok; /* a 200 may carry an <Error> body (S3: all but GetObject) */
 } PmAwsRequest;
 
 typedef struct PmAwsResponse {
     const PmHttpResponse *http; /* the last attempt's */
     PmStatus status;   /* PM_OK: 2xx. PM_TRANSIENT: worth a later retry. PM_BAD_INPUT: the service refused this request.
-                          PM_BAD_CONFIG: credentials, permissions, missing bucket or queue. PM_LIMIT: answer too long */
+                          PM_BAD_CONFIG: credentials, permissions, missing bucket or queue. PM_LIMIT: what was to be
+                          written to body_fd is too long */
     char code[128];    /* the service's error code ("NoSuchKey"), namespaces taken off; "" when none */
     char message[512]; /* the service's, or the transport's words */
     char request_id[128];

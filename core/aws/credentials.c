@@ -14,7 +14,13 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum { RENEW_BEFORE_MS = 15 * 60 * 1000, FORCE_EVERY_MS = 60 * 1000, RETRY_EVERY_MS = 30 * 1000 };
+enum {
+    RENEW_BEFORE_MS = 15 * 60 * 1000,
+    FORCE_EVERY_MS = 60 * 1000,
+    RETRY_EVERY_MS = 30 * 1000,    /* a renewal that failed, while the old ones serve */
+    FAILURE_HOLDS_MS = 1000,       /* with none to serve: as long everybody is told the same */
+    EXPIRED_ALREADY_MS = 60 * 1000 /* found expired by our clock: used nevertheless, since the clock may be wrong */
+};
 
 struct PmCredentialsWait {
     PmCredentials *credentials;
@@ -29,9 +35,14 @@ struct PmCredentials {
     PmHttp *http;
     char profile[128], region[64];
     PmFound current;
-    bool have, fixed;
-    int64_t forced_at_ms, failed_at_ms; /* monotonic */
-    PmSearch *search;                   /* under way */
+    bool have, fixed, named;
+    bool forced; /* renew although they look valid; callers wait for the new ones */
+    unsigned generation;
+    int64_t renew_at_ms, valid_until_ms; /* wall clock, of `current`; 0: never */
+    int64_t forced_at_ms, failed_at_ms;  /* monotonic; 0: not yet */
+    int64_t process_timeout_ms;
+    PmError failure;  /* of failed_at_ms */
+    PmSearch *search; /* under way */
     PmCredentialsWait *waits;
 };
 
@@ -102,6 +113,10 @@ PmCredentials *pm_credentials_new(PmLoop *loop, PmHttp *http, const PmCredential
     credentials->http = http;
     pm_text_copy(credentials->profile, sizeof credentials->profile,
                  pm_profile_name(options != NULL ? options->profile : NULL));
+    const char *named = getenv("AWS_PROFILE");
+    credentials->named = (options != NULL && options->profile != NULL && options->profile[0] != '\0') ||
+                         (named != NULL && named[0] != '\0');
+    if (options != NULL) credentials->process_timeout_ms = options->process_timeout_ms;
     if (options != NULL && options->region != NULL)
         pm_text_copy(credentials->region, sizeof credentials->region, options->region);
     else
@@ -156,18 +171,25 @@ const char *pm_credentials_source(const PmCredentials *credentials)
     return credentials->have ? credentials->current.source : "";
 }
 
-void pm_credentials_expire(PmCredentials *credentials)
+unsigned pm_credentials_generation(const PmCredentials *credentials)
+{
+    return credentials->generation;
+}
+
+bool pm_credentials_expire(PmCredentials *credentials, unsigned generation)
 {
     int64_t now = pm_clock_mono_ms();
-    if (credentials->fixed || (credentials->forced_at_ms != 0 && now - credentials->forced_at_ms < FORCE_EVERY_MS))
-        return;
+    if (credentials->fixed) return false;
+    if (generation != credentials->generation || credentials->forced) return true; /* others came before */
+    if (credentials->forced_at_ms != 0 && now - credentials->forced_at_ms < FORCE_EVERY_MS) return false;
     credentials->forced_at_ms = now;
-    credentials->have = false;
+    credentials->forced = true;
+    return true;
 }
 
 /* --- the walk --- */
 
-static void start_search(PmCredentials *credentials);
+static bool start_search(PmCredentials *credentials);
 
 static void answer_waits(PmCredentials *credentials, const PmError *err)
 {
@@ -190,6 +212,23 @@ static void answer_waits(PmCredentials *credentials, const PmError *err)
     }
 }
 
+/* When the credentials just found are renewed, and until when they serve. A quarter of what is left is the most that
+ * is given away: else a session of 15 minutes would be renewed for every single call. */
+static void set_times(PmCredentials *credentials)
+{
+    int64_t expires = credentials->current.expires_ms, now = pm_clock_wall_ms(), left = expires - now;
+    credentials->renew_at_ms = credentials->valid_until_ms = 0;
+    if (expires == 0) return;
+    if (left <= 0) {
+        pm_log(PM_LOG_WARN, "aws.credentials", "msg", "they are expired already, by the clock of this machine",
+               "source", credentials->current.source, NULL);
+        credentials->renew_at_ms = credentials->valid_until_ms = now + EXPIRED_ALREADY_MS;
+        return;
+    }
+    credentials->valid_until_ms = expires;
+    credentials->renew_at_ms = expires - (left / 4 < RENEW_BEFORE_MS ? left / 4 : RENEW_BEFORE_MS);
+}
+
 void pm_search_found(PmSearch *search)
 {
     PmCredentials *credentials = search->owner;
@@ -197,8 +236,11 @@ void pm_search_found(PmSearch *search)
     credentials->current = search->found;
     search->found = (PmFound){0};
     credentials->have = true;
+    credentials->forced = false;
+    credentials->generation++;
     credentials->failed_at_ms = 0;
     credentials->search = NULL;
+    set_times(credentials);
     free_search(search);
     pm_log(PM_LOG_DEBUG, "aws.credentials", "source", credentials->current.source, NULL);
     answer_waits(credentials, NULL);
@@ -209,6 +251,8 @@ static void fail(PmSearch *search, const PmError *err)
     PmCredentials *credentials = search->owner;
     credentials->search = NULL;
     credentials->failed_at_ms = pm_clock_mono_ms();
+    credentials->forced = false;
+    credentials->failure = *err;
     free_search(search);
     if (credentials->have) { /* a renewal in the background: the old ones still serve */
         pm_log(PM_LOG_WARN, "aws.credentials", "msg", err->message, NULL);
@@ -240,6 +284,9 @@ void pm_search_release(PmSearch *search)
     search->sts_credentials = NULL;
     pm_provider_process_cancel(search->process);
     search->process = NULL;
+    if (search->body != NULL) OPENSSL_cleanse(search->body, strlen(search->body));
+    free(search->body);
+    search->body = NULL;
 }
 
 void pm_search_absent(PmSearch *search, const char *tried)
@@ -259,44 +306,43 @@ void pm_search_absent(PmSearch *search, const char *tried)
     fail(search, &err);
 }
 
-static void begin(void *data)
-{
-    PmSearch *search = data;
-    providers[0](search);
-}
-
-static void start_search(PmCredentials *credentials)
+/* false: out of memory. May answer at once, and be freed then. */
+static bool start_search(PmCredentials *credentials)
 {
     PmSearch *search = calloc(1, sizeof *search);
-    if (search == NULL) return;
+    if (search == NULL) return false;
     search->loop = credentials->loop;
     search->http = credentials->http;
     search->owner = credentials;
     search->profiles = pm_profiles_load();
+    search->named = credentials->named;
+    search->process_timeout_ms = credentials->process_timeout_ms;
     pm_text_copy(search->profile, sizeof search->profile, credentials->profile);
     pm_text_copy(search->region, sizeof search->region, credentials->region);
     credentials->search = search;
-    begin(search);
+    providers[0](search);
+    return true;
 }
 
 PmCredentialsWait *pm_credentials_get(PmCredentials *credentials, PmCredentialsReady *ready, void *data)
 {
-    int64_t now = pm_clock_wall_ms(), left = credentials->current.expires_ms - now;
-    bool expires = credentials->current.expires_ms != 0;
-    bool usable = credentials->have && (!expires || left > 0);
-    bool renew = !credentials->fixed && credentials->search == NULL && (!usable || (expires && left < RENEW_BEFORE_MS));
-    if (usable && renew && credentials->failed_at_ms != 0 &&
-        pm_clock_mono_ms() - credentials->failed_at_ms < RETRY_EVERY_MS)
-        renew = false;
-
-    if (usable) {
+    int64_t now = pm_clock_wall_ms(), mono = pm_clock_mono_ms();
+    int64_t since_failure = credentials->failed_at_ms != 0 ? mono - credentials->failed_at_ms : INT64_MAX;
+    if (credentials->valid_until_ms != 0 && now >= credentials->valid_until_ms) credentials->have = false;
+    bool idle = !credentials->fixed && credentials->search == NULL;
+    if (credentials->have && !credentials->forced) {
+        bool renew = credentials->renew_at_ms != 0 && now >= credentials->renew_at_ms;
+        if (idle && renew && since_failure >= RETRY_EVERY_MS) start_search(credentials);
         PmSigningCredentials found = {credentials->current.access_key_id, credentials->current.secret_access_key,
                                       credentials->current.session_token};
         ready(data, &found, NULL);
-        if (renew) start_search(credentials);
         return NULL;
     }
-    credentials->have = false;
+    if (!credentials->have && idle && since_failure < FAILURE_HOLDS_MS) {
+        PmError err = credentials->failure;
+        ready(data, NULL, &err);
+        return NULL;
+    }
     PmCredentialsWait *wait = calloc(1, sizeof *wait);
     if (wait == NULL) {
         PmError err = {0};
@@ -308,7 +354,13 @@ PmCredentialsWait *pm_credentials_get(PmCredentials *credentials, PmCredentialsR
     *wait = (PmCredentialsWait){
         .credentials = credentials, .next = credentials->waits, .ready = ready, .data = data, .answered = &answered};
     credentials->waits = wait;
-    if (renew) start_search(credentials);
+    if (idle && !start_search(credentials)) {
+        PmError err = {0};
+        pm_credentials_cancel(wait);
+        pm_error_set(&err, PM_TRANSIENT, "out of memory");
+        ready(data, NULL, &err);
+        return NULL;
+    }
     if (answered) return NULL; /* at once, by the environment or a file */
     wait->answered = NULL;
     return wait;

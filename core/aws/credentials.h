@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * AWS credentials, from the first of these that has any: environment, shared profile, web identity, container, IMDSv2.
- * Hides where they come from and when they are renewed: 15 minutes before they expire, in the background, the old ones
- * served on as long as they are valid. Secrets are never logged.
+ * Hides where they come from and when they are renewed: 15 minutes before they expire (of short sessions in their last
+ * quarter), in the background, the old ones served on as long as they are valid. Secrets are never logged.
  * Source: "Standardized credential providers" (AWS SDKs and Tools Reference Guide).
  */
 #ifndef PM_AWS_CREDENTIALS_H
@@ -14,8 +14,9 @@
 typedef struct PmCredentials PmCredentials;
 
 typedef struct PmCredentialsOptions {
-    const char *profile; /* NULL: AWS_PROFILE, else "default" */
-    const char *region;  /* for STS; NULL: as pm_aws_region finds it */
+    const char *profile;        /* NULL: AWS_PROFILE, else "default"; one that is named has to exist */
+    const char *region;         /* for STS; NULL: as pm_aws_region finds it */
+    int64_t process_timeout_ms; /* of credential_process; 0: 60 s */
 } PmCredentialsOptions;
 
 /* New; asks nobody yet. */
@@ -33,8 +34,12 @@ typedef struct PmCredentialsWait PmCredentialsWait;
 PmCredentialsWait *pm_credentials_get(PmCredentials *credentials, PmCredentialsReady *ready, void *data);
 void pm_credentials_cancel(PmCredentialsWait *wait); /* NULL is fine */
 
-/* A service said ExpiredToken: the next get renews them, once a minute at most. */
-void pm_credentials_expire(PmCredentials *credentials);
+/* Counts the renewals: which credentials a request was signed with. */
+unsigned pm_credentials_generation(const PmCredentials *credentials);
+
+/* A service said ExpiredToken, or may have, to a request signed with that generation: the next get renews them, once a
+ * minute at most; the old ones serve on when that fails. false: no others are to be expected, so no other answer. */
+bool pm_credentials_expire(PmCredentials *credentials, unsigned generation);
 
 /* Where they came from, for `doctor` and logs: "environment", "profile photos", "IMDS role web". "" when none yet. */
 const char *pm_credentials_source(const PmCredentials *credentials);

@@ -9,7 +9,7 @@
 #include "aws/client.h"
 #include "aws/profile.h"
 
-enum { PM_TOKEN_MAX = 16 * 1024 };
+enum { PM_TOKEN_MAX = 16 * 1024, PM_TOKEN_FILE_MAX = 64 * 1024 };
 
 /* What a provider found. Cleansed when replaced. */
 typedef struct PmFound {
@@ -32,6 +32,8 @@ struct PmSearch {
     PmLoop *loop;
     PmHttp *http;
     char profile[128], region[64];
+    bool named; /* the profile was asked for by name */
+    int64_t process_timeout_ms;
     PmProfiles *profiles;
     int step; /* of the provider at work */
     PmFound found;
@@ -41,6 +43,7 @@ struct PmSearch {
     PmAwsClient *sts;
     PmCredentials *sts_credentials;
     void *process;
+    char *body; /* of the request under way */
     char scratch[PM_TOKEN_MAX];
     void *owner;
 };
@@ -61,13 +64,18 @@ PmProvider pm_provider_imds;
 
 /* STS, for two of them. `source` NULL: unsigned AssumeRoleWithWebIdentity with `token`. */
 typedef struct PmAssumeRole {
-    const char *role_arn, *session_name, *external_id, *token, *region, *label;
+    const char *role_arn, *session_name, *external_id, *token, *label;
+    const char *region; /* "": us-east-1 */
     int64_t duration_s; /* 0: the role's default */
     const PmFound *source;
 } PmAssumeRole;
 void pm_provider_assume_role(PmSearch *search, const PmAssumeRole *role);
 
-/* Runs credential_process, split into words without a shell. */
+/* New: a token's file without the white space at its end. NULL and err set: unreadable, empty, longer than 64 KiB, or
+ * not text. Read afresh for each renewal, since such files are rotated. */
+char *pm_provider_token_file(const char *path, const char *what, PmError *err);
+
+/* Runs credential_process, split into words without a shell, in a process group of its own. */
 void pm_provider_process(PmSearch *search, const char *command, const char *label);
 void pm_provider_process_cancel(void *process);
 

@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Credentials from this machine: environment, profile, credential_process.
+ * Credentials from this machine: environment, profile, and the files that tokens are in.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "aws/provider.h"
-#include "base/buffer.h"
 #include "base/text.h"
-
-extern char **environ;
-
-enum { WORDS_MAX = 64, OUTPUT_MAX = 64 * 1024, PROCESS_TIMEOUT_MS = 60 * 1000 };
 
 void pm_provider_environment(PmSearch *search)
 {
@@ -87,12 +78,12 @@ void pm_provider_profile(PmSearch *search)
     snprintf(label, sizeof label, "profile %s", search->profile);
     const char *role = get(search, search->profile, "role_arn"),
                *process = get(search, search->profile, "credential_process");
-    const char *name = getenv("AWS_PROFILE");
-    bool named = name != NULL && name[0] != '\0';
     if (!pm_profiles_has(search->profiles, search->profile)) {
-        if (named)
+        /* Going on would sign with whatever role the machine has: with other rights than those that were asked for. */
+        if (search->named)
             pm_search_failed(search, PM_BAD_CONFIG,
-                             "AWS_PROFILE names profile %s, which is in neither ~/.aws/credentials nor ~/.aws/config",
+                             "profile %s (of aws.profile or AWS_PROFILE) is in neither ~/.aws/credentials nor "
+                             "~/.aws/config",
                              search->profile);
         else
             pm_search_absent(search, label);
@@ -113,139 +104,37 @@ void pm_provider_profile(PmSearch *search)
     }
 }
 
-/* --- credential_process --- */
+/* --- files with a token --- */
 
-typedef struct Process {
-    PmSearch *search;
-    pid_t pid;
-    int fd;
-    PmWatch *watch;
-    PmTimer *timer;
-    PmBuffer output;
-    char label[160];
-} Process;
-
-void pm_provider_process_cancel(void *data)
+char *pm_provider_token_file(const char *path, const char *what, PmError *err)
 {
-    Process *process = data;
-    if (process == NULL) return;
-    pm_loop_unwatch(process->watch);
-    pm_loop_cancel(process->timer);
-    if (process->fd >= 0) close(process->fd);
-    if (process->pid > 0) {
-        kill(process->pid, SIGKILL);
-        waitpid(process->pid, NULL, 0);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        pm_error_set(err, PM_BAD_CONFIG, "%s %.200s cannot be read: %s", what, path, strerror(errno));
+        return NULL;
     }
-    pm_buffer_finish(&process->output);
-    free(process);
-}
-
-/* Words by white space; "..." keeps spaces together, a backslash the next character. In place. */
-static size_t split_words(char *text, char **words)
-{
-    size_t count = 0;
-    char *from = text, *to = text;
-    while (count < WORDS_MAX - 1) {
-        while (*from == ' ' || *from == '\t') from++;
-        if (*from == '\0') break;
-        words[count++] = to;
-        bool quoted = false;
-        for (; *from != '\0' && (quoted || (*from != ' ' && *from != '\t')); from++) {
-            if (*from == '"') {
-                quoted = !quoted;
-                continue;
-            }
-            if (*from == '\\' && from[1] != '\0') from++;
-            *to++ = *from;
-        }
-        bool end = *from == '\0';
-        *to++ = '\0';
-        if (end) break;
-        from++;
+    char *text = malloc(PM_TOKEN_FILE_MAX + 2);
+    size_t n = text != NULL ? fread(text, 1, PM_TOKEN_FILE_MAX + 1, file) : 0;
+    bool failed = ferror(file) != 0;
+    fclose(file);
+    if (text == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
     }
-    words[count] = NULL;
-    return count;
-}
-
-static void end_process(Process *process)
-{
-    int status = 0;
-    while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    process->pid = 0;
-    PmSearch *search = process->search;
-    char label[160];
-    pm_text_copy(label, sizeof label, process->label);
-    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0 && !process->output.failed &&
-              process->output.data != NULL &&
-              pm_found_from_json(&search->found, process->output.data, process->output.size, process->label);
-    if (process->output.data != NULL) memset(process->output.data, 0, process->output.size);
-    search->process = NULL;
-    pm_provider_process_cancel(process);
-    if (ok)
-        pm_search_found(search);
-    else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-        pm_search_failed(search, PM_TRANSIENT, "%s: credential_process ended with status %d", label,
-                         WEXITSTATUS(status));
+    size_t size = n;
+    while (n > 0 && strchr(" \t\r\n", text[n - 1]) != NULL && text[n - 1] != '\0') n--;
+    text[n] = '\0';
+    if (failed)
+        pm_error_set(err, PM_BAD_CONFIG, "%s %.200s cannot be read", what, path);
+    else if (size > PM_TOKEN_FILE_MAX)
+        pm_error_set(err, PM_BAD_CONFIG, "%s %.200s is longer than 64 KiB", what, path);
+    else if (n == 0)
+        pm_error_set(err, PM_BAD_CONFIG, "%s %.200s is empty", what, path);
+    else if (strlen(text) != n || strpbrk(text, "\r\n") != NULL)
+        pm_error_set(err, PM_BAD_CONFIG, "%s %.200s holds more than one line of text", what, path);
     else
-        pm_search_failed(search, PM_BAD_CONFIG, "%s: credential_process printed no credentials", label);
-}
-
-static void on_output(void *data, int fd, unsigned events)
-{
-    (void)events;
-    Process *process = data;
-    char chunk[4096];
-    ssize_t n = read(fd, chunk, sizeof chunk);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n > 0) {
-        pm_buffer_add(&process->output, chunk, (size_t)n);
-        return;
-    }
-    end_process(process);
-}
-
-static void on_timeout(void *data)
-{
-    Process *process = data;
-    process->timer = NULL;
-    kill(process->pid, SIGKILL); /* its output closes, and end_process says so */
-}
-
-void pm_provider_process(PmSearch *search, const char *command, const char *label)
-{
-    char *words[WORDS_MAX], *text = strdup(command);
-    int pipe_fds[2] = {-1, -1};
-    Process *process = calloc(1, sizeof *process);
-    if (text == NULL || process == NULL || split_words(text, words) == 0 ||
-        pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) != 0) {
-        free(text);
-        free(process);
-        pm_search_failed(search, PM_BAD_CONFIG, "%s: credential_process cannot be started", label);
-        return;
-    }
-    fcntl(pipe_fds[1], F_SETFL, 0); /* the child's end blocks */
-    *process = (Process){.search = search, .fd = pipe_fds[0]};
-    pm_buffer_init(&process->output, OUTPUT_MAX);
-    pm_text_copy(process->label, sizeof process->label, label);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
-    /* What it complains about can hold the secret that it was to print, and our standard error is a log. */
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    int failed = posix_spawnp(&process->pid, words[0], &actions, NULL, words, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(pipe_fds[1]);
-    if (failed != 0) {
-        process->pid = 0;
-        pm_provider_process_cancel(process);
-        pm_search_failed(search, PM_BAD_CONFIG, "%s: credential_process \"%s\": %s", label, words[0], strerror(failed));
-        free(text);
-        return;
-    }
+        return text;
+    OPENSSL_cleanse(text, size);
     free(text);
-    search->process = process;
-    process->watch = pm_loop_watch(search->loop, process->fd, PM_READABLE, on_output, process);
-    process->timer = pm_loop_after(search->loop, PROCESS_TIMEOUT_MS, on_timeout, process);
+    return NULL;
 }

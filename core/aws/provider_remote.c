@@ -3,6 +3,7 @@
  * Credentials from a service: STS, the container endpoint, the instance metadata service.
  */
 #include <arpa/inet.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,17 @@
 #include "base/buffer.h"
 #include "base/text.h"
 
-enum { ANSWER_MAX = 64 * 1024, METADATA_TIMEOUT_MS = 2000, CONTAINER_TIMEOUT_MS = 5000 };
+enum { ANSWER_MAX = 64 * 1024, METADATA_TIMEOUT_MS = 2000, CONTAINER_TIMEOUT_MS = 5000, STS_FIRST_BYTE_MS = 5000 };
 
 static const char *variable(const char *name)
 {
     const char *value = getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static bool overloaded(int status)
+{
+    return status >= 500 || status == 429;
 }
 
 /* --- STS --- */
@@ -58,9 +64,13 @@ static void on_sts(void *data, const PmAwsResponse *response)
 
 void pm_provider_assume_role(PmSearch *search, const PmAssumeRole *role)
 {
-    const char *region = role->region != NULL && role->region[0] != '\0' ? role->region : "us-east-1";
+    const char *region = role->region[0] != '\0' ? role->region : "us-east-1";
     const char *endpoint = variable("AWS_ENDPOINT_URL_STS");
     char origin[512], session[64];
+    if (role->source != NULL)
+        search->sts_credentials = pm_credentials_fixed(role->source->access_key_id, role->source->secret_access_key,
+                                                       role->source->session_token);
+    search->sts = pm_aws_client_new(search->loop, search->http, search->sts_credentials);
     if (endpoint != NULL)
         pm_text_copy(origin, sizeof origin, endpoint);
     else
@@ -70,7 +80,7 @@ void pm_provider_assume_role(PmSearch *search, const PmAssumeRole *role)
     while (n > 0 && origin[n - 1] == '/') origin[--n] = '\0';
     snprintf(session, sizeof session, "pixmill-%ld", (long)getpid());
     PmBuffer form;
-    pm_buffer_init(&form, (size_t)2 * PM_TOKEN_MAX);
+    pm_buffer_init(&form, (size_t)4 * PM_TOKEN_FILE_MAX); /* every byte of the token may be encoded */
     pm_buffer_addf(&form, "Action=%s&Version=2011-06-15",
                    role->token != NULL ? "AssumeRoleWithWebIdentity" : "AssumeRole");
     add_field(&form, "RoleArn", role->role_arn);
@@ -79,12 +89,7 @@ void pm_provider_assume_role(PmSearch *search, const PmAssumeRole *role)
     add_field(&form, "WebIdentityToken", role->token);
     if (role->duration_s > 0) pm_buffer_addf(&form, "&DurationSeconds=%lld", (long long)role->duration_s);
 
-    if (role->source != NULL)
-        search->sts_credentials = pm_credentials_fixed(role->source->access_key_id, role->source->secret_access_key,
-                                                       role->source->session_token);
-    search->sts = pm_aws_client_new(search->loop, search->http, search->sts_credentials);
     PmNameValue type = {"Content-Type", "application/x-www-form-urlencoded"};
-    bool fits = !form.failed && form.size < sizeof search->scratch / 2;
     PmAwsRequest request = {.protocol = PM_AWS_QUERY,
                             .service = "sts",
                             .region = region,
@@ -95,18 +100,19 @@ void pm_provider_assume_role(PmSearch *search, const PmAssumeRole *role)
                             .header_count = 1,
                             .has_body = true,
                             .response_max = ANSWER_MAX,
+                            .lane = PM_HTTP_CREDENTIALS,
+                            .first_byte_timeout_ms = STS_FIRST_BYTE_MS,
                             .timeout_ms = 10000};
     PmError err = {0};
     PmAwsCall *call = NULL;
-    if (fits && search->sts != NULL && (role->source == NULL || search->sts_credentials != NULL)) {
-        /* scratch holds the label, then the body: both must outlive this call. */
-        pm_text_copy(search->scratch, 160, role->label);
-        memcpy(search->scratch + 160, form.data, form.size);
-        request.body = search->scratch + 160;
-        request.body_size = form.size;
+    size_t size = form.size;
+    search->body = pm_buffer_steal(&form);
+    if (search->body != NULL && search->sts != NULL && (role->source == NULL || search->sts_credentials != NULL)) {
+        pm_text_copy(search->scratch, sizeof search->scratch, role->label);
+        request.body = search->body;
+        request.body_size = size;
         call = pm_aws_send(search->sts, &request, on_sts, search, &err);
     }
-    pm_buffer_finish(&form);
     if (call == NULL) pm_search_failed(search, PM_BAD_CONFIG, "sts AssumeRole: the request could not be built");
 }
 
@@ -122,19 +128,17 @@ void pm_provider_web_identity(PmSearch *search)
         pm_search_absent(search, "web identity");
         return;
     }
-    FILE *stream = fopen(file, "re");
-    char token[PM_TOKEN_MAX / 4];
-    size_t n = stream != NULL ? fread(token, 1, sizeof token - 1, stream) : 0;
-    if (stream != NULL) fclose(stream);
-    while (n > 0 && (token[n - 1] == '\n' || token[n - 1] == '\r' || token[n - 1] == ' ')) n--;
-    token[n] = '\0';
-    if (n == 0) {
-        pm_search_failed(search, PM_BAD_CONFIG, "the web identity token file %.200s cannot be read or is empty", file);
+    PmError err = {0};
+    char *token = pm_provider_token_file(file, "the web identity token file", &err);
+    if (token == NULL) {
+        pm_search_failed(search, err.status, "%s", err.message);
         return;
     }
     PmAssumeRole assume = {
         .role_arn = role, .session_name = session, .token = token, .region = search->region, .label = "web identity"};
     pm_provider_assume_role(search, &assume);
+    OPENSSL_cleanse(token, strlen(token));
+    free(token);
 }
 
 /* --- containers (ECS, EKS Pod Identity) --- */
@@ -150,7 +154,7 @@ static void on_container(void *data, const PmHttpResponse *response)
         pm_search_failed(search, PM_TRANSIENT, "the container credentials endpoint does not answer: %s",
                          response->error);
     else
-        pm_search_failed(search, response->status >= 500 ? PM_TRANSIENT : PM_BAD_CONFIG,
+        pm_search_failed(search, overloaded(response->status) ? PM_TRANSIENT : PM_BAD_CONFIG,
                          "the container credentials endpoint answered %d without credentials", response->status);
 }
 
@@ -183,26 +187,13 @@ static bool allowed_endpoint(const char *url)
            strcmp(host, "169.254.170.23") == 0;
 }
 
-static bool read_authorization(char *out, size_t size)
-{
-    const char *file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-               *token = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    out[0] = '\0';
-    if (file == NULL) return token == NULL || pm_text_copy(out, size, token);
-    FILE *stream = fopen(file, "re");
-    if (stream == NULL) return false;
-    size_t n = fread(out, 1, size - 1, stream);
-    fclose(stream);
-    while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r')) n--;
-    out[n] = '\0';
-    return n > 0;
-}
-
 void pm_provider_container(PmSearch *search)
 {
     const char *relative = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
                *full = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-    char url[1024], token[PM_TOKEN_MAX / 4];
+    const char *file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+               *given = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    char url[1024];
     if (relative == NULL && full == NULL) {
         pm_search_absent(search, "container");
         return;
@@ -218,21 +209,25 @@ void pm_provider_container(PmSearch *search)
             "[fd00:ec2::23]");
         return;
     }
-    if (!read_authorization(token, sizeof token)) {
-        pm_search_failed(search, PM_BAD_CONFIG, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE cannot be read");
+    PmError err = {0};
+    char *token = file != NULL ? pm_provider_token_file(file, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &err) : NULL;
+    if (file != NULL && token == NULL) {
+        pm_search_failed(search, err.status, "%s", err.message);
         return;
     }
-    PmHttpHeader header = {"Authorization", token};
+    PmHttpHeader header = {"Authorization", token != NULL ? token : given};
     PmHttpRequest request = {.method = "GET",
                              .url = url,
                              .headers = &header,
-                             .header_count = token[0] != '\0' ? 1 : 0,
+                             .header_count = header.value != NULL ? 1 : 0,
                              .response_max = ANSWER_MAX,
+                             .lane = PM_HTTP_CREDENTIALS,
                              .connect_timeout_ms = 1000,
                              .timeout_ms = CONTAINER_TIMEOUT_MS,
                              .direct = true};
-    PmError err = {0};
     search->call = pm_http_send(search->http, &request, on_container, search, &err);
+    if (token != NULL) OPENSSL_cleanse(token, strlen(token));
+    free(token);
     if (search->call == NULL) pm_search_failed(search, err.status, "container credentials: %.300s", err.message);
 }
 
@@ -260,6 +255,7 @@ static void imds_send(PmSearch *search, const char *method, const char *path, co
                              .header_count = 1,
                              .has_body = strcmp(method, "PUT") == 0,
                              .response_max = ANSWER_MAX,
+                             .lane = PM_HTTP_CREDENTIALS,
                              .connect_timeout_ms = 1000,
                              .timeout_ms = METADATA_TIMEOUT_MS,
                              .direct = true};
@@ -306,6 +302,11 @@ static void on_imds_token(void *data, const PmHttpResponse *response)
 {
     PmSearch *search = data;
     search->call = NULL;
+    if (overloaded(response->status)) { /* it is one, and limits how often it is asked */
+        pm_search_failed(search, PM_TRANSIENT, "instance metadata: no token in the answer (status %d)",
+                         response->status);
+        return;
+    }
     if (response->status != 200 || response->body_size == 0) { /* no such service here: not an EC2 machine */
         pm_search_absent(search, "instance metadata");
         return;

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* Tokens shared by all calls of a client: when most calls fail, retries stop adding to the load. */
+/* Tokens shared by all calls to one endpoint: when most calls fail, retries stop adding to the load. */
 typedef struct PmRetryBucket {
     int tokens;
 } PmRetryBucket;
