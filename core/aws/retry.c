@@ -72,6 +72,9 @@ PmStatus pm_retry_classify(int http_status, const char *code)
                                             "ConditionalRequestConflict",
                                             "BadDigest",
                                             "IncompleteBody",
+                                            "XAmzContentSHA256Mismatch",
+                                            "IDPCommunicationError",
+                                            "IDPCommunicationErrorException",
                                             NULL};
     /* What an operator mends: rights, names, keys. The message waits in the queue meanwhile. */
     static const char *const config[] = {"AccessDenied",
@@ -95,14 +98,27 @@ PmStatus pm_retry_classify(int http_status, const char *code)
                                          "AuthorizationHeaderMalformed",
                                          "PermanentRedirect",
                                          "RequestTimeTooSkewed",
-                                         "KMS.DisabledException",
-                                         "KMS.NotFoundException",
+                                         "KmsAccessDenied",
+                                         "KmsDisabled",
+                                         "KmsInvalidKeyUsage",
+                                         "KmsInvalidState",
+                                         "KmsNotFound",
+                                         "KmsOptInRequired",
                                          "AccessControlListNotSupported",
+                                         "IllegalLocationConstraintException",
+                                         "InvalidStorageClass",
+                                         "InvalidEncryptionAlgorithmError",
+                                         "InvalidBucketName",
                                          "MissingAuthenticationToken",
                                          NULL};
     if (one_of(code, transient) || http_status >= 500 || http_status == 429 || http_status == 408) return PM_TRANSIENT;
-    if (one_of(code, config) || http_status == 401 || http_status == 403 || (http_status >= 300 && http_status < 400))
+    if (one_of(code, config) || strncmp(code, "KMS.", 4) == 0 || http_status == 401 || http_status == 403 ||
+        http_status == 407 || (http_status >= 300 && http_status < 400))
         return PM_BAD_CONFIG;
     if (http_status == 409) return PM_TRANSIENT;
-    return http_status >= 200 && http_status < 300 && code[0] == '\0' ? PM_OK : PM_BAD_INPUT;
+    if (http_status >= 200 && http_status < 300 && code[0] == '\0') return PM_OK;
+    /* A service names its reasons. Without one it is the answer to a HEAD, or of something that stands before the
+     * service; what it says is no verdict on the request. What a HEAD can say without words is kept. */
+    bool wordless = http_status == 404 || http_status == 412 || http_status == 416;
+    return code[0] == '\0' && !wordless ? PM_TRANSIENT : PM_BAD_INPUT;
 }

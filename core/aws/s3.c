@@ -10,6 +10,9 @@
 #include "aws/xml.h"
 #include "base/text.h"
 
+/* One attempt: a minute, and what its bytes take on a slow line; silence ends it much sooner (http.h). */
+enum { CALL_MS = 60000, CALL_BYTES_PER_S = 16 * 1024, SLOW_CALL_MS = 300000, SLOW_SILENCE_MS = 60000 };
+
 static const char *environment(const char *name)
 {
     const char *value = getenv(name);
@@ -262,7 +265,12 @@ static bool send_call(PmS3Call *call, PmError *err)
                             .has_body = request->has_body,
                             .body_fd = request->body_fd,
                             .response_max = request->response_max,
-                            .timeout_ms = 300000,
+                            .lane = request->has_body ? PM_HTTP_WRITES : PM_HTTP_READS,
+                            .timeout_ms = request->slow_answer ? SLOW_CALL_MS : CALL_MS,
+                            .bytes_per_s = CALL_BYTES_PER_S,
+                            .first_byte_timeout_ms = request->slow_answer ? SLOW_SILENCE_MS : 0,
+                            .stall_timeout_ms = request->slow_answer ? SLOW_SILENCE_MS : 0,
+                            .any_speed = request->slow_answer,
                             .error_in_ok = request->error_in_ok};
         call->call = pm_aws_send(call->s3->client, &aws, on_response, call, err);
     }
@@ -338,7 +346,7 @@ PmS3Call *pm_s3_copy(PmS3 *s3, const char *from_bucket, const char *from_key, co
         pm_buffer_adds(&source, "?versionId=");
         pm_uri_encode(&source, from_version, false);
     }
-    call->request.has_body = true;
+    call->request.has_body = call->request.slow_answer = true;
     pm_s3_add_header(&call->request, "x-amz-copy-source", source.data);
     pm_buffer_finish(&source);
     return pm_s3_start(call, err);

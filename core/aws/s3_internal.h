@@ -39,6 +39,7 @@ typedef struct PmS3Request {
     const void *body;
     size_t body_size;
     bool has_body, error_in_ok, missing_is_fine, check_length, parse_xml;
+    bool slow_answer; /* the service works first, and sends white space meanwhile: copy, complete */
     int body_fd;
     size_t response_max;
 } PmS3Request;

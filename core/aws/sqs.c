@@ -10,7 +10,7 @@
 #include "aws/sqs_internal.h"
 #include "base/text.h"
 
-enum { HTTP_MARGIN_MS = 10000 };
+enum { HTTP_MARGIN_MS = 10000, FIRST_BYTE_MS = 6000 };
 
 static const char *environment(const char *name)
 {
@@ -162,6 +162,7 @@ static void on_response(void *data, const PmAwsResponse *response)
 
 bool pm_sqs_call_send(PmSqsCall *call, int64_t timeout_ms, PmError *err)
 {
+    int64_t wait_ms = json_integer_value(json_object_get(call->request, "WaitTimeSeconds")) * 1000;
     free(call->body);
     call->body = json_dumps(call->request, JSON_COMPACT);
     if (call->body == NULL) {
@@ -184,6 +185,8 @@ bool pm_sqs_call_send(PmSqsCall *call, int64_t timeout_ms, PmError *err)
                             .has_body = true,
                             .response_max =
                                 (size_t)12 * PM_SQS_BODY_MAX * 2, /* ten messages, every byte of them escaped */
+                            .lane = PM_HTTP_QUEUE,
+                            .first_byte_timeout_ms = wait_ms + FIRST_BYTE_MS,
                             .timeout_ms = timeout_ms};
     call->call = pm_aws_send(call->sqs->client, &request, on_response, call, err);
     return call->call != NULL;

@@ -73,21 +73,25 @@ static void on_done(void *data, const PmAwsResponse *response)
     pm_loop_stop(w->loop);
 }
 
-static void call(World *w, bool error_in_ok)
+/* What is not set is a GET of an object. */
+static void send_call(World *w, PmAwsRequest request)
 {
-    PmAwsRequest request = {.protocol = PM_AWS_S3,
-                            .service = "s3",
-                            .region = "us-east-1",
-                            .method = "GET",
-                            .origin = w->stub.origin,
-                            .path = "/bucket/a%20b",
-                            .response_max = 1000,
-                            .error_in_ok = error_in_ok};
     PmError err = {0};
+    request.service = "s3";
+    request.region = "us-east-1";
+    request.response_max = 1000;
+    if (request.path == NULL) request.path = "/bucket/a%20b";
+    if (request.method == NULL) request.method = "GET";
+    if (request.origin == NULL) request.origin = w->stub.origin;
     w->calls = 0;
     assert_non_null(pm_aws_send(w->client, &request, on_done, w, &err));
     pm_loop_run(w->loop);
     assert_int_equal(w->calls, 1);
+}
+
+static void call(World *w, bool error_in_ok)
+{
+    send_call(w, (PmAwsRequest){.error_in_ok = error_in_ok});
 }
 
 static void a_call_is_signed_and_answered(void **state)
@@ -198,16 +202,23 @@ static void a_refusal_without_a_word_may_be_the_clock(void **state)
     assert_int_equal(w->status, PM_BAD_CONFIG);
 }
 
+/* Of an object it is a reason, and told at once. Any other answer of such a length is not the service's. */
 static void answers_have_a_maximum(void **state)
 {
     World *w = *state;
     static char large[4096];
     int n = snprintf(large, sizeof large, "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\nConnection: close\r\n\r\n");
     memset(large + n, 'x', 3000);
-    stub_answer(&w->stub, large);
-    call(w, true);
+    for (int i = 0; i < 4; i++) stub_answer(&w->stub, large);
+    FILE *file = tmpfile();
+    send_call(w, (PmAwsRequest){.body_fd = fileno(file)});
     assert_int_equal(w->status, PM_LIMIT);
+    assert_int_equal(w->attempts, 1);
     assert_string_equal(w->message, "s3 GetObject: the answer is longer than allowed");
+    fclose(file);
+    call(w, true);
+    assert_int_equal(w->status, PM_TRANSIENT);
+    assert_int_equal(w->attempts, 3);
 }
 
 static void the_bucket_of_tokens_ends_retries(void **state)
