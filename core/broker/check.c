@@ -121,7 +121,7 @@ static void on_idle(void *data)
         pm_loop_stop(check->loop);
 }
 
-static int read_source(const PmPipeline *pipeline, const char *file, json_t *body, PmError *err)
+static int read_source(const PmPipeline *pipeline, const char *file, const char *key, json_t *body, PmError *err)
 {
     int64_t max = pipeline->limits.file_size;
     PmFacts *facts = pm_facts_new();
@@ -141,7 +141,7 @@ static int read_source(const PmPipeline *pipeline, const char *file, json_t *bod
         memfd = pm_memfd_new("source", bytes, size, err);
     const char *slash = strrchr(file, '/');
     if (memfd >= 0) {
-        pm_facts_set_key(facts, slash != NULL ? slash + 1 : file);
+        pm_facts_set_key(facts, key != NULL ? key : slash != NULL ? slash + 1 : file);
         pm_facts_setf(facts, "file_size", "%zu", size);
         json_object_set_new(body, "facts", pm_facts_to_json(facts));
     }
@@ -160,7 +160,7 @@ json_t *pm_explain(const PmChecked *checked, const PmPoolOptions *options, const
     PmPoolSink sink = {.data = &check, .ready = on_ready, .refused = on_refused, .failed = on_failed, .idle = on_idle};
     PmPoolOptions one = *options;
     one.workers = 1;
-    if (file != NULL) check.fd = read_source(checked->pipeline, file, body, err);
+    if (file != NULL) check.fd = read_source(checked->pipeline, file, NULL, body, err);
     if (check.loop != NULL && err->status == PM_OK)
         check.pool = pm_pool_new(check.loop, checked->pipeline, checked->text, checked->size, &one, &sink, err);
     if (check.pool != NULL) pm_loop_run(check.loop);
@@ -169,4 +169,109 @@ json_t *pm_explain(const PmChecked *checked, const PmPoolOptions *options, const
     if (check.fd >= 0) close(check.fd);
     json_decref(body);
     return check.plan;
+}
+
+/* --- the plans of many files --- */
+
+typedef struct Plans {
+    PmLoop *loop;
+    PmPool *pool;
+    const PmPipeline *pipeline;
+    const PmObject *const *objects;
+    size_t count, next;
+    bool busy; /* objects[next] is with a worker */
+    json_t *body;
+    int fd;
+    PmPlanned *planned;
+    void *data;
+    PmError *err;
+} Plans;
+
+static void end_plan(Plans *plans)
+{
+    if (plans->fd >= 0) close(plans->fd);
+    json_decref(plans->body);
+    plans->fd = -1;
+    plans->body = NULL;
+    plans->busy = false;
+    plans->next++;
+}
+
+static void on_next_planned(void *data, const json_t *plan, const PmError *err)
+{
+    Plans *plans = data;
+    plans->planned(plans->data, plans->next, err == NULL ? plan : NULL);
+    end_plan(plans);
+    if (plans->next == plans->count) pm_loop_stop(plans->loop);
+}
+
+static void on_next_idle(void *data)
+{
+    Plans *plans = data;
+    while (!plans->busy && plans->next < plans->count) {
+        const PmObject *object = plans->objects[plans->next];
+        PmError why = {0};
+        plans->busy = true;
+        plans->body = json_object();
+        plans->fd = read_source(plans->pipeline, object->path, object->key, plans->body, &why);
+        if (plans->fd >= 0 &&
+            pm_pool_plan(plans->pool, plans->body, plans->fd, on_next_planned, plans, plans->err) == PM_OK)
+            return;
+        if (plans->err->status != PM_OK) {
+            end_plan(plans);
+            pm_loop_stop(plans->loop);
+            return;
+        }
+        plans->planned(plans->data, plans->next, NULL); /* it cannot be read: the run will tell */
+        end_plan(plans);
+    }
+    if (!plans->busy) pm_loop_stop(plans->loop);
+}
+
+static void on_plans_refused(void *data, const PmErrorList *errors)
+{
+    Plans *plans = data;
+    (void)errors; /* the run is refused for the same, and tells all of it */
+    pm_loop_stop(plans->loop);
+}
+
+static void on_plans_failed(void *data, const PmError *err)
+{
+    Plans *plans = data;
+    if (plans->err->status == PM_OK) *plans->err = *err;
+    pm_loop_stop(plans->loop);
+}
+
+static void on_plans_ready(void *data, const json_t *info)
+{
+    (void)data;
+    (void)info;
+}
+
+PmStatus pm_explain_files(const PmPipeline *pipeline, const char *text, size_t size, const PmPoolOptions *options,
+                          const PmObject *const *objects, size_t count, PmPlanned *planned, void *data, PmError *err)
+{
+    Plans plans = {.pipeline = pipeline,
+                   .objects = objects,
+                   .count = count,
+                   .fd = -1,
+                   .planned = planned,
+                   .data = data,
+                   .err = err,
+                   .loop = pm_loop_new(err)};
+    PmPoolSink sink = {.data = &plans,
+                       .ready = on_plans_ready,
+                       .refused = on_plans_refused,
+                       .failed = on_plans_failed,
+                       .idle = on_next_idle};
+    PmPoolOptions one = *options;
+    one.workers = 1;
+    signal(SIGPIPE, SIG_IGN);
+    if (plans.loop != NULL) plans.pool = pm_pool_new(plans.loop, pipeline, text, size, &one, &sink, err);
+    if (plans.pool != NULL) pm_loop_run(plans.loop);
+    pm_pool_free(plans.pool);
+    pm_loop_free(plans.loop);
+    if (plans.fd >= 0) close(plans.fd);
+    json_decref(plans.body);
+    return err->status;
 }

@@ -11,6 +11,7 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "broker/claims.h"
 
 /* A rendition in the making. */
 typedef struct Expected {
@@ -24,6 +25,7 @@ typedef struct Put {
     PmStore *store;
     PmStoreCall *call; /* under way */
     PmMapping bytes;   /* empty when the source itself is stored */
+    uint64_t claim;    /* of the place; 0: none */
     json_t *entry;     /* what the result says of it; owned by job->outputs */
 } Put;
 
@@ -127,6 +129,7 @@ static void on_stored(void *data, const PmStored *stored)
     Put *put = data;
     PmImageJob *job = put->job;
     put->call = NULL;
+    pm_claims_end(job->world->claims, put->claim);
     pm_memfd_unmap(&put->bytes);
     job->open_puts--;
     if (stored->err != NULL) {
@@ -158,6 +161,12 @@ static PmStoreCall *take_expected(PmImageJob *job, const PmPlace *place)
     return NULL;
 }
 
+static bool claim(PmImageJob *job, Put *put, const PmPlace *place, const char *key, const char *output, PmError *err)
+{
+    PmClaims *claims = job->world->claims;
+    return claims == NULL || pm_claims_take(claims, place, key, job->object, output, &put->claim, err) == PM_OK;
+}
+
 /* Starts a put; takes `bytes`. */
 static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, const char *output, const char *where,
                   const char *mime, PmMapping bytes, bool source, json_t *entry)
@@ -169,7 +178,7 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
     json_array_append_new(job->outputs, entry);
     job->put_count++;
     char *key = pm_template_expand(place->key, facts, &err);
-    if (key != NULL) {
+    if (key != NULL && claim(job, put, place, key, output, &err)) {
         PmStorePut request = {.place = place,
                               .key = key,
                               .key_prefix = pm_template_prefix(place->key),
@@ -187,6 +196,7 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
         job->open_puts++;
         return;
     }
+    pm_claims_end(job->world->claims, put->claim);
     pm_error_context(&err, "%s", where);
     put_failed(job, put, &err);
     json_object_del(entry, "where");
@@ -450,7 +460,10 @@ void pm_job_free(PmImageJob *job)
     pm_pool_abandon(job->lease);
     for (size_t i = 0; i < job->put_count; i++) {
         Put *put = &job->puts[i];
-        if (put->call != NULL) put->store->ops->cancel(put->store, put->call);
+        if (put->call != NULL) {
+            put->store->ops->cancel(put->store, put->call);
+            pm_claims_end(job->world->claims, put->claim);
+        }
         pm_memfd_unmap(&put->bytes);
     }
     for (size_t i = 0; job->expected != NULL && i < job->world->pipeline->output_count; i++)

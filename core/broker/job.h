@@ -24,6 +24,7 @@ typedef struct PmJobWorld {
     PmStore *files, *objects; /* stores for file and s3 places; one may be NULL when unused */
     PmStore *everything;      /* apply: this one for every place; else NULL */
     const json_t *outputs;    /* names wanted, or NULL */
+    struct PmClaims *claims;  /* NULL: sources reach other processes, too, and nobody knows all renditions */
     const char *digest;
     bool needs_sha256; /* a key names {sha256} */
 } PmJobWorld;

@@ -511,13 +511,8 @@ static PmTrigger *new_trigger(Run *run, PmError *err)
 {
     PmTriggerSink sink = {
         .data = run, .event = on_event, .dry = on_dry, .failed = on_trigger_failed, .expired = on_expired};
-    if (run->options->files != NULL) {
-        PmTrigger *list =
-            pm_trigger_list_new(run->loop, run->options->files, run->options->file_count, &sink, NULL, NULL, err);
-        if (list != NULL && run->options->listed != NULL)
-            run->options->listed(run->options->data, pm_trigger_list_count(list));
-        return list;
-    }
+    if (run->options->listing != NULL)
+        return pm_trigger_list_new(run->loop, run->options->listing, &sink, NULL, NULL, err);
     return pm_world_trigger(&run->world, run->options, &sink, err);
 }
 

@@ -29,15 +29,13 @@ typedef struct PmRunOptions {
     PmPoolOptions pool;
     bool once;
     /* apply: these files instead of the trigger, this folder instead of every place, these outputs only. */
-    const char *const *files;
-    size_t file_count;
+    const struct PmListing *listing;
     const char *out_dir;
     const char *const *outputs; /* NULL-terminated; NULL: all */
     int64_t grace_ms;           /* after SIGTERM; 0: 20 s */
     const char *lambda; /* serve the Lambda Runtime API there ("address:port") instead of the trigger; or NULL */
     void *data;
     void (*started)(void *data, const json_t *info, size_t workers); /* may be NULL, as all below */
-    void (*listed)(void *data, size_t files);                        /* apply: how many files there are */
     void (*result)(void *data, const PmJobResult *result);
 } PmRunOptions;
 
@@ -67,5 +65,11 @@ void pm_checked_finish(PmChecked *checked);
  */
 json_t *pm_explain(const PmChecked *checked, const PmPoolOptions *options, const char *file, const char *format,
                    int32_t width, int32_t height, PmError *err);
+
+/* The plan of each file, in this order, through one worker; NULL for one that cannot be planned. When the pipeline
+ * itself is refused, none comes and PM_OK is returned: running it tells why. */
+typedef void PmPlanned(void *data, size_t i, const json_t *plan);
+PmStatus pm_explain_files(const PmPipeline *pipeline, const char *text, size_t size, const PmPoolOptions *options,
+                          const PmObject *const *objects, size_t count, PmPlanned *planned, void *data, PmError *err);
 
 #endif

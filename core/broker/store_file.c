@@ -15,6 +15,7 @@
 
 #include "base/crash_point.h"
 #include "base/folder.h"
+#include "broker/location.h"
 #include "broker/store.h"
 
 typedef struct FileStore {
@@ -133,24 +134,9 @@ static void tell(void *data, bool cancelled)
     free_call(call);
 }
 
-/* apply: wherever the operator's own prefix leads, it is moved below the folder. */
-static const char *without_lead(const char *key)
-{
-    for (;;) {
-        if (*key == '/')
-            key++;
-        else if (strncmp(key, "./", 2) == 0)
-            key += 2;
-        else if (strncmp(key, "../", 3) == 0)
-            key += 3;
-        else
-            return key;
-    }
-}
-
 static bool locate(const FileStore *store, const PmStorePut *put, PmStoreCall *call)
 {
-    const char *key = store->confined ? without_lead(put->key) : put->key;
+    const char *key = store->confined ? pm_location_below(put->key) : put->key;
     bool absolute = key[0] == '/';
     size_t size = strlen(store->folder) + strlen(key) + 2;
     call->location = malloc(size);

@@ -82,12 +82,12 @@ struct PmTrigger {
 PmTrigger *pm_trigger_directory_new(PmLoop *loop, const PmPipeline *pipeline, bool once, const PmTriggerSink *sink,
                                     PmError *err);
 
-/* The files given, each once; settling leaves them where they are. A folder stands for all files in it; keys are the
- * paths below the folder given, or the file's name. Each settlement is told to `settled` (may be NULL). New. */
+/* The files of the listing that are not skipped, each once; settling leaves them where they are. Each settlement is
+ * told to `settled` (may be NULL). `listing` outlives it. New. */
+struct PmListing;
 typedef void PmListSettled(void *data, const PmEvent *event, const PmFate *fate);
-PmTrigger *pm_trigger_list_new(PmLoop *loop, const char *const *paths, size_t count, const PmTriggerSink *sink,
+PmTrigger *pm_trigger_list_new(PmLoop *loop, const struct PmListing *listing, const PmTriggerSink *sink,
                                PmListSettled *settled, void *data, PmError *err);
-size_t pm_trigger_list_count(const PmTrigger *trigger);
 
 /* Upload events in an SQS queue, as the pipeline's trigger.sqs says. once: `dry` when the queue is empty. cloud and
  * pipeline outlive it. New. */

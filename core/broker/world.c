@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "broker/claims.h"
 #include "broker/cloud.h"
 
 static bool names_fact(const PmPlace *place, const char *fact)
@@ -30,7 +31,13 @@ static const PmS3Source *s3_source(const PmPipeline *pipeline)
 /* Events name objects in S3, not files. */
 static bool delivers_objects(const PmPipeline *pipeline, const PmRunOptions *options)
 {
-    return options->files == NULL && (options->lambda != NULL || pipeline->trigger.kind == PM_TRIGGER_SQS);
+    return options->listing == NULL && (options->lambda != NULL || pipeline->trigger.kind == PM_TRIGGER_SQS);
+}
+
+/* A queue's messages go to any of many workers: what this one has written says little there. */
+static bool sees_all_sources(const PmPipeline *pipeline, const PmRunOptions *options)
+{
+    return options->listing != NULL || (options->lambda == NULL && pipeline->trigger.kind == PM_TRIGGER_DIRECTORY);
 }
 
 static bool needs_cloud(const PmPipeline *pipeline, const PmRunOptions *options)
@@ -102,6 +109,10 @@ PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *
     else
         world->source = pm_source_file_new(world->helper, err);
     if (world->source == NULL) return err->status;
+    if (sees_all_sources(pipeline, options)) {
+        world->claims = pm_claims_new(pipeline, options->out_dir, options->listing);
+        if (world->claims == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
+    }
     return open_stores(world, options, err);
 }
 
@@ -112,6 +123,7 @@ void pm_world_close(PmJobWorld *world)
         if (stores[i] != NULL) stores[i]->ops->free(stores[i]);
     if (world->source != NULL) world->source->ops->free(world->source);
     pm_helper_free(world->helper);
+    pm_claims_free(world->claims);
     pm_cloud_free(world->cloud);
     json_decref((json_t *)world->outputs);
 }

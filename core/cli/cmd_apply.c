@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "broker/listing.h"
+#include "broker/overlaps.h"
 #include "broker/record.h"
 #include "cli/command.h"
 #include "cli/print.h"
@@ -21,20 +23,12 @@ static const PmCommandOption options[] = {
 
 typedef struct Apply {
     bool json, quiet;
-    size_t files, done;
+    size_t files, done, skipped;
     json_t *results;
 } Apply;
 
-static void on_listed(void *data, size_t files)
+static void print_result(Apply *apply, const PmJobResult *result)
 {
-    Apply *apply = data;
-    apply->files = files;
-}
-
-static void on_result(void *data, const PmJobResult *result)
-{
-    Apply *apply = data;
-    if (result->fate != PM_FATE_RETRY) apply->done++;
     if (apply->json) {
         if (result->fate != PM_FATE_RETRY) json_array_append_new(apply->results, pm_record_of(result));
     } else {
@@ -46,9 +40,26 @@ static void on_result(void *data, const PmJobResult *result)
         fflush(stdout);
         pm_buffer_finish(&line);
     }
+}
+
+static void on_result(void *data, const PmJobResult *result)
+{
+    Apply *apply = data;
+    if (result->fate != PM_FATE_RETRY) apply->done++;
+    print_result(apply, result);
     char label[1200];
     pm_object_label(result->object, label, sizeof label);
     if (apply->files > 1) pm_print_progress(apply->done, apply->files, label);
+}
+
+static void print_skipped(Apply *apply, const PmListing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++) {
+        const PmListed *listed = &listing->items[i];
+        if (listed->skipped[0] == '\0') continue;
+        apply->skipped++;
+        print_result(apply, &(PmJobResult){.object = &listed->object, .skipped = listed->skipped});
+    }
 }
 
 static char *make_out(const char *path)
@@ -78,19 +89,68 @@ static void print_summary(const Apply *apply, const PmRunSummary *summary, const
 {
     pm_print_progress_end();
     if (!apply->json) {
-        printf("%zu of %zu %s done, %zu failed, %zu rejected; %zu %s in %s (%.1f s)\n", summary->done, apply->files,
-               pm_plural(apply->files, "image", "images"), summary->failed, summary->rejected, summary->outputs,
-               pm_plural(summary->outputs, "rendition", "renditions"), out, (double)summary->ms / 1000);
+        char skipped[60] = "";
+        if (apply->skipped > 0)
+            snprintf(skipped, sizeof skipped, ", %zu %s skipped", apply->skipped,
+                     pm_plural(apply->skipped, "file", "files"));
+        printf("%zu of %zu %s done, %zu failed, %zu rejected%s; %zu %s in %s (%.1f s)\n", summary->done, apply->files,
+               pm_plural(apply->files, "image", "images"), summary->failed, summary->rejected, skipped,
+               summary->outputs, pm_plural(summary->outputs, "rendition", "renditions"), out,
+               (double)summary->ms / 1000);
         return;
     }
-    json_t *root =
-        json_pack("{sO s{sI sI sI sI sI sI}}", "results", apply->results, "summary", "done", (json_int_t)summary->done,
-                  "failed", (json_int_t)summary->failed, "rejected", (json_int_t)summary->rejected, "skipped",
-                  (json_int_t)summary->skipped, "outputs", (json_int_t)summary->outputs, "ms", (json_int_t)summary->ms);
+    json_t *root = json_pack("{sO s{sI sI sI sI sI sI}}", "results", apply->results, "summary", "done",
+                             (json_int_t)summary->done, "failed", (json_int_t)summary->failed, "rejected",
+                             (json_int_t)summary->rejected, "skipped", (json_int_t)(summary->skipped + apply->skipped),
+                             "outputs", (json_int_t)summary->outputs, "ms", (json_int_t)summary->ms);
     char *text = json_dumps(root, JSON_INDENT(2));
     if (text != NULL) puts(text);
     free(text);
     json_decref(root);
+}
+
+/* False, and all said, when it must not begin. */
+static bool find_files(const PmArguments *arguments, const PmStart *start, const char *folder,
+                       const char *const *outputs, PmListing *listing)
+{
+    PmErrorList errors = {0};
+    PmError err = {0};
+    PmStatus status =
+        pm_listing_make(listing, arguments->values + 1, arguments->count - 1, folder, &start->pipeline->limits, &err);
+    if (status == PM_OK)
+        status = pm_overlaps_find(start->pipeline, start->text, start->size, &arguments->pool, listing, outputs,
+                                  &errors, &err);
+    bool good = status == PM_OK && errors.count == 0;
+    pm_print_errors(&errors);
+    if (status != PM_OK) pm_print_error(&err);
+    pm_error_list_finish(&errors);
+    return good;
+}
+
+static int apply_files(const PmArguments *arguments, PmStart *start, const char *folder, const char *out,
+                       const char *const *outputs)
+{
+    PmListing listing = {0};
+    if (!find_files(arguments, start, folder, outputs, &listing)) {
+        pm_listing_finish(&listing);
+        return PM_EXIT_USAGE;
+    }
+    Apply apply = {
+        .json = pm_arguments_get(arguments, "json") != NULL, .files = listing.images, .results = json_array()};
+    print_skipped(&apply, &listing);
+    PmRunOptions request = {.pool = arguments->pool,
+                            .once = true,
+                            .listing = &listing,
+                            .out_dir = folder,
+                            .outputs = outputs,
+                            .data = &apply,
+                            .result = on_result};
+    PmRunSummary summary;
+    int code = pm_start_run(start, &request, &summary, NULL);
+    if (code != PM_EXIT_USAGE) print_summary(&apply, &summary, out);
+    json_decref(apply.results);
+    pm_listing_finish(&listing);
+    return code;
 }
 
 static int run(const PmArguments *arguments)
@@ -109,20 +169,7 @@ static int run(const PmArguments *arguments)
     for (const char *name; n < PM_CLI_VALUES_MAX && (name = pm_arguments_at(arguments, "output", n)) != NULL; n++)
         names[n] = name;
     names[n] = NULL;
-    Apply apply = {.json = pm_arguments_get(arguments, "json") != NULL, .results = json_array()};
-    PmRunOptions request = {.pool = arguments->pool,
-                            .once = true,
-                            .files = arguments->values + 1,
-                            .file_count = arguments->count - 1,
-                            .out_dir = folder,
-                            .outputs = n > 0 ? names : NULL,
-                            .data = &apply,
-                            .listed = on_listed,
-                            .result = on_result};
-    PmRunSummary summary;
-    int code = pm_start_run(&start, &request, &summary, NULL);
-    if (code != PM_EXIT_USAGE) print_summary(&apply, &summary, out);
-    json_decref(apply.results);
+    int code = apply_files(arguments, &start, folder, out, n > 0 ? names : NULL);
     free(folder);
     pm_start_finish(&start);
     return code;
@@ -133,7 +180,9 @@ const PmCommand pm_command_apply = {
     .usage = "PIPELINE FILE... --out DIR [--output NAME] [--json]",
     .summary = "Run a pipeline over files, into a folder.",
     .text = "Takes any pipeline: trigger and source are left out, every `to` becomes a path below DIR. The files stay\n"
-            "where they are; a folder stands for all files in it.\n"
+            "where they are; a folder stands for all images in it, but for those below DIR. What would write two "
+            "renditions\n"
+            "into one file, or into a folder that is read, is refused before anything is written.\n"
             "\n"
             "Examples:\n"
             "  pixmill apply photos.yaml cat.jpg --out renditions\n"

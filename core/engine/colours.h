@@ -11,7 +11,7 @@
 #include <pixmill/plugin.h>
 
 #include "base/error.h"
-#include "engine/sniff.h"
+#include "pipeline/sniff.h"
 
 /* True when the colours of such an image are converted to sRGB in 8 bits: CMYK, Lab, scRGB, bands without a meaning. */
 bool pm_colours_convert(const VipsImage *image);

@@ -6,8 +6,8 @@
 #ifndef PM_ENGINE_LIMITS_H
 #define PM_ENGINE_LIMITS_H
 
-#include "engine/sniff.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/sniff.h"
 
 /* All return PM_OK, or PM_LIMIT (PM_BAD_INPUT for what is no image of a listed format) with err set. */
 PmStatus pm_limits_check_file(const PmLimits *limits, size_t bytes, PmError *err);

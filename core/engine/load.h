@@ -8,8 +8,8 @@
 
 #include <vips/vips.h>
 
-#include "engine/sniff.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/sniff.h"
 
 /* What the decoder is told. */
 typedef struct PmLoadOptions {

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "engine/sniff.h"
+#include "pipeline/sniff.h"
 
 typedef struct PmPeek {
     int64_t width, height; /* px, as stored: before EXIF orientation */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "engine/peek.h"
-#include "engine/sniff.h"
+#include "pipeline/sniff.h"
 
 typedef struct Sample {
     PmFormat format;

@@ -2,8 +2,8 @@
  *
  * What kind of image bytes are, by their first bytes alone: never by name, Content-Type or libvips' guess. Pure.
  */
-#ifndef PM_ENGINE_SNIFF_H
-#define PM_ENGINE_SNIFF_H
+#ifndef PM_PIPELINE_SNIFF_H
+#define PM_PIPELINE_SNIFF_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/sniff.h"
+#include "pipeline/sniff.h"
 
 #include <stdint.h>
 #include <string.h>
