@@ -75,6 +75,8 @@ PmStatus pm_retry_classify(int http_status, const char *code)
                                             "XAmzContentSHA256Mismatch",
                                             "IDPCommunicationError",
                                             "IDPCommunicationErrorException",
+                                            "XAmzContentChecksumMismatch",
+                                            "InvalidPart",
                                             NULL};
     /* What an operator mends: rights, names, keys. The message waits in the queue meanwhile. */
     static const char *const config[] = {"AccessDenied",
@@ -111,6 +113,8 @@ PmStatus pm_retry_classify(int http_status, const char *code)
                                          "InvalidBucketName",
                                          "MissingAuthenticationToken",
                                          NULL};
+    /* Comes with 501, about a header of the request: repeating it is of no use. */
+    if (strcmp(code, "NotImplemented") == 0) return PM_BAD_CONFIG;
     if (one_of(code, transient) || http_status >= 500 || http_status == 429 || http_status == 408) return PM_TRANSIENT;
     if (one_of(code, config) || strncmp(code, "KMS.", 4) == 0 || http_status == 401 || http_status == 403 ||
         http_status == 407 || (http_status >= 300 && http_status < 400))

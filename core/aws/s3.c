@@ -78,6 +78,11 @@ const char *pm_s3_metadata_at(const PmS3Object *object, size_t i, const char **n
 PmS3Call *pm_s3_call_new(PmS3 *s3, const char *operation, const char *method, const char *bucket, const char *key,
                          PmS3Done *done, void *data, PmError *err)
 {
+    const PmAwsOperation *known = pm_aws_operation("s3", operation);
+    if (known == NULL) {
+        pm_error_set(err, PM_BUG, "s3 %s is not among the operations", operation);
+        return NULL;
+    }
     if (!pm_s3_bucket_valid(bucket)) {
         pm_error_set(err, PM_BAD_INPUT, "\"%.100s\" is no bucket name", bucket);
         return NULL;
@@ -94,6 +99,7 @@ PmS3Call *pm_s3_call_new(PmS3 *s3, const char *operation, const char *method, co
     if (call->next != NULL) call->next->previous = call;
     s3->calls = call;
     call->request = (PmS3Request){.operation = operation,
+                                  .known = known,
                                   .method = method,
                                   .bucket = strdup(bucket),
                                   .key = strdup(key),
@@ -167,77 +173,21 @@ static bool follow_region(PmS3Call *call, const PmAwsResponse *response)
     return region != NULL && pm_s3_learn_region(call->s3, call->request.bucket, region);
 }
 
-static void unquote(const char *etag, char *out, size_t size)
-{
-    pm_text_copy(out, size, etag != NULL ? etag : "");
-    size_t n = strlen(out);
-    if (strncmp(out, "W/", 2) == 0) memmove(out, out + 2, n - 1);
-    n = strlen(out);
-    if (n >= 2 && out[0] == '"' && out[n - 1] == '"') {
-        memmove(out, out + 1, n - 2);
-        out[n - 2] = '\0';
-    }
-}
-
-static const char *header_or_empty(const PmHttpResponse *http, const char *name)
-{
-    const char *value = pm_http_header(http, name);
-    return value != NULL ? value : "";
-}
-
 static void on_response(void *data, const PmAwsResponse *response)
 {
     PmS3Call *call = data;
-    const PmHttpResponse *http = response->http;
     call->call = NULL;
     PmError err = {0};
-    if (follow_region(call, response)) {
+    if (follow_region(call, response) || pm_s3_ask_by_get(call, response)) {
         if (send_call(call, &err)) return;
     }
-    char etag[256], operation[400];
-    unquote(http->status != 0 ? pm_http_header(http, "etag") : NULL, etag, sizeof etag);
-    snprintf(operation, sizeof operation, "s3 %s in bucket %s", call->request.operation, call->request.bucket);
-    PmS3Result result = {
-        .outcome = PM_S3_OK, .uncertain = response->uncertain, .attempts = response->attempts, .code = response->code};
-    PmStatus status = pm_aws_error(response, operation, &err);
-    bool missing_key = http->status == 404 && strcmp(response->code, "NoSuchBucket") != 0;
-    if (status == PM_OK && call->request.check_length && http->content_length >= 0 &&
-        (size_t)http->content_length != http->body_size) {
-        pm_error_set(&err, PM_TRANSIENT, "%s: %zu of %lld bytes arrived", operation, http->body_size,
-                     (long long)http->content_length);
-        status = PM_TRANSIENT;
-    }
-    PmXml *xml = NULL;
-    if (status == PM_OK && call->request.parse_xml) {
-        xml = pm_xml_parse(http->body, http->body_size);
-        if (xml == NULL) status = pm_error_set(&err, PM_TRANSIENT, "%s: the answer is no XML", operation);
-        result.xml = xml;
-    }
-    if (status != PM_OK) {
-        /* HEAD has no body, so no code: a 404 is taken for the key's. */
-        result.outcome = missing_key           ? PM_S3_MISSING
-                         : http->status == 412 ? PM_S3_PRECONDITION
-                         : http->status == 409 ? PM_S3_CONFLICT
-                                               : PM_S3_FAILED;
-        pm_error_context(&err, "s3://%s/%s", call->request.bucket, call->request.key);
-        result.err = &err;
-    } else {
-        result.object = (PmS3Object){.etag = etag,
-                                     .version_id = header_or_empty(http, "x-amz-version-id"),
-                                     .content_type = header_or_empty(http, "content-type"),
-                                     .cache_control = header_or_empty(http, "cache-control"),
-                                     .content_disposition = header_or_empty(http, "content-disposition"),
-                                     .content_encoding = header_or_empty(http, "content-encoding"),
-                                     .content_language = header_or_empty(http, "content-language"),
-                                     .expires = header_or_empty(http, "expires"),
-                                     .size = http->content_length,
-                                     .http = http};
-    }
+    PmS3Answer answer;
+    pm_s3_answer(&call->request, response, &answer, &err);
     PmS3Done *done = call->done;
     void *owner = call->data;
     pm_s3_call_free(call);
-    done(owner, &result);
-    pm_xml_free(xml);
+    done(owner, &answer.result);
+    pm_xml_free(answer.xml);
 }
 
 static bool send_call(PmS3Call *call, PmError *err)

@@ -45,10 +45,10 @@ const char *pm_s3_metadata_at(const PmS3Object *object, size_t i, const char **n
 
 typedef enum PmS3Outcome {
     PM_S3_OK,
-    PM_S3_MISSING,      /* 404 of a key or version */
-    PM_S3_PRECONDITION, /* 412: If-Match or If-None-Match did not hold */
+    PM_S3_MISSING,      /* S3 itself says that there is no such key or version, or a delete marker in its place */
+    PM_S3_PRECONDITION, /* S3 itself says that If-Match or If-None-Match did not hold (412) */
     PM_S3_CONFLICT,     /* 409: another write of the same key is under way */
-    PM_S3_FAILED        /* see err */
+    PM_S3_FAILED        /* see err. PM_TRANSIENT also for what only a proxy or load balancer can have answered */
 } PmS3Outcome;
 
 typedef struct PmS3Result {
@@ -59,6 +59,7 @@ typedef struct PmS3Result {
     int attempts;
     const struct PmXml *xml; /* list: the parsed answer */
     const char *code;        /* the service's error code, or "" */
+    const char *argument;    /* the argument or header that the error names, or "" */
 } PmS3Result;
 
 /* Comes exactly once, never from the starting call; everything in it borrowed for the call. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Shared by s3.c (operations), s3_address.c (hosts and regions), s3_put.c and s3_multipart.c. Not for others.
+ * Shared by s3.c (operations), s3_answer.c (what answers mean), s3_address.c (hosts and regions), s3_put.c and
+ * s3_multipart.c. Not for others.
  */
 #ifndef PM_AWS_S3_INTERNAL_H
 #define PM_AWS_S3_INTERNAL_H
 
+#include "aws/operations.h"
 #include "aws/s3.h"
 
 enum { PM_S3_REGIONS_MAX = 64, PM_S3_HEADERS_MAX = 44, PM_S3_ANSWER_MAX = 8 * 1024 * 1024 };
@@ -30,6 +32,7 @@ struct PmS3 {
 /* A request before it has an address: sent again as it is when the bucket turns out to live elsewhere. */
 typedef struct PmS3Request {
     const char *operation; /* "PutObject" */
+    const PmAwsOperation *known;
     const char *method;
     char *bucket, *key;   /* owned */
     PmNameValue query[8]; /* names constant, values owned */
@@ -38,8 +41,9 @@ typedef struct PmS3Request {
     size_t header_count;
     const void *body;
     size_t body_size;
-    bool has_body, error_in_ok, missing_is_fine, check_length, parse_xml;
-    bool slow_answer; /* the service works first, and sends white space meanwhile: copy, complete */
+    bool has_body, error_in_ok, check_length, parse_xml;
+    bool slow_answer;  /* the service works first, and sends white space meanwhile: copy, complete */
+    bool asked_by_get; /* a HEAD that has become a GET: pm_s3_ask_by_get */
     int body_fd;
     size_t response_max;
 } PmS3Request;
@@ -65,6 +69,18 @@ bool pm_s3_add_header(PmS3Request *request, const char *name, const char *value)
 bool pm_s3_add_query(PmS3Request *request, const char *name, const char *value);
 /* Sends it; on failure frees the call, sets err and returns NULL. */
 PmS3Call *pm_s3_start(PmS3Call *call, PmError *err);
+
+/* What an answer means, for the caller's callback; strings of it last as long as the response and this. */
+typedef struct PmS3Answer {
+    PmS3Result result;
+    char etag[256], argument[128];
+    struct PmXml *xml; /* owned by whoever asked for the answer */
+} PmS3Answer;
+void pm_s3_answer(const PmS3Request *request, const PmAwsResponse *response, PmS3Answer *answer, PmError *err);
+
+/* The answer to a HEAD has no body, so a 404 names no reason. Where not even a header tells that S3 wrote it, the
+ * request is changed to a GET of the first byte, whose error has one; true when it is to be sent again. */
+bool pm_s3_ask_by_get(PmS3Call *call, const PmAwsResponse *response);
 
 /* Region of a bucket as far as known, and what a redirect taught. */
 const char *pm_s3_region_of(const PmS3 *s3, const char *bucket);

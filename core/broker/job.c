@@ -186,6 +186,7 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
                               .size = source ? job->source.size : bytes.size,
                               .content_type = mime,
                               .output = output,
+                              .quarantine = put == job->quarantine,
                               .source = &job->pinned,
                               .digest = job->world->digest,
                               .expected = take_expected(job, place)};
@@ -373,6 +374,7 @@ static PmStatus take_source(PmImageJob *job, const PmFetched *fetched, PmError *
     int64_t max = job->world->pipeline->limits.file_size;
     job->source_fd = fetched->fd;
     if (pm_memfd_map(fetched->fd, (size_t)max, &job->source, err) != PM_OK) return err->status;
+    if (job->pinned.time_ms == 0) job->pinned.time_ms = fetched->modified_ms;
     if (!replace(&job->pinned.etag, fetched->etag) || !replace(&job->pinned.version_id, fetched->version_id) ||
         !pm_object_facts(&job->pinned, job->facts) || !pm_facts_setf(job->facts, "file_size", "%zu", job->source.size))
         return pm_error_set(err, PM_BAD_INPUT, "the object's key is longer than %d bytes or no valid UTF-8",
@@ -399,7 +401,7 @@ static void on_fetched(void *data, const PmFetched *fetched)
         fail(job, &err);
         end_soon(job);
     } else if (fetched->ours) {
-        pm_text_copy(job->skipped, sizeof job->skipped, "the source is itself a rendition of pixmill");
+        pm_text_copy(job->skipped, sizeof job->skipped, "pixmill itself wrote the source");
         end_soon(job);
     } else {
         job->sink.ready(job->sink.data, job);

@@ -2,12 +2,18 @@
  *
  * Sources in S3: fetched pinned to the version, or else to the ETag, that the event names. What was deleted or replaced
  * since is gone: a newer event will speak of its successor.
+ *
+ * A version can still be fetched after the object was deleted, when its newest version is a delete marker. So the
+ * current version is asked for first, if it is still the event's; only when there is a newer one is the event's asked
+ * for by its id. In the common case that is one request, as before.
  */
+
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/crash_point.h"
@@ -23,8 +29,12 @@ typedef struct S3Source {
 } S3Source;
 
 struct PmSourceCall {
+    S3Source *source;
+    const PmObject *object; /* borrowed from whoever asked */
     PmS3Call *call;
     int fd;
+    size_t max;
+    bool by_version; /* by the version's id; else the current one, if it has the event's ETag */
     PmSourceDone *done;
     void *data;
 };
@@ -65,35 +75,96 @@ static bool is_intact(int fd, const PmS3Object *object)
     return !known || strcmp(text, object->etag) == 0;
 }
 
+/* "Tue, 24 Nov 2026 21:00:00 GMT"; 0 when it is none. */
+static int64_t modified_ms(const PmS3Object *object)
+{
+    const char *text = pm_http_header(object->http, "last-modified");
+    struct tm tm = {0};
+    if (text == NULL || strptime(text, "%a, %d %b %Y %H:%M:%S", &tm) == NULL) return 0;
+    time_t seconds = timegm(&tm);
+    return seconds > 0 ? (int64_t)seconds * 1000 : 0;
+}
+
+static bool differ(const char *asked, const char *answered)
+{
+    return asked != NULL && answered[0] != '\0' && strcmp(asked, answered) != 0;
+}
+
+/* Whether this is what the event speaks of, and all of it. What a proxy, a cache or a broken connection makes of an
+ * object is worth another try: never the image's fault. */
+static PmStatus check(const PmSourceCall *call, const PmS3Object *answer, PmError *err)
+{
+    const PmObject *asked = call->object;
+    size_t size = answer->http->body_size;
+    if (call->by_version ? differ(asked->version_id, answer->version_id) : differ(asked->etag, answer->etag))
+        return pm_error_set(err, PM_TRANSIENT, "asked for %s %.100s, and %.100s came",
+                            call->by_version ? "version" : "ETag", call->by_version ? asked->version_id : asked->etag,
+                            call->by_version ? answer->version_id : answer->etag);
+    /* More than the event's is no sign of damage: some senders name no size, and write 0. */
+    if (asked->size > 0 && size < (size_t)asked->size)
+        return pm_error_set(err, PM_TRANSIENT, "%zu bytes arrived of the %lld that the event names", size,
+                            (long long)asked->size);
+    if (!is_intact(call->fd, answer))
+        return pm_error_set(err, PM_TRANSIENT, "the bytes that arrived do not have the MD5 that the object's ETag is");
+    return pm_memfd_seal(call->fd, err);
+}
+
+static bool ask(PmSourceCall *call, PmError *err);
+
+/* There is a newer version, or one of the same bytes, or no right to the current one: then the event's by its id. */
+static bool wants_version(const PmSourceCall *call, const PmS3Result *result)
+{
+    if (call->by_version || call->object->version_id == NULL) return false;
+    if (result->outcome == PM_S3_OK) return differ(call->object->version_id, result->object.version_id);
+    return result->outcome == PM_S3_PRECONDITION ||
+           (result->outcome == PM_S3_FAILED && result->err->status == PM_BAD_CONFIG);
+}
+
+static void take(const PmSourceCall *call, const PmS3Object *object, PmFetched *fetched)
+{
+    fetched->size = (int64_t)object->http->body_size;
+    fetched->etag = object->etag;
+    fetched->version_id = object->version_id;
+    fetched->modified_ms = modified_ms(object);
+    fetched->ours = pm_stamp_s3_is_ours(object, call->object);
+}
+
 static void on_got(void *data, const PmS3Result *result)
 {
     PmSourceCall *call = data;
     PmFetched fetched = {.outcome = PM_FETCHED};
     PmError err = {0};
-    PM_CRASH_POINT("s3.got_source");
     call->call = NULL;
-    if (result->outcome == PM_S3_MISSING || result->outcome == PM_S3_PRECONDITION) {
+    if (wants_version(call, result)) {
+        call->by_version = true;
+        if (ask(call, &err)) return;
+    } else if (result->outcome == PM_S3_MISSING || result->outcome == PM_S3_PRECONDITION) {
         fetched.outcome = PM_FETCH_GONE;
-    } else if (result->outcome != PM_S3_OK) {
-        fetched.outcome = PM_FETCH_FAILED;
-        err = *result->err;
-        if (err.status == PM_LIMIT) {
-            pm_error_clear(&err);
-            pm_error_set(&err, PM_LIMIT, "the object is larger than limits.file_size allows");
-        }
-    } else if (!is_intact(call->fd, &result->object)) {
-        fetched.outcome = PM_FETCH_FAILED;
-        pm_error_set(&err, PM_TRANSIENT, "the bytes that arrived do not have the MD5 that the object's ETag is");
-    } else if (pm_memfd_seal(call->fd, &err) != PM_OK) {
-        fetched.outcome = PM_FETCH_FAILED;
+    } else if (result->outcome == PM_S3_OK) {
+        if (check(call, &result->object, &err) == PM_OK) take(call, &result->object, &fetched);
+    } else if (result->err->status == PM_LIMIT) {
+        pm_error_set(&err, PM_LIMIT, "the object is larger than limits.file_size allows");
     } else {
-        fetched.size = (int64_t)result->object.http->body_size;
-        fetched.etag = result->object.etag;
-        fetched.version_id = result->object.version_id;
-        fetched.ours = pm_stamp_s3_present(&result->object);
+        err = *result->err;
     }
-    fetched.err = fetched.outcome == PM_FETCH_FAILED ? &err : NULL;
+    if (err.status != PM_OK) {
+        fetched.outcome = PM_FETCH_FAILED;
+        fetched.err = &err;
+    }
     finish(call, &fetched);
+}
+
+static bool ask(PmSourceCall *call, PmError *err)
+{
+    const PmObject *object = call->object;
+    PmS3Get request = {.bucket = object->bucket,
+                       .key = object->key,
+                       .version_id = call->by_version ? object->version_id : NULL,
+                       .if_match = call->by_version ? NULL : object->etag,
+                       .body_fd = call->fd,
+                       .size_max = call->max};
+    call->call = pm_s3_get(call->source->s3, &request, on_got, call, err);
+    return call->call != NULL;
 }
 
 static PmSourceCall *get(PmSource *base, const PmObject *object, int64_t max, PmSourceDone *done, void *data,
@@ -112,15 +183,15 @@ static PmSourceCall *get(PmSource *base, const PmObject *object, int64_t max, Pm
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    *call = (PmSourceCall){.fd = pm_memfd_open("source", err), .done = done, .data = data};
-    PmS3Get request = {.bucket = object->bucket,
-                       .key = object->key,
-                       .version_id = object->version_id,
-                       .if_match = object->version_id == NULL ? object->etag : NULL,
-                       .body_fd = call->fd,
-                       .size_max = (size_t)max};
-    if (call->fd >= 0) call->call = pm_s3_get(source->s3, &request, on_got, call, err);
-    if (call->call != NULL) return call;
+    *call = (PmSourceCall){.source = source,
+                           .object = object,
+                           .fd = pm_memfd_open("source", err),
+                           .max = (size_t)max,
+                           .done = done,
+                           .data = data};
+    /* A version without an ETag, as in S3 Batch Operations: somebody wants that very version. */
+    call->by_version = object->version_id != NULL && object->etag == NULL;
+    if (call->fd >= 0 && ask(call, err)) return call;
     if (call->fd >= 0) close(call->fd);
     free(call);
     return NULL;

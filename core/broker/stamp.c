@@ -12,19 +12,14 @@ static bool same(const char *a, const char *b)
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
-/* Half of the SHA-256 of "bucket/key" or of the path. */
-void pm_stamp_name(const PmObject *object, char name[PM_STAMP_SOURCE_SIZE])
+/* Half of its SHA-256. */
+void pm_stamp_name(const char *bucket, const char *key, char name[PM_STAMP_SOURCE_SIZE])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
-    const char *parts[] = {object->bucket, "/", object->key};
-    size_t count = sizeof parts / sizeof parts[0];
-    if (object->bucket == NULL) {
-        parts[0] = object->path;
-        count = 1;
-    }
+    const char *parts[] = {bucket, bucket != NULL ? "/" : NULL, key};
     EVP_MD_CTX *sha = EVP_MD_CTX_new();
     bool ok = sha != NULL && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) == 1;
-    for (size_t i = 0; ok && i < count; i++)
+    for (size_t i = 0; ok && i < sizeof parts / sizeof parts[0]; i++)
         ok = parts[i] == NULL || EVP_DigestUpdate(sha, parts[i], strlen(parts[i])) == 1;
     ok = ok && EVP_DigestFinal_ex(sha, digest, NULL) == 1;
     EVP_MD_CTX_free(sha);
@@ -36,7 +31,7 @@ void pm_stamp_of(const PmObject *source, const char *digest, PmStamp *stamp)
 {
     *stamp =
         (PmStamp){.digest = digest, .etag = source->etag, .sequencer = source->sequencer, .time_ms = source->time_ms};
-    pm_stamp_name(source, stamp->source);
+    pm_stamp_name(source->bucket, source->bucket != NULL ? source->key : source->path, stamp->source);
 }
 
 /* Stamps of older releases name no source: taken for the same one, as those releases did. */

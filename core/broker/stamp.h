@@ -30,8 +30,8 @@ typedef enum PmStampVerdict {
     PM_STAMP_STALE    /* made of a newer version, or of another source that is newer */
 } PmStampVerdict;
 
-/* What stands for an object's or a file's name in a stamp; "" without memory. */
-void pm_stamp_name(const PmObject *object, char name[PM_STAMP_SOURCE_SIZE]);
+/* What stands for "bucket/key", or for a path (bucket NULL), in a stamp; "" without memory. */
+void pm_stamp_name(const char *bucket, const char *key, char name[PM_STAMP_SOURCE_SIZE]);
 
 /* The stamp of a rendition of `source`, whose strings it borrows. */
 void pm_stamp_of(const PmObject *source, const char *digest, PmStamp *stamp);

@@ -20,6 +20,7 @@ typedef struct PmStorePut {
     size_t size;
     const char *content_type;
     const char *output;     /* name of the output; "quarantine" for a rejected source */
+    bool quarantine;        /* the rejected source itself */
     const PmObject *source; /* what it was made of */
     const char *digest;     /* of pipeline and plugins */
     PmStoreCall *expected;  /* given away: what `expect` returned for the same place, or NULL */

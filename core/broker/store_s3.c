@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "aws/retry.h"
 #include "aws/xml.h"
+#include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -17,15 +19,25 @@
 #include "broker/stamp_s3.h"
 #include "broker/store.h"
 
-enum { ROUNDS = 6, PAIRS_MAX = 64 };
+/* What was learnt of a bucket's conditions is not believed for ever: stores are upgraded, and a refusal may have had
+ * another reason. */
+enum { ROUNDS = 6, PAIRS_MAX = 64, UNCONDITIONAL_MS = 15 * 60 * 1000 };
+
+/* What was learnt of one bucket at one endpoint. */
+typedef struct Bucket {
+    struct Bucket *next;
+    const PmS3 *s3;
+    const char *name;          /* of the place's config */
+    int64_t unconditional_ms;  /* it does not know If-Match, until this monotonic time; 0: it does, as far as known */
+    bool reported, bare_etags; /* it compares If-Match without quotes, as radosgw does */
+} Bucket;
 
 typedef struct S3Store {
     PmStore base;
     PmLoop *loop;
     PmCloud *cloud;
     const PmS3Source *source; /* for copied metadata and tags; NULL: sources are no objects */
-    bool no_conditions;       /* this store does not know If-Match: learnt once, said once */
-    bool bare_etags;          /* the one written to last compares If-Match without quotes, as radosgw does */
+    struct Bucket *buckets;   /* owned; one for each that the pipeline writes to */
 } S3Store;
 
 typedef enum Seen { NOTHING_YET, ROOM, NO_ROOM, UNSURE } Seen;
@@ -35,6 +47,7 @@ struct PmStoreCall {
     PmS3 *s3;
     PmS3Call *call;
     PmTimer *timer;
+    Bucket *bucket;
     const PmS3Place *place;
     char *key, *content_type, *digest, *location, *if_match;
     const void *bytes;
@@ -43,7 +56,11 @@ struct PmStoreCall {
     PmNameValue metadata[PAIRS_MAX], tags[10]; /* owned */
     size_t metadata_count, tag_count;
     int round;
+    bool quarantine;
+    char place_name[PM_STAMP_SOURCE_SIZE]; /* of where it goes to */
     bool bare_etag;
+    bool conditional;  /* the put under way has a condition */
+    bool trial;        /* its condition was refused: without one, to learn whether that was why */
     bool awaits_bytes; /* expected, not yet asked to put */
     Seen seen;         /* while it awaits them */
     PmError err;
@@ -148,31 +165,47 @@ static void look_again(PmStoreCall *call, const PmError *err)
     fail(call, &last);
 }
 
-static bool knows_no_conditions(const PmS3Result *result)
+static bool has_conditions(const Bucket *bucket)
 {
-    return strcmp(result->code, "NotImplemented") == 0 || (strcmp(result->code, "InvalidArgument") == 0);
+    return bucket->unconditional_ms == 0 || pm_clock_mono_ms() >= bucket->unconditional_ms;
 }
 
-static void put_now(PmStoreCall *call);
+/* It may be the condition that the store does not know. It may also be any other header of the put, so this is a
+ * suspicion that only the same put without a condition can confirm. */
+static bool refuses_conditions(const PmS3Result *result)
+{
+    if (strcmp(result->code, "NotImplemented") != 0 && strcmp(result->code, "InvalidArgument") != 0) return false;
+    return result->argument[0] == '\0' || strcasecmp(result->argument, "If-Match") == 0 ||
+           strcasecmp(result->argument, "If-None-Match") == 0;
+}
+
+static void learn_unconditional(Bucket *bucket)
+{
+    bucket->unconditional_ms = pm_clock_mono_ms() + UNCONDITIONAL_MS;
+    if (bucket->reported) return;
+    bucket->reported = true;
+    pm_log(
+        PM_LOG_WARN, "store.unconditional", "bucket", bucket->name, "msg",
+        "this bucket does not know conditional writes: two workers at the same key at the same moment could overwrite "
+        "each other",
+        NULL);
+}
 
 static void on_put(void *data, const PmS3Result *result)
 {
     PmStoreCall *call = data;
-    PM_CRASH_POINT("s3.put_done");
     call->call = NULL;
     if (result->outcome == PM_S3_OK) {
-        if (call->if_match != NULL) call->store->bare_etags = call->bare_etag;
+        if (call->trial) learn_unconditional(call->bucket);
+        if (call->conditional && call->if_match != NULL) call->bucket->bare_etags = call->bare_etag;
         finish(call, PM_STORED);
-    } else if (result->outcome == PM_S3_PRECONDITION || result->outcome == PM_S3_CONFLICT) {
-        /* After a lost answer this may be our own write: HEAD will show our stamp, and that is success. */
+    } else if (result->outcome != PM_S3_FAILED) {
+        /* What was there has changed, or is gone, since the look. After a lost answer this may be our own write: HEAD
+         * will show our stamp, and that is success. */
         look_again(call, result->err);
-    } else if (!call->store->no_conditions && knows_no_conditions(result)) {
-        call->store->no_conditions = true;
-        pm_log(PM_LOG_WARN, "store.unconditional", "msg",
-               "this store does not know conditional writes: two workers at the same key at the same moment could "
-               "overwrite each other",
-               NULL);
-        put_now(call);
+    } else if (call->conditional && !call->trial && refuses_conditions(result)) {
+        call->trial = true;
+        look(call); /* at the last moment, since nothing else guards the put */
     } else {
         fail(call, result->err);
     }
@@ -190,9 +223,9 @@ static void put_now(PmStoreCall *call)
     PmStamp stamp;
     char time[PM_STAMP_TIME_SIZE];
     pm_stamp_of(&call->source, call->digest, &stamp);
-    size_t n = pm_stamp_s3_write(&stamp, time, metadata);
+    size_t n = pm_stamp_s3_write(&stamp, call->quarantine ? call->place_name : NULL, time, metadata);
     for (size_t i = 0; i < call->metadata_count; i++) metadata[n++] = call->metadata[i];
-    bool conditions = !call->store->no_conditions;
+    call->conditional = has_conditions(call->bucket) && !call->trial;
     PmS3Put put = {.bucket = place->bucket,
                    .key = call->key,
                    .bytes = call->bytes,
@@ -209,8 +242,8 @@ static void put_now(PmStoreCall *call)
                    .kms_key_id = place->kms_key_id,
                    .acl = place->acl,
                    .bucket_key = place->bucket_key,
-                   .if_none_match = conditions && call->if_match == NULL,
-                   .if_match = conditions ? call->if_match : NULL,
+                   .if_none_match = call->conditional && call->if_match == NULL,
+                   .if_match = call->conditional ? call->if_match : NULL,
                    .bare_etag = call->bare_etag};
     PmError err = {0};
     PM_CRASH_POINT("s3.put_next");
@@ -252,7 +285,7 @@ static void on_head(void *data, const PmS3Result *result)
         return;
     }
     PmStamp existing, ours;
-    pm_stamp_s3_read(&result->object, &existing);
+    pm_stamp_s3_read(&result->object, call->quarantine, &existing);
     pm_stamp_of(&call->source, call->digest, &ours);
     PmStampVerdict verdict = pm_stamp_judge(&existing, &ours);
     if (verdict != PM_STAMP_WRITE) {
@@ -278,12 +311,23 @@ static void look(PmStoreCall *call)
 
 /* --- what comes along from the source --- */
 
+/* The source is gone by now, and with it what was to be copied: the next attempt will find that out and end there. */
+static void fail_gone(PmStoreCall *call, const PmError *err)
+{
+    PmError gone = *err;
+    gone.status = PM_TRANSIENT;
+    fail(call, &gone);
+}
+
 static void on_tags(void *data, const PmS3Result *result)
 {
     PmStoreCall *call = data;
     call->call = NULL;
-    if (result->outcome == PM_S3_FAILED) {
-        fail(call, result->err);
+    if (result->outcome != PM_S3_OK) {
+        if (result->outcome == PM_S3_FAILED)
+            fail(call, result->err);
+        else
+            fail_gone(call, result->err);
         return;
     }
     const PmXml *set = pm_xml_child(result->xml, "TagSet", 0), *tag;
@@ -311,13 +355,15 @@ static void on_source_head(void *data, const PmS3Result *result)
 {
     PmStoreCall *call = data;
     call->call = NULL;
-    if (result->outcome == PM_S3_FAILED) {
-        fail(call, result->err);
+    if (result->outcome != PM_S3_OK) {
+        if (result->outcome == PM_S3_FAILED)
+            fail(call, result->err);
+        else
+            fail_gone(call, result->err);
         return;
     }
     const char *name = NULL, *value;
-    for (size_t i = 0; result->outcome == PM_S3_OK && (value = pm_s3_metadata_at(&result->object, i, &name)) != NULL;
-         i++)
+    for (size_t i = 0; (value = pm_s3_metadata_at(&result->object, i, &name)) != NULL; i++)
         if (strncmp(name, PM_STAMP_PREFIX, sizeof PM_STAMP_PREFIX - 1) != 0)
             add_pair(call->metadata, &call->metadata_count, PAIRS_MAX, name, value);
     take_tags(call);
@@ -340,16 +386,34 @@ static void begin(PmStoreCall *call)
 
 /* --- the store --- */
 
+static Bucket *bucket_of(S3Store *store, const PmS3 *s3, const char *name)
+{
+    for (Bucket *bucket = store->buckets; bucket != NULL; bucket = bucket->next)
+        if (bucket->s3 == s3 && strcmp(bucket->name, name) == 0) return bucket;
+    Bucket *bucket = calloc(1, sizeof *bucket);
+    if (bucket == NULL) return NULL;
+    *bucket = (Bucket){.next = store->buckets, .s3 = s3, .name = name};
+    store->buckets = bucket;
+    return bucket;
+}
+
 static PmStoreCall *new_call(S3Store *store, const PmStorePut *request, PmError *err)
 {
     const PmS3Place *place = request->place->config;
     PmS3 *s3 = pm_cloud_s3_of_place(store->cloud, place, err);
-    PmStoreCall *call = s3 != NULL ? calloc(1, sizeof *call) : NULL;
+    Bucket *bucket = s3 != NULL ? bucket_of(store, s3, place->bucket) : NULL;
+    PmStoreCall *call = bucket != NULL ? calloc(1, sizeof *call) : NULL;
     if (call == NULL) {
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    *call = (PmStoreCall){.store = store, .s3 = s3, .place = place, .bare_etag = store->bare_etags};
+    *call = (PmStoreCall){.store = store,
+                          .s3 = s3,
+                          .bucket = bucket,
+                          .place = place,
+                          .quarantine = request->quarantine,
+                          .bare_etag = bucket->bare_etags};
+    pm_stamp_name(place->bucket, request->key, call->place_name);
     call->key = strdup(request->key);
     call->content_type = strdup(request->content_type);
     call->digest = strdup(request->digest);
@@ -384,8 +448,12 @@ static PmStoreCall *expect(PmStore *base, const PmStorePut *request)
     S3Store *store = (S3Store *)base;
     /* Where a put has no condition, looking late is all that keeps two workers apart. */
     PmError err = {0};
-    PmStoreCall *call = store->no_conditions ? NULL : new_call(store, request, &err);
+    PmStoreCall *call = new_call(store, request, &err);
     if (call == NULL) return NULL;
+    if (!has_conditions(call->bucket)) {
+        free_call(call);
+        return NULL;
+    }
     call->awaits_bytes = true;
     call->timer = pm_loop_after(store->loop, 0, go_on, call);
     if (call->timer != NULL) return call;
@@ -429,7 +497,12 @@ static void cancel(PmStore *base, PmStoreCall *call)
 
 static void free_store(PmStore *base)
 {
-    free(base);
+    S3Store *store = (S3Store *)base;
+    for (Bucket *bucket = store->buckets, *next; bucket != NULL; bucket = next) {
+        next = bucket->next;
+        free(bucket);
+    }
+    free(store);
 }
 
 PmStore *pm_store_s3_new(PmLoop *loop, PmCloud *cloud, const PmS3Source *source, PmError *err)

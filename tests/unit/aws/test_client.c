@@ -14,7 +14,8 @@
 #include "aws/sqs.h"
 #include "stub.h"
 
-#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
+#define OK    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
+#define FOUND "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
 #define XML_ERROR(status, code)                                                                                       \
     "HTTP/1.1 " status "\r\nConnection: close\r\nContent-Type: application/xml\r\n\r\n<?xml version=\"1.0\"?><Error>" \
     "<Code>" code "</Code><Message>because</Message></Error>"
@@ -281,8 +282,8 @@ static void a_redirect_names_the_region_and_is_remembered(void **state)
     stub_answer(
         &w->stub,
         "HTTP/1.1 301 Moved\r\nx-amz-bucket-region: eu-west-1\r\nLocation: http://evil/\r\nConnection: close\r\n\r\n");
-    stub_answer(&w->stub, OK);
-    stub_answer(&w->stub, OK);
+    stub_answer(&w->stub, FOUND);
+    stub_answer(&w->stub, FOUND);
     for (int i = 0; i < 2; i++) {
         pm_s3_head(s3, "bucket", "k", NULL, on_s3, w, &err);
         pm_loop_run(w->loop);
