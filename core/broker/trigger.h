@@ -6,7 +6,7 @@
 #ifndef PM_BROKER_TRIGGER_H
 #define PM_BROKER_TRIGGER_H
 
-#include "base/loop.h"
+#include "base/helper.h"
 #include "broker/object.h"
 #include "pipeline/pipeline.h"
 
@@ -78,9 +78,11 @@ struct PmTrigger {
     bool early;    /* what it hands over is ours whatever comes: it is fetched while the workers still start */
 };
 
-/* Files of a folder. once: `dry` after what is there, whatever `watch` says. PM_BAD_CONFIG: no such folder. New. */
-PmTrigger *pm_trigger_directory_new(PmLoop *loop, const PmPipeline *pipeline, bool once, const PmTriggerSink *sink,
-                                    PmError *err);
+/* Files of a folder. once: `dry` after what is there, whatever `watch` says. digest: of pipeline and plugins; read when
+ * something is wanted for the first time. helper, pipeline and digest outlive it; its last jobs may end only with the
+ * helper. PM_BAD_CONFIG: no such folder. New. */
+PmTrigger *pm_trigger_directory_new(PmLoop *loop, PmHelper *helper, const PmPipeline *pipeline, const char *digest,
+                                    bool once, const PmTriggerSink *sink, PmError *err);
 
 /* The files of the listing that are not skipped, each once; settling leaves them where they are. Each settlement is
  * told to `settled` (may be NULL). `listing` outlives it. New. */

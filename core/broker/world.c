@@ -147,7 +147,7 @@ PmTrigger *pm_world_trigger(const PmJobWorld *world, const PmRunOptions *options
     if (options->lambda != NULL) return new_lambda_trigger(world, options, sink, err);
     switch (pipeline->trigger.kind) {
     case PM_TRIGGER_DIRECTORY:
-        return pm_trigger_directory_new(world->loop, pipeline, options->once, sink, err);
+        return pm_trigger_directory_new(world->loop, world->helper, pipeline, world->digest, options->once, sink, err);
     case PM_TRIGGER_SQS:
         return pm_trigger_sqs_new(world->loop, world->cloud, pipeline, options->once, sink, err);
     case PM_TRIGGER_LAMBDA:

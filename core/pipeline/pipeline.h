@@ -95,6 +95,7 @@ typedef struct PmDirectoryTrigger {
     int32_t settle;            /* PmSettle */
     const char *done, *failed; /* folders for settle: move; default <path>/done and <path>/failed */
     bool recursive;
+    const char *seen;    /* settle: keep: the list of finished files; default <path>/.pixmill-<name>.seen */
     const char *pattern; /* glob over the path relative to `path`, or NULL */
 } PmDirectoryTrigger;
 

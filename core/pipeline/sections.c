@@ -89,6 +89,9 @@ static const PmParam directory[] = {
         PmDirectoryTrigger, failed, "failed", .min = 1, .max = 4000,
         .doc =
             "Folder for files that cannot work, each with a .reason.json. Default: failed inside the folder itself."),
+    PM_PARAM_STRING(PmDirectoryTrigger, seen, "seen", .min = 1, .max = 4000,
+                    .doc = "settle: keep: file that lists what is finished, so that a restart does not do it again. "
+                           "Default: .pixmill-NAME.seen inside the folder itself, with the pipeline's name."),
     PM_PARAM_BOOL(PmDirectoryTrigger, recursive, "recursive", .def = "false",
                   .doc = "Take files of folders below, too."),
     PM_PARAM_STRING(PmDirectoryTrigger, pattern, "pattern", .min = 1, .max = 1000,
