@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "aws/operations.h"
 #include "base/text.h"
 
 enum { ARN_MAX = 2400 };
@@ -60,17 +61,30 @@ static void add_once(json_t *list, const char *text)
     json_array_append_new(list, json_string(text));
 }
 
-/* Takes resources and condition (or NULL). One resource stands alone, as people write it. */
-static void add(json_t *statements, const char *sid, const char *actions, json_t *resources, json_t *condition)
+/* Adds what these calls need (names of one service, NULL-terminated), so that no policy can forget one. `versions`:
+ * they are also made of versions that are named. */
+static void add_actions(json_t *actions, const char *service, const char *const *calls, bool versions)
 {
-    json_t *list = json_array();
-    for (const char *p = actions; *p != '\0';) {
-        size_t n = strcspn(p, " ");
-        if (n > 0) json_array_append_new(list, json_stringn(p, n));
-        p += n + (p[n] == ' ');
+    for (; *calls != NULL; calls++) {
+        const PmAwsOperation *operation = pm_aws_operation(service, *calls);
+        if (operation == NULL) continue; /* a test sees to it that there is one */
+        add_once(actions, operation->action);
+        if (versions && operation->versioned != NULL) add_once(actions, operation->versioned);
     }
+}
+
+static json_t *actions_for(const char *service, const char *const *calls, bool versions)
+{
+    json_t *actions = json_array();
+    add_actions(actions, service, calls, versions);
+    return actions;
+}
+
+/* Takes actions, resources and condition (or NULL). One resource stands alone, as people write it. */
+static void add(json_t *statements, const char *sid, json_t *actions, json_t *resources, json_t *condition)
+{
     bool one = json_array_size(resources) == 1;
-    json_t *statement = json_pack("{ssss so sO}", "Sid", sid, "Effect", "Allow", "Action", list, "Resource",
+    json_t *statement = json_pack("{ssss so sO}", "Sid", sid, "Effect", "Allow", "Action", actions, "Resource",
                                   one ? json_array_get(resources, 0) : resources);
     if (json_array_size(resources) > 0) {
         if (condition != NULL) json_object_set(statement, "Condition", condition);
@@ -97,6 +111,11 @@ static json_t *below(json_t *prefixes)
     return condition;
 }
 
+static json_t *list_bucket(void)
+{
+    return actions_for("s3", (const char *const[]){"ListObjectsV2", NULL}, false);
+}
+
 static bool copies_tags(const PmPipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->output_count; i++)
@@ -121,11 +140,10 @@ static void add_source(const PmPipeline *pipeline, json_t *statements)
     }
     snprintf(arn, sizeof arn, "%s*", prefix);
     add_once(prefixes, arn);
-    add(statements, "ReadSource",
-        copies_tags(pipeline) ? "s3:GetObject s3:GetObjectVersion s3:GetObjectTagging"
-                              : "s3:GetObject s3:GetObjectVersion",
-        objects, NULL);
-    add(statements, "ListSource", "s3:ListBucket", buckets, below(prefixes));
+    json_t *actions = actions_for("s3", (const char *const[]){"GetObject", "HeadObject", NULL}, true);
+    if (copies_tags(pipeline)) add_actions(actions, "s3", (const char *const[]){"GetObjectTagging", NULL}, true);
+    add(statements, "ReadSource", actions, objects, NULL);
+    add(statements, "ListSource", list_bucket(), buckets, below(prefixes));
 }
 
 typedef struct Destination {
@@ -167,25 +185,45 @@ static void add_place(const PmPipeline *pipeline, const PmPlace *place, Destinat
     add_key(pipeline, s3->kms_key_id, all);
 }
 
+/* What S3 does on the caller's behalf with a put and a GET. */
+static json_t *use_keys(void)
+{
+    return json_pack("[ss]", "kms:GenerateDataKey", "kms:Decrypt");
+}
+
 static void add_destinations(const PmPipeline *pipeline, json_t *statements)
 {
     Destination all = {json_array(), json_array(), json_array(), json_array(), json_array(), false, false};
-    char actions[120], any_key[40];
+    static const char *const calls[] = {"PutObject",
+                                        "HeadObject",
+                                        "CreateMultipartUpload",
+                                        "UploadPart",
+                                        "CompleteMultipartUpload",
+                                        "AbortMultipartUpload",
+                                        NULL};
+    json_t *actions = actions_for("s3", calls, false);
+    char any_key[40];
     for (size_t i = 0; i < pipeline->output_count; i++) add_place(pipeline, &pipeline->outputs[i].to, &all);
     add_place(pipeline, &pipeline->quarantine, &all);
-    snprintf(actions, sizeof actions, "s3:PutObject s3:GetObject%s%s", all.tags ? " s3:PutObjectTagging" : "",
-             all.acl ? " s3:PutObjectAcl" : "");
+    /* headers of the put, not calls of their own */
+    if (all.tags) add_once(actions, "s3:PutObjectTagging");
+    if (all.acl) add_once(actions, "s3:PutObjectAcl");
     add(statements, "WriteDestination", actions, all.objects, NULL);
-    add(statements, "ListDestination", "s3:ListBucket", all.buckets, below(all.prefixes));
-    add(statements, "UseKeys", "kms:GenerateDataKey kms:Decrypt", all.keys, NULL);
+    add(statements, "ListDestination", list_bucket(), all.buckets, below(all.prefixes));
+    add(statements, "UseKeys", use_keys(), all.keys, NULL);
     snprintf(any_key, sizeof any_key, "arn:%s:kms:*:*:key/*", own_partition(pipeline));
     if (json_array_size(all.aliases) > 0)
-        add(statements, "UseKeysByAlias", "kms:GenerateDataKey kms:Decrypt", json_pack("[s]", any_key),
+        add(statements, "UseKeysByAlias", use_keys(), json_pack("[s]", any_key),
             json_pack("{s{sO}}", "ForAnyValue:StringEquals", "kms:ResourceAliases", all.aliases));
     json_decref(all.aliases);
 }
 
 /* --- queues --- */
+
+static json_t *send_message(void)
+{
+    return actions_for("sqs", (const char *const[]){"SendMessage", NULL}, false);
+}
 
 static void add_queues(const PmPipeline *pipeline, const PmRightsOptions *options, json_t *statements,
                        const char **wide)
@@ -198,10 +236,10 @@ static void add_queues(const PmPipeline *pipeline, const PmRightsOptions *option
     if (dead != NULL && dead[0] == '\0') dead = NULL;
     if (sqs != NULL) {
         queue_arn(pipeline, sqs->queue_url, NULL, arn, sizeof arn);
-        add(statements, "ReceiveQueue",
-            container ? "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes sqs:ChangeMessageVisibility"
-                      : "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes",
-            json_pack("[s]", arn), NULL);
+        static const char *const consumed[] = {"ReceiveMessage", "DeleteMessageBatch", "GetQueueAttributes", NULL};
+        json_t *actions = actions_for("sqs", consumed, false);
+        if (container) add_actions(actions, "sqs", (const char *const[]){"ChangeMessageVisibilityBatch", NULL}, false);
+        add(statements, "ReceiveQueue", actions, json_pack("[s]", arn), NULL);
     }
     if (dead == NULL && (sqs == NULL || !container)) return;
     if (dead != NULL)
@@ -212,9 +250,9 @@ static void add_queues(const PmPipeline *pipeline, const PmRightsOptions *option
         queue_arn(pipeline, sqs->queue_url, "*", arn, sizeof arn);
     if (dead == NULL && options->dead_letter_arn == NULL)
         *wide = "DeadLetters covers every queue of the account, since the file does not name the dead-letter queue";
-    add(statements, "DeadLetters",
-        container ? "sqs:SendMessage sqs:GetQueueUrl sqs:GetQueueAttributes" : "sqs:SendMessage", json_pack("[s]", arn),
-        NULL);
+    json_t *actions = send_message();
+    if (container) add_actions(actions, "sqs", (const char *const[]){"GetQueueUrl", "GetQueueAttributes", NULL}, false);
+    add(statements, "DeadLetters", actions, json_pack("[s]", arn), NULL);
 }
 
 json_t *pm_rights_policy(const PmPipeline *pipeline, const PmRightsOptions *options, const char **wide)
@@ -227,12 +265,13 @@ json_t *pm_rights_policy(const PmPipeline *pipeline, const PmRightsOptions *opti
     add_queues(pipeline, options, statements, wide);
     if (pipeline->notify.queue_url != NULL) {
         queue_arn(pipeline, pipeline->notify.queue_url, NULL, arn, sizeof arn);
-        add(statements, "Notify", "sqs:SendMessage", json_pack("[s]", arn), NULL);
+        add(statements, "Notify", send_message(), json_pack("[s]", arn), NULL);
     }
     if ((options->target & PM_RIGHTS_LAMBDA) != 0) {
         snprintf(arn, sizeof arn, "arn:%s:logs:*:*:log-group:/aws/lambda/%.200s:*", own_partition(pipeline),
                  options->function != NULL ? options->function : pipeline->name);
-        add(statements, "WriteLogs", "logs:CreateLogStream logs:PutLogEvents", json_pack("[s]", arn), NULL);
+        add(statements, "WriteLogs", json_pack("[ss]", "logs:CreateLogStream", "logs:PutLogEvents"),
+            json_pack("[s]", arn), NULL);
     }
     return json_pack("{ssso}", "Version", "2012-10-17", "Statement", statements);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reading.h"
 
+#include "aws/operations.h"
 #include "broker/rights.h"
 
 #define SQS    "trigger: { sqs: { queue_url: \"https://sqs.eu-west-1.amazonaws.com/123456789012/uploads\" } }\n"
@@ -70,7 +71,7 @@ static void a_worker_of_a_queue(void **state)
         "{\"Action\":[\"s3:ListBucket\"],\"Condition\":{\"StringLikeIfExists\":{\"s3:prefix\":\"new/*\"}},"
         "\"Resource\":[\"arn:aws:s3:::in-a\",\"arn:aws:s3:::in-b\"]}");
     assert_string_equal(statement(&made, "WriteDestination"),
-                        "{\"Action\":[\"s3:PutObject\",\"s3:GetObject\"],\"Resource\":["
+                        "{\"Action\":[\"s3:PutObject\",\"s3:GetObject\",\"s3:AbortMultipartUpload\"],\"Resource\":["
                         "\"arn:aws:s3:::out/small/*\",\"arn:aws:s3:::out/large/*\"]}");
     assert_string_equal(statement(&made, "ListDestination"),
                         "{\"Action\":[\"s3:ListBucket\"],\"Condition\":{\"StringLikeIfExists\":{\"s3:prefix\":["
@@ -132,9 +133,12 @@ static void what_more_is_used_asks_for_more(void **state)
         "  c: { to: { s3: { bucket: out, key: \"o/{stem}_c\", sse: aws:kms,\n"
         "       kms_key_id: \"arn:aws:kms:eu-west-1:123456789012:key/k\" } } }\n",
         PM_RIGHTS_BOTH, "arn:aws:sqs:eu-west-1:123456789012:dead");
-    assert_non_null(strstr(statement(&made, "ReadSource"), "\"s3:GetObjectTagging\""));
+    assert_non_null(strstr(statement(&made, "ReadSource"),
+                           "[\"s3:GetObject\",\"s3:GetObjectVersion\",\"s3:GetObjectTagging\","
+                           "\"s3:GetObjectVersionTagging\"]"));
     assert_string_equal(statement(&made, "WriteDestination"),
-                        "{\"Action\":[\"s3:PutObject\",\"s3:GetObject\",\"s3:PutObjectTagging\",\"s3:PutObjectAcl\"],"
+                        "{\"Action\":[\"s3:PutObject\",\"s3:GetObject\",\"s3:AbortMultipartUpload\",\"s3:"
+                        "PutObjectTagging\",\"s3:PutObjectAcl\"],"
                         "\"Resource\":[\"arn:aws:s3:::out/o/*\",\"arn:aws:s3:::aside/q/*\"]}");
     assert_string_equal(statement(&made, "UseKeys"),
                         "{\"Action\":[\"kms:GenerateDataKey\",\"kms:Decrypt\"],\"Resource\":["
@@ -146,6 +150,36 @@ static void what_more_is_used_asks_for_more(void **state)
         "{\"kms:ResourceAliases\":[\"alias/photos\"]}},\"Resource\":\"arn:aws:kms:*:*:key/*\"}");
     assert_string_equal(statement(&made, "Notify"),
                         "{\"Action\":[\"sqs:SendMessage\"],\"Resource\":\"arn:aws:sqs:eu-west-1:123456789012:done\"}");
+    finish(&made);
+}
+
+static bool allows(const Policy *made, const char *action)
+{
+    size_t i, k;
+    const json_t *one, *allowed;
+    json_array_foreach(json_object_get(made->policy, "Statement"), i, one) json_array_foreach(
+        json_object_get(one, "Action"), k, allowed) if (strcmp(json_string_value(allowed), action) == 0) return true;
+    return false;
+}
+
+/* No call can be made that is not in the table of operations, so this is every call that a run can make. */
+static void every_call_that_a_run_can_make_is_allowed(void **state)
+{
+    (void)state;
+    static const char *const not_of_a_run[] = {"DeleteObject", "CopyObject"}; /* of doctor's, and of nobody's yet */
+    static const char *const from_sources[] = {"GetObject", "HeadObject", "GetObjectTagging"};
+    Policy made = policy_for("version: 1\n" SQS SOURCE
+                             "outputs: { a: { to: { s3: { bucket: out, key: \"o/{name}\", copy_tags: true } } } }\n",
+                             PM_RIGHTS_CONTAINER, NULL);
+    const PmAwsOperation *operation;
+    for (size_t i = 0; (operation = pm_aws_operation_at(i)) != NULL; i++) {
+        bool of_a_run = true, versions = false;
+        for (size_t k = 0; k < 2; k++) of_a_run = of_a_run && strcmp(operation->name, not_of_a_run[k]) != 0;
+        for (size_t k = 0; k < 3; k++) versions = versions || strcmp(operation->name, from_sources[k]) == 0;
+        if (of_a_run && !allows(&made, operation->action)) fail_msg("%s is not allowed", operation->action);
+        if (versions && !allows(&made, operation->versioned)) fail_msg("%s is not allowed", operation->versioned);
+    }
+    assert_false(allows(&made, "s3:DeleteObject"));
     finish(&made);
 }
 
@@ -163,8 +197,11 @@ static void folders_need_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_worker_of_a_queue),  cmocka_unit_test(what_the_file_does_not_name_is_told),
-        cmocka_unit_test(a_function),           cmocka_unit_test(what_more_is_used_asks_for_more),
+        cmocka_unit_test(a_worker_of_a_queue),
+        cmocka_unit_test(what_the_file_does_not_name_is_told),
+        cmocka_unit_test(a_function),
+        cmocka_unit_test(what_more_is_used_asks_for_more),
+        cmocka_unit_test(every_call_that_a_run_can_make_is_allowed),
         cmocka_unit_test(folders_need_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
