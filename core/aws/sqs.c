@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/operations.h"
 #include "aws/sqs_internal.h"
 #include "base/text.h"
 
@@ -123,10 +124,14 @@ void pm_sqs_cancel(PmSqsCall *call)
 PmSqsCall *pm_sqs_call_new(PmSqs *sqs, const char *operation, json_t *request, PmSqsAnswer *answered, void *data,
                            PmError *err)
 {
-    PmSqsCall *call = request != NULL ? calloc(1, sizeof *call) : NULL;
+    bool known = pm_aws_operation("sqs", operation) != NULL;
+    PmSqsCall *call = known && request != NULL ? calloc(1, sizeof *call) : NULL;
     if (call == NULL) {
         json_decref(request);
-        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        if (known)
+            pm_error_set(err, PM_TRANSIENT, "out of memory");
+        else
+            pm_error_set(err, PM_BUG, "sqs %s is not among the operations", operation);
         return NULL;
     }
     call->sqs = sqs;
@@ -271,9 +276,17 @@ PmSqsCall *pm_sqs_receive(PmSqs *sqs, int max, int wait_s, int visibility_s, PmS
 
 /* --- send --- */
 
+/* A dead letter that is taken for sent is followed by the end of its message, so a 200 alone is not enough: it may be
+ * that of something in front of SQS. */
 static void on_sent(PmSqsCall *call, const PmError *err, const PmAwsResponse *response)
 {
     (void)response;
+    PmError unsent = {0};
+    if (err == NULL && text_at(call->answer, "MessageId")[0] == '\0') {
+        pm_error_set(&unsent, PM_TRANSIENT,
+                     "sqs SendMessage: the answer names no message, so it is not SQS that answered");
+        err = &unsent;
+    }
     PmSqsDone *done = (PmSqsDone *)call->done;
     void *data = call->data;
     pm_sqs_cancel(call);

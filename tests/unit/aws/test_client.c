@@ -496,6 +496,44 @@ static void messages_are_read_and_checked(void **state)
     pm_sqs_free(sqs);
 }
 
+static void on_sent(void *data, const PmError *err)
+{
+    World *w = data;
+    w->calls++;
+    w->status = err != NULL ? err->status : PM_OK;
+    snprintf(w->message, sizeof w->message, "%s", err != NULL ? err->message : "");
+    pm_loop_stop(w->loop);
+}
+
+/* What is taken for sent may be a dead letter, after which its message is deleted. */
+static void only_sqs_says_that_a_message_was_sent(void **state)
+{
+    World *w = *state;
+    PmError err = {0};
+    char url[128];
+    snprintf(url, sizeof url, "%s/1/q", w->stub.origin);
+    PmSqs *sqs = pm_sqs_new(w->loop, w->client, &(PmSqsOptions){.queue_url = url}, &err);
+    static const struct {
+        const char *answer;
+        PmStatus status;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"MessageId\":\"m\"}", PM_OK},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", PM_TRANSIENT},
+        {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"status\":\"maintenance\"}", PM_TRANSIENT},
+        {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>soon</html>", PM_TRANSIENT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        stub_answer(&w->stub, cases[i].answer);
+        assert_non_null(pm_sqs_send(sqs, &(PmSqsSend){.body = "b"}, on_sent, w, &err));
+        pm_loop_run(w->loop);
+        assert_int_equal(w->status, cases[i].status);
+        if (i == 1)
+            assert_string_equal(w->message,
+                                "sqs SendMessage: the answer names no message, so it is not SQS that answered");
+    }
+    pm_sqs_free(sqs);
+}
+
 static void a_queue_url_says_its_region(void **state)
 {
     World *w = *state;
@@ -534,6 +572,7 @@ int main(void)
         TEST(hosts_follow_aws_rules),
         TEST(only_the_service_s_own_failures_are_sent_again),
         TEST(messages_are_read_and_checked),
+        TEST(only_sqs_says_that_a_message_was_sent),
         TEST(a_queue_url_says_its_region),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
