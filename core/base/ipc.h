@@ -9,6 +9,7 @@
  *                                                        progress memfd or none]
  *                                                        `check`: only validated, never to SPAWN
  *                                                        `fetch`: FETCH will be carried out; plugins are told so
+ *                                                        `jobs_per_child`: number; after so many a child is ended
  *   READY     <- {plugins: [{name, version, file}], facts: ["nsfw-hook.score", ..], digest, vips,
  *                 formats: {"jpeg": {load: true, save: true}, ..}, sandbox: {tier, missing: [text..]},
  *                 warnings: [error..]}

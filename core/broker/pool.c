@@ -230,9 +230,11 @@ static json_t *load_body(const PmPool *pool)
         if (value != NULL) json_object_set_new(environment, name, json_string(value));
     }
     json_decref(names);
-    return json_pack("{ss ss so so sb sb}", "file", pool->pipeline->file, "dir", pool->pipeline->dir, "env",
+    const PmWorkerConfig *worker = &pool->pipeline->worker;
+    return json_pack("{ss ss so so sb sb sI}", "file", pool->pipeline->file, "dir", pool->pipeline->dir, "env",
                      environment, "plugin_dirs", pm_pool_plugin_dirs(&pool->options), "check",
-                     pool->options.check ? 1 : 0, "fetch", 1);
+                     pool->options.check ? 1 : 0, "fetch", 1, "jobs_per_child",
+                     (json_int_t)(worker->isolation == PM_ISOLATION_PER_JOB ? 1 : worker->jobs_per_child));
 }
 
 static void start(void *data)

@@ -16,7 +16,7 @@ void pm_fault_learn(const json_t *plugins);
 
 /* Handles SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU and SIGALRM for the process, on a stack of
  * its own for the calling thread. `progress` (borrowed, may be NULL) outlives the process; a second call only changes
- * it. */
+ * it. In a child SIGSYS also stands for an fstat() that the filter cannot judge, and which is carried out then. */
 PmStatus pm_fault_install(PmProgress *progress, PmError *err);
 
 /* Calls, and gives it `seconds`. When a fatal signal strikes on this thread meanwhile, or time is up (SIGALRM), returns

@@ -11,7 +11,7 @@
 #include "worker/idle_threads.h"
 #include "worker/warmup.h"
 
-enum { STRINGS_MAX = 1000, LONG_WAIT_MS = 1000 };
+enum { STRINGS_MAX = 1000, LONG_WAIT_MS = 1000, JOBS_PER_CHILD = 64 };
 
 const char **pm_load_strings(const json_t *names, const char *what, PmError *err)
 {
@@ -164,6 +164,12 @@ static void warm_up(PmLoad *load, json_t *ready, PmErrorList *errors)
                      (long long)waited_ms);
         json_array_append_new(json_object_get(ready, "warnings"), pm_error_to_json(&warning));
     }
+    if (pm_engine_needs_fonts(load->engine) && load->sandbox.fonts.refused[0] != '\0') {
+        PmError warning = {0};
+        pm_error_set(&warning, PM_BAD_CONFIG, "children may not read the fonts of %.800s", load->sandbox.fonts.refused);
+        pm_error_hint(&warning, "FONTCONFIG_FILE or FONTCONFIG_PATH must name a folder with \"font\" in its name");
+        json_array_append_new(json_object_get(ready, "warnings"), pm_error_to_json(&warning));
+    }
     pm_fault_learn(json_object_get(ready, "plugins"));
     json_object_set_new(ready, "sandbox", pm_sandbox_to_json(&load->sandbox));
 }
@@ -182,6 +188,16 @@ static void show_progress(const PmMessage *message, PmErrorList *errors)
     if (pm_fault_install(progress, &err) != PM_OK) pm_error_list_add(errors, &err);
 }
 
+/* Children would inherit it, one page that all of them can write to. */
+static void hide_progress(PmErrorList *errors)
+{
+    PmError err = {0};
+    PmProgress *page = progress;
+    progress = &nobody_reads;
+    if (pm_fault_install(progress, &err) != PM_OK) pm_error_list_add(errors, &err);
+    if (page != &nobody_reads) pm_progress_unmap(page);
+}
+
 bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *errors)
 {
     *ready = NULL;
@@ -189,6 +205,8 @@ bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *erro
     load->env = json_incref(json_object_get(message->body, "env"));
     load->check = json_is_true(json_object_get(message->body, "check"));
     load->fetch = json_is_true(json_object_get(message->body, "fetch"));
+    int64_t jobs = json_integer_value(json_object_get(message->body, "jobs_per_child"));
+    load->jobs_per_child = jobs > 0 ? jobs : JOBS_PER_CHILD;
     if (load->early.status != PM_OK) {
         pm_error_list_add(errors, &load->early);
         return false;
@@ -205,6 +223,7 @@ bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *erro
     json_t *body = pm_engine_describe(load->engine);
     if (json_object_get(body, "warnings") == NULL) json_object_set_new(body, "warnings", json_array());
     warm_up(load, body, errors);
+    hide_progress(errors);
     if (errors->count > 0) {
         json_decref(body);
         return false;

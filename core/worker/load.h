@@ -20,6 +20,7 @@ typedef struct PmLoad {
     const char **plugin_dirs;
     PmSandbox sandbox;
     bool check; /* only validated: nothing will be spawned */
+    int64_t jobs_per_child;
     bool fetch; /* the broker carries out FETCH */
 } PmLoad;
 

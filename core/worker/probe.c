@@ -15,7 +15,7 @@ static const char killed[] = "the host kills a process that tries";
 
 /* What the process that tries tells; one that is killed for trying tells nothing. */
 typedef struct Finding {
-    int error, landlock_abi;
+    int error, landlock_abi, threads_error;
 } Finding;
 
 static Finding try_landlock(void)
@@ -28,8 +28,10 @@ static Finding try_landlock(void)
 
 static Finding try_seccomp(void)
 {
+    int listener = -1;
     Finding finding = {.error = pm_sandbox_no_new_privs()};
-    if (finding.error == 0) finding.error = pm_seccomp_enter(true, false);
+    if (finding.error == 0) finding.threads_error = pm_seccomp_enter(true, false, &listener);
+    if (finding.threads_error != 0) finding.error = pm_seccomp_enter(true, false, NULL);
     return finding;
 }
 
@@ -82,6 +84,11 @@ static void end_trial(PmTrial *trial, unsigned layer, PmSandbox *sandbox)
     sandbox->layers |= layer;
     if (!told || finding.error != 0) pm_sandbox_without(sandbox, layer, told ? strerror(finding.error) : killed);
     if (layer == PM_LAYER_LANDLOCK) sandbox->landlock_abi = finding.landlock_abi;
+    if (layer != PM_LAYER_SECCOMP) return;
+    if (finding.error == 0) finding.error = finding.threads_error;
+    sandbox->layers |= PM_LAYER_THREADS;
+    if (!told || finding.error != 0)
+        pm_sandbox_without(sandbox, PM_LAYER_THREADS, told ? strerror(finding.error) : killed);
 }
 
 void pm_sandbox_probe_end(PmProbe *probe, PmSandbox *sandbox)

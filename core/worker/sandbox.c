@@ -13,15 +13,17 @@
 #include <unistd.h>
 
 #include "worker/sanitized.h"
+#include "worker/thread_guard.h"
 
-enum { STACK_BYTES = 8 * 1024 * 1024, LAST_LAYER = PM_LAYER_ROOT };
+enum { STACK_BYTES = 8 * 1024 * 1024, LAST_LAYER = PM_LAYER_THREADS };
 
 static void miss(PmSandbox *sandbox, unsigned layer, const char *why)
 {
     static const char *const names[] = {[PM_LAYER_LANDLOCK] = "landlock",
                                         [PM_LAYER_SECCOMP] = "seccomp",
                                         [PM_LAYER_NAMESPACES] = "namespaces",
-                                        [PM_LAYER_ROOT] = "empty root"};
+                                        [PM_LAYER_ROOT] = "empty root",
+                                        [PM_LAYER_THREADS] = "thread limit"};
     if (sandbox->missing_count >= PM_LAYERS) return;
     char *text = sandbox->missing[sandbox->missing_count++];
     snprintf(text, sizeof sandbox->missing[0], "%s: %s", names[layer], why);
@@ -127,6 +129,7 @@ static int set_limits(const PmSandboxLimits *limits)
     int error = limit(RLIMIT_CORE, 0);
     if (error == 0) error = limit(RLIMIT_NOFILE, (rlim_t)limits->descriptors);
     if (error == 0) error = limit(RLIMIT_STACK, STACK_BYTES);
+    if (error == 0 && limits->cpu_seconds > 0) error = limit(RLIMIT_CPU, (rlim_t)limits->cpu_seconds);
     /* A memory file is no address space until it is mapped: its size has a limit of its own. */
     signal(SIGXFSZ, SIG_IGN);
     if (error == 0 && limits->memory_bytes > 0) error = limit(RLIMIT_FSIZE, (rlim_t)limits->memory_bytes);
@@ -151,6 +154,17 @@ int pm_sandbox_drop_capabilities(uint32_t keep)
     return syscall(SYS_capset, &header, data) == 0 ? 0 : errno;
 }
 
+static int enter_seccomp(const PmSandboxLimits *limits, bool may_read)
+{
+    int listener = -1;
+    int error = pm_seccomp_enter(may_read, limits->new_code, limits->guard >= 0 ? &listener : NULL);
+    if (limits->guard < 0 || error != 0) return error;
+    error = pm_thread_guard_hand_over(limits->guard, listener);
+    close(listener);
+    close(limits->guard);
+    return error;
+}
+
 PmStatus pm_sandbox_enter(const PmSandbox *sandbox, const PmSandboxLimits *limits, PmError *err)
 {
     const char *what = "resource limits";
@@ -170,11 +184,11 @@ PmStatus pm_sandbox_enter(const PmSandbox *sandbox, const PmSandboxLimits *limit
     bool landlocked = (sandbox->layers & PM_LAYER_LANDLOCK) != 0;
     if (error == 0 && landlocked) {
         what = "landlock";
-        error = pm_landlock_enter(sandbox->landlock_abi, sandbox->fonts.folders);
+        error = pm_landlock_enter(sandbox->landlock_abi, limits->fonts ? sandbox->fonts.folders : NULL);
     }
     if (error == 0 && (sandbox->layers & PM_LAYER_SECCOMP) != 0) {
         what = "seccomp";
-        error = pm_seccomp_enter(landlocked, limits->new_code);
+        error = enter_seccomp(limits, landlocked && limits->fonts);
     }
     if (error == 0) return PM_OK;
     return pm_error_set(err, PM_BUG, "sandbox: %s: %s", what, strerror(error));

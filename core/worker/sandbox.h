@@ -7,6 +7,7 @@
  *   tier 2  + seccomp (an allow-list of system calls) + Landlock (no file but the fonts, read-only)
  *   tier 3  + user, network, pid, ipc, uts and mount namespaces, with an empty root directory
  *
+ * Where the kernel lets one process decide about another's system calls, the number of threads is limited, too.
  * Each layer that is there is used, also when another of its tier is missing; the tier is the highest one complete.
  */
 #ifndef PM_WORKER_SANDBOX_H
@@ -18,7 +19,14 @@
 #include "worker/fonts.h"
 #include "worker/namespaces.h"
 
-enum { PM_LAYER_LANDLOCK = 1, PM_LAYER_SECCOMP = 2, PM_LAYER_NAMESPACES = 4, PM_LAYER_ROOT = 8, PM_LAYERS = 4 };
+enum {
+    PM_LAYER_LANDLOCK = 1,
+    PM_LAYER_SECCOMP = 2,
+    PM_LAYER_NAMESPACES = 4,
+    PM_LAYER_ROOT = 8,
+    PM_LAYER_THREADS = 16,
+    PM_LAYERS = 5
+};
 
 typedef struct PmSandbox {
     unsigned layers; /* PM_LAYER_ */
@@ -67,7 +75,10 @@ PmStatus pm_sandbox_isolate(PmSandbox *sandbox, bool fonts, pid_t *init_pid, PmE
 typedef struct PmSandboxLimits {
     int64_t memory_bytes; /* of address space beyond what is mapped at the start; 0: no limit */
     int64_t mapped_bytes; /* what is: pm_sandbox_mapped_bytes */
+    int64_t cpu_seconds;  /* of processor time until SIGKILL, whatever the process does; 0: no limit */
     int descriptors;
+    int guard;     /* pm_thread_guard_expect's socket, closed here; -1: threads are not counted */
+    bool fonts;    /* text will be drawn: files of fonts stay readable */
     bool new_code; /* code may be made at run time: libvips before 8.15 compiles its inner loops with Orc */
 } PmSandboxLimits;
 
@@ -92,7 +103,8 @@ int pm_landlock_abi(void);
 int pm_landlock_enter(int abi, const char *const *readable);
 
 /* Installs the filter. `may_read`: files may be opened for reading, as Landlock decides which. `new_code`: executable
- * memory may be mapped. */
-int pm_seccomp_enter(bool may_read, bool new_code);
+ * memory may be mapped. *listener, unless NULL: where new threads are asked about (pm_thread_guard). pm_fault_install
+ * comes first, or fstat() kills. */
+int pm_seccomp_enter(bool may_read, bool new_code, int *listener);
 
 #endif

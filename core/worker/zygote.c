@@ -23,9 +23,10 @@
 #include "worker/library_log.h"
 #include "worker/load.h"
 #include "worker/relay.h"
+#include "worker/thread_guard.h"
 #include "worker/warmup.h"
 
-enum { CHILDREN_MAX = 1024, CHILD_DESCRIPTORS = 128, CHILD_SOCKET = 3 };
+enum { CHILDREN_MAX = 1024, CHILD_DESCRIPTORS = 128, CHILD_SOCKET = 3, CHILD_GUARD = 4 };
 
 typedef struct Slot {
     pid_t pid; /* 0: free */
@@ -38,6 +39,7 @@ typedef struct Zygote {
     bool loaded;
     PmLoad load;
     PmRelay relay;
+    PmThreadGuard guard;
     Slot slots[CHILDREN_MAX];
     bool over;
     int exit_code;
@@ -175,8 +177,30 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Of a child's whole life, by when it is killed even if it takes no notice of limits.cpu_time, which goes up with each
+ * job. 0: no limit. */
+static int64_t cpu_seconds(const PmLoad *load)
+{
+    int64_t job_ms = load->pipeline->limits.cpu_time;
+    int64_t seconds = (job_ms + 999) / 1000 + 1; /* the limit has a grain of one */
+    return job_ms > 0 ? load->jobs_per_child * seconds + 1 : 0;
+}
+
+/* Descriptors of a child, in their places; no others. `guard`: -1, or a socket. */
+static PmStatus keep_descriptors(const Zygote *z, int sock, int guard, PmError *err)
+{
+    bool ok = dup2(z->null, STDIN_FILENO) >= 0 && dup2(z->null, STDOUT_FILENO) >= 0 &&
+              dup2(z->relay.write_fd, STDERR_FILENO) >= 0;
+    /* Out of each other's way first. */
+    int socket_copy = fcntl(sock, F_DUPFD, CHILD_GUARD + 1);
+    int guard_copy = guard >= 0 ? fcntl(guard, F_DUPFD, CHILD_GUARD + 1) : -1;
+    ok = ok && dup2(socket_copy, CHILD_SOCKET) >= 0 && (guard < 0 || dup2(guard_copy, CHILD_GUARD) >= 0) &&
+         close_range(guard >= 0 ? CHILD_GUARD + 1 : CHILD_GUARD, ~0U, 0) == 0;
+    return ok ? PM_OK : pm_error_set(err, PM_BUG, "descriptors: %s", strerror(errno));
+}
+
 /* The new process: keeps its socket as descriptor 3 and the mapped progress page, nothing else. */
-__attribute__((noreturn)) static void become_child(Zygote *z, int sock, PmProgress *progress)
+__attribute__((noreturn)) static void become_child(Zygote *z, int sock, int guard, PmProgress *progress)
 {
     /* In a pid namespace the zygote is outside, and has no number there. */
     pid_t parent = z->init_pid > 0 ? 0 : z->pid;
@@ -185,16 +209,16 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, PmProgre
     prctl(PR_SET_NAME, "pixmill-child", 0, 0, 0);
     PmError err = {0};
     int64_t mapped_bytes = pm_sandbox_mapped_bytes(&z->load.sandbox);
-    if (dup2(z->null, STDIN_FILENO) < 0 || dup2(z->null, STDOUT_FILENO) < 0 ||
-        dup2(z->relay.write_fd, STDERR_FILENO) < 0 || (sock != CHILD_SOCKET && dup2(sock, CHILD_SOCKET) < 0) ||
-        close_range(CHILD_SOCKET + 1, ~0U, 0) != 0)
-        pm_error_set(&err, PM_BUG, "descriptors: %s", strerror(errno));
+    keep_descriptors(z, sock, guard, &err);
     reset_signals();
     pm_idle_threads_leave();
     const PmLimits *limits = &z->load.pipeline->limits;
     PmSandboxLimits sandbox = {.memory_bytes = limits->memory,
                                .mapped_bytes = mapped_bytes,
+                               .cpu_seconds = cpu_seconds(&z->load),
                                .descriptors = CHILD_DESCRIPTORS,
+                               .guard = guard >= 0 ? CHILD_GUARD : -1,
+                               .fonts = pm_engine_needs_fonts(z->load.engine),
                                .new_code = pm_warm_up_jit()};
     if (err.status == PM_OK && pm_fault_install(progress, &err) == PM_OK)
         pm_sandbox_enter(&z->load.sandbox, &sandbox, &err);
@@ -219,7 +243,8 @@ static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid
 {
     Slot *slot = free_slot(z);
     PmProgress *progress = message->fd_count == 2 ? pm_progress_map(message->fds[1]) : NULL;
-    int pidfd = -1;
+    bool count = (z->load.sandbox.layers & PM_LAYER_THREADS) != 0;
+    int pidfd = -1, guard = count ? pm_thread_guard_expect(&z->guard) : -1;
     *pid = 0;
     if (!z->loaded || z->load.engine == NULL || z->load.check)
         pm_error_set(err, PM_BUG, "SPAWN: no pipeline is loaded to do jobs with");
@@ -227,8 +252,10 @@ static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid
         pm_error_set(err, PM_BUG, "SPAWN: a socket and a progress page are needed");
     else if (slot == NULL)
         pm_error_set(err, PM_LIMIT, "SPAWN: there are %d children already", CHILDREN_MAX);
+    else if (count && guard < 0)
+        pm_error_set(err, PM_TRANSIENT, "no socket for a child: %s", strerror(errno));
     else if ((*pid = fork()) == 0)
-        become_child(z, message->fds[0], progress);
+        become_child(z, message->fds[0], guard, progress);
     else if (*pid < 0)
         pm_error_set(err, PM_TRANSIENT, "no process: %s", strerror(errno));
     else if ((pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0) {
@@ -237,6 +264,7 @@ static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid
     } else {
         *slot = (Slot){.pid = *pid, .number = number};
     }
+    if (guard >= 0) close(guard);
     pm_progress_unmap(progress);
     return pidfd;
 }
@@ -260,10 +288,14 @@ static void report_exit(Zygote *z, Slot *slot, int status, const struct rusage *
 {
     int64_t cpu_ms = (used->ru_utime.tv_sec + used->ru_stime.tv_sec) * INT64_C(1000) +
                      (used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1000;
-    json_t *body =
-        json_pack("{sIsisisisIsI}", "slot", (json_int_t)slot->number, "pid", (int)slot->pid, "code",
-                  WIFEXITED(status) ? WEXITSTATUS(status) : 0, "signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                  "cpu_ms", (json_int_t)cpu_ms, "max_rss_kb", (json_int_t)used->ru_maxrss);
+    int signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    int64_t allowed_ms = cpu_seconds(&z->load) * 1000;
+    /* Not from outside: it took no notice of SIGXCPU, and of its hard limit the kernel tells no other way. The limit
+     * counts by the clock's ticks, which can be off by a few per cent. */
+    if (signo == SIGKILL && allowed_ms > 0 && cpu_ms >= allowed_ms - allowed_ms / 4) signo = SIGXCPU;
+    json_t *body = json_pack("{sIsisisisIsI}", "slot", (json_int_t)slot->number, "pid", (int)slot->pid, "code",
+                             WIFEXITED(status) ? WEXITSTATUS(status) : 0, "signal", signo, "cpu_ms", (json_int_t)cpu_ms,
+                             "max_rss_kb", (json_int_t)used->ru_maxrss);
     *slot = (Slot){0};
     answer(z, PM_MSG_EXITED, body, NULL, 0);
 }
@@ -340,7 +372,8 @@ static PmStatus prepare(Zygote *z, PmError *err)
     z->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (z->signals < 0 || z->null < 0 || atexit(at_exit) != 0)
         return pm_error_set(err, PM_TRANSIENT, "cannot start: %s", strerror(errno));
-    return pm_relay_open(&z->relay, err);
+    PmStatus status = pm_relay_open(&z->relay, err);
+    return status == PM_OK ? pm_thread_guard_open(&z->guard, err) : status;
 }
 
 static void log_of_library(void *data, int level, const char *text)
@@ -359,8 +392,10 @@ int pm_zygote_run(int sock)
     while (!z->over) {
         struct pollfd waits[] = {{.fd = z->sock, .events = POLLIN},
                                  {.fd = z->signals, .events = POLLIN},
-                                 {.fd = z->relay.read_fd, .events = POLLIN}};
-        if (poll(waits, 3, -1) < 0 && errno != EINTR) break;
+                                 {.fd = z->relay.read_fd, .events = POLLIN},
+                                 {.fd = z->guard.fd, .events = POLLIN}};
+        if (poll(waits, 4, -1) < 0 && errno != EINTR) break;
+        if (waits[3].revents != 0) pm_thread_guard_serve(&z->guard);
         if (waits[2].revents != 0) pm_relay_pump(&z->relay, z->sock);
         if (waits[1].revents != 0) reap(z);
         if (!z->over && waits[0].revents != 0) on_message(z);

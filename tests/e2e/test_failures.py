@@ -2,14 +2,16 @@
 """What goes wrong: with the image, a plugin, the rights, the network. Nothing is lost, and everything is told."""
 import datetime
 import json
+import os
 import pathlib
+import signal
 import time
 
 import pytest
 
 import events
 import faults
-from world import wait_for
+from world import PATIENCE, wait_for
 
 OUT = "out/a.jpg.jpg"
 
@@ -77,12 +79,41 @@ def test_plugin_that_kills_its_worker(world, fault, tag):
     world.assert_all_settled()
 
 
+def test_plugin_that_kills_itself(world):
+    """Does not pass for killed from outside: the sandbox lets nobody send itself SIGKILL."""
+    world.pipeline(steps=[{"fault-kill": {"key": "poison"}}], sandbox={"minimum": "T2"})
+    world.announced("in/poison.jpg")
+    world.announced("in/good.jpg")
+    finished = world.run(code=None)
+    if "sandbox.minimum" in finished.err:
+        pytest.skip("this host gives no T2")
+    assert finished.code == 3
+    [letter] = world.dead()
+    assert letter.reason == "plugin_crash:fault-kill:SIGSYS"
+    assert world.keys() == ["out/good.jpg.jpg"]
+
+
 def test_worker_killed_from_outside(world):
     """As the kernel does when memory runs out: nobody's fault that is known, so tried for as long as the queue allows."""
-    world.pipeline(steps=[{"fault-kill": {"key": "poison"}}])
+    world.pipeline(steps=[{"fault-hang": {"key": "poison"}}], limits={"wall_time": "5m"})
     poison = world.announced("in/poison.jpg")
     world.announced("in/good.jpg")
-    finished = world.run(code=3)
+    running = world.start("--once", "--workers", "2")
+    running.wait_for_results(1)  # the good one; now the other hangs, as often as it is tried
+
+    def over():
+        for pid in running.relatives():
+            try:
+                if pathlib.Path(f"/proc/{pid}/comm").read_text() == "pixmill-child\n":
+                    os.kill(pid, signal.SIGKILL)
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it went meanwhile
+        time.sleep(0.3)
+        return running.process.poll() is not None
+
+    wait_for(over, "the end", PATIENCE * 2)
+    finished = running.wait()
+    assert finished.code == 3, finished.err
     assert "1 done, 0 failed, 1 given up after all tries" in finished.err
     assert finished.statuses() == ["ok"] + ["retry"] * 3
     assert "SIGKILL" in finished.result(poison)["error"]["message"]

@@ -6,9 +6,12 @@
  */
 #include <fcntl.h>
 #include <pixmill/plugin.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include <vips/vips.h>
@@ -114,6 +117,40 @@ __attribute__((unused)) static void strike_kill(const Config *config)
 {
     (void)config;
     raise(SIGKILL);
+}
+
+/* Works for ever, and takes no notice of being told to end. */
+__attribute__((unused)) static void strike_greed(const Config *config)
+{
+    struct rlimit limit;
+    signal(SIGXCPU, SIG_IGN);
+    if (getrlimit(RLIMIT_CPU, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_CPU, &limit);
+    }
+    strike_spin(config);
+}
+
+/* Without thread-local storage of its own: errno is the main thread's. */
+__attribute__((unused)) static int sleep_for_ever(void *data)
+{
+    while (data == NULL) nanosleep(&(struct timespec){.tv_sec = 1000}, NULL);
+    return 0;
+}
+
+/* As many threads as it gets, each with a page of stack. The exit code tells: 42 when they were not very many. */
+__attribute__((unused)) static void strike_threads(const Config *config)
+{
+    enum { MANY = 1000, FEW = 260, STACK = 4096 };
+    int i = 0;
+    (void)config;
+    for (; i < MANY; i++) {
+        char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (stack == MAP_FAILED || clone(sleep_for_ever, stack + STACK,
+                                         CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD, NULL) < 0)
+            break;
+    }
+    _exit(i <= FEW ? 42 : 43);
 }
 
 __attribute__((unused)) static void strike_none(const Config *config)

@@ -225,8 +225,8 @@ static void fd_leak(void **state)
 {
     (void)state;
     Worker worker = with_step("fault-fd: { key: bad }");
+    int before = count_fds_at_rest(worker.pid); /* of a child the worker holds one, to count its threads */
     Child child = child_spawn(&worker, 1);
-    int before = count_fds_at_rest(worker.pid);
     for (int i = 0; i < 8; i++) { /* 32 each: beyond what a child may have open */
         Outcome outcome = child_run(&child, photo, "bad.jpg");
         assert_true(outcome.done || i > 0);

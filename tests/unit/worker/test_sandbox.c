@@ -8,7 +8,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,11 +24,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "worker/fault.h"
 #include "worker/sanitized.h"
+#include "worker/thread_guard.h"
 
 static PmSandbox host; /* what this machine allows */
 
@@ -72,6 +77,37 @@ static int look_at_file(void)
 {
     struct stat info;
     return done(stat("/etc/passwd", &info) == 0);
+}
+
+/* As fstat() is spelled, but with a path: a filter cannot tell them apart. */
+static int look_at_file_as_fstat(void)
+{
+    struct stat info;
+    return done(syscall(SYS_newfstatat, AT_FDCWD, "/etc/passwd", &info, AT_EMPTY_PATH) == 0);
+}
+
+static int look_at_file_by_statx(void)
+{
+    struct statx info;
+    return done(syscall(SYS_statx, AT_FDCWD, "/etc/passwd", AT_EMPTY_PATH, STATX_SIZE, &info) == 0);
+}
+
+/* Which names there are shows in how opening them fails. */
+static int tell_names_apart(void)
+{
+    errno = 0;
+    int fd = open("/etc/passwd", O_RDONLY), there = errno;
+    errno = 0;
+    (void)!open("/etc/no-such-file", O_RDONLY);
+    return done(fd >= 0 || there != errno);
+}
+
+static int find_names_in_root(void)
+{
+    char names[4096];
+    int fd = open("/", O_RDONLY | O_DIRECTORY);
+    long size = fd >= 0 ? syscall(SYS_getdents64, fd, names, sizeof names) : 0;
+    return done(size > 2 * 24); /* . and .. */
 }
 
 static int make_socket(void)
@@ -141,16 +177,83 @@ static int new_namespace(void)
     return done(unshare(CLONE_NEWUSER) == 0);
 }
 
-static int huge_memfd(void)
-{
-    return done(memfd_create("t", MFD_HUGETLB) >= 0 || errno == ENOSYS || errno == ENOENT);
-}
-
 /* --- what must go on working --- */
 
 static void *thread(void *data)
 {
     return data;
+}
+
+static int sleep_for_ever(void *data)
+{
+    while (data == NULL) syscall(SYS_nanosleep, &(struct timespec){.tv_sec = 1000}, NULL);
+    return 0;
+}
+
+static int huge_memfd(void)
+{
+    return done(memfd_create("t", MFD_HUGETLB) >= 0 || errno == ENOSYS || errno == ENOENT);
+}
+
+static int kill_oneself(void)
+{
+    kill(getpid(), SIGKILL);
+    return DENIED;
+}
+
+static int kill_own_thread(void)
+{
+    raise(SIGKILL);
+    return DENIED;
+}
+
+static int stop_oneself(void)
+{
+    raise(SIGSTOP);
+    return DENIED;
+}
+
+/* What a filter that compares all 64 bits must not be led astray by: the kernel looks at 32. */
+static int kill_oneself_in_disguise(void)
+{
+    syscall(SYS_kill, (long)getpid(), (UINT64_C(1) << 32) | SIGKILL);
+    return DENIED;
+}
+
+/* With stacks of a page: address space does not limit them. */
+static int start_many_threads(void)
+{
+    enum { MANY = 1000 };
+    int started = 0;
+    for (; started < MANY; started++) {
+        char *stack = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (stack == MAP_FAILED) return BROKEN;
+        if (clone(sleep_for_ever, stack + 4096,
+                  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, NULL) < 0)
+            break;
+    }
+    if (started < PM_CHILD_THREADS - 1) return BROKEN; /* codecs need some */
+    return done(started > 2 * PM_CHILD_THREADS);
+}
+
+static int start_threads_in_turn(void)
+{
+    for (int i = 0; i < 4 * PM_CHILD_THREADS; i++) {
+        pthread_t id;
+        if (pthread_create(&id, NULL, thread, NULL) != 0 || pthread_join(id, NULL) != 0) return i < 255 ? 1 + i : 255;
+    }
+    return 0;
+}
+
+static int work_on_when_told_to_end(void)
+{
+    signal(SIGXCPU, SIG_IGN);
+    struct rlimit cpu;
+    if (getrlimit(RLIMIT_CPU, &cpu) != 0) return BROKEN;
+    cpu.rlim_cur = cpu.rlim_max = RLIM_INFINITY;
+    if (setrlimit(RLIMIT_CPU, &cpu) == 0) return DID_IT;
+    alarm(60); /* of the wall, lest the test hangs */
+    for (volatile unsigned i = 0;; i++) continue;
 }
 
 static int compute(void)
@@ -225,6 +328,19 @@ static int allocate_much(void)
 /* --- running them --- */
 
 static bool text_is_drawn;
+static int64_t cpu_seconds;
+
+/* Waits, and answers what the child asks meanwhile. */
+static int attend(PmThreadGuard *guard, pid_t child)
+{
+    int status = 0;
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        struct pollfd wait = {.fd = guard->fd, .events = POLLIN};
+        poll(&wait, 1, 5);
+        if (wait.revents != 0) pm_thread_guard_serve(guard);
+    }
+    return status;
+}
 
 /* The wait status of `attempt` in a sandbox of `layers`. */
 static int run(unsigned layers, int (*attempt)(void))
@@ -235,24 +351,31 @@ static int run(unsigned layers, int (*attempt)(void))
     if (outer == 0) { /* a zygote: namespaces are entered once, by the parent of children */
         PmProbe probe;
         PmSandbox sandbox;
+        PmThreadGuard guard;
         pid_t init = 0;
-        if (pm_sandbox_probe_begin(&probe, NULL) != PM_OK) _exit(BROKEN);
+        if (pm_thread_guard_open(&guard, NULL) != PM_OK || pm_fault_install(NULL, NULL) != PM_OK ||
+            pm_sandbox_probe_begin(&probe, NULL) != PM_OK)
+            _exit(BROKEN);
         pm_sandbox_probe_end(&probe, &sandbox);
         pm_sandbox_without(&sandbox, ~layers, "not for this test");
         if (pm_sandbox_isolate(&sandbox, text_is_drawn, &init, NULL) != PM_OK) _exit(BROKEN);
+        int sock = (sandbox.layers & PM_LAYER_THREADS) != 0 ? pm_thread_guard_expect(&guard) : -1;
         pid_t child = fork();
         if (child == 0) {
             PmError err = {0};
-            PmSandboxLimits limits = {
-                .memory_bytes = 256 << 20, .mapped_bytes = pm_sandbox_mapped_bytes(&sandbox), .descriptors = 64};
+            PmSandboxLimits limits = {.memory_bytes = 256 << 20,
+                                      .mapped_bytes = pm_sandbox_mapped_bytes(&sandbox),
+                                      .cpu_seconds = cpu_seconds,
+                                      .descriptors = 64,
+                                      .guard = sock,
+                                      .fonts = text_is_drawn};
             if (pm_sandbox_enter(&sandbox, &limits, &err) != PM_OK) {
                 fprintf(stderr, "%s\n", err.message);
                 _exit(BROKEN);
             }
             _exit(attempt());
         }
-        int status = 0;
-        waitpid(child, &status, 0);
+        int status = attend(&guard, child);
         if (WIFSIGNALED(status)) {
             signal(WTERMSIG(status), SIG_DFL);
             kill(getpid(), WTERMSIG(status));
@@ -279,7 +402,9 @@ enum {
     T3 = T2 | PM_LAYER_NAMESPACES | PM_LAYER_ROOT,
     LANDLOCK = PM_LAYER_LANDLOCK,
     SECCOMP = PM_LAYER_SECCOMP,
-    NAMESPACES = PM_LAYER_NAMESPACES
+    NAMESPACES = PM_LAYER_NAMESPACES,
+    ROOT = PM_LAYER_NAMESPACES | PM_LAYER_ROOT,
+    THREADS = PM_LAYER_SECCOMP | PM_LAYER_THREADS
 };
 
 typedef struct Attempt {
@@ -297,6 +422,9 @@ static const Attempt attempts[] = {
     {"write below /tmp", write_file, DID_IT, 0, true},
     {"list /", list_folder, DID_IT, 0, false},
     {"stat /etc/passwd", look_at_file, DID_IT, 0, false},
+    {"stat as fstat", look_at_file_as_fstat, DID_IT, 0, false},
+    {"statx", look_at_file_by_statx, DID_IT, 0, false},
+    {"tell which names there are", tell_names_apart, DID_IT, 0, false},
     {"socket", make_socket, DID_IT, SIGSYS, true},
     {"connect to the metadata address", reach_metadata, -1, SIGSYS, true},
     {"execve", run_program, DID_IT, SIGSYS, true},
@@ -371,6 +499,21 @@ static void layers_hold_alone(void **state)
         assert_int_equal(WEXITSTATUS(run(NAMESPACES, reach_metadata)), DENIED);
         assert_int_equal(WEXITSTATUS(run(NAMESPACES, trace_parent)), DENIED);
     }
+#ifndef PM_SANITIZED
+    if (has(ROOT)) {
+        assert_int_equal(WEXITSTATUS(run(ROOT, read_file)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(ROOT, look_at_file)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(ROOT, write_file)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(ROOT, find_names_in_root)), DENIED);
+        text_is_drawn = true;
+        int fonts = run(ROOT, read_font_folder), names = run(T3, tell_names_apart), file = run(ROOT, read_file);
+        text_is_drawn = false;
+        assert_int_equal(WEXITSTATUS(fonts), access("/usr/share/fonts", R_OK) == 0 ? DID_IT : DENIED);
+        if (has(T3)) assert_int_equal(WEXITSTATUS(names), DENIED);
+        assert_int_equal(WEXITSTATUS(file), DENIED);
+        assert_int_equal(WEXITSTATUS(run(ROOT, read_font_folder)), DENIED);
+    }
+#endif
 }
 
 static void each_tier_lets_work_go_on(void **state)
@@ -386,6 +529,53 @@ static void each_tier_lets_work_go_on(void **state)
         if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT)
             fail_msg("with layers %x abort() ends with status %x", tiers[i], (unsigned)status);
     }
+}
+
+/* Else "killed from outside" would be the best disguise of a plugin that crashes on purpose. */
+static void nobody_kills_itself_unseen(void **state)
+{
+    (void)state;
+    static int (*const ways[])(void) = {kill_oneself, kill_own_thread, stop_oneself};
+    static const unsigned tiers[] = {SECCOMP, T2, T3};
+    for (size_t i = 0; i < 3; i++) {
+        if (!has(tiers[i])) continue;
+        for (size_t k = 0; k < 3; k++) {
+            int status = run(tiers[i], ways[k]);
+            if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+                fail_msg("with layers %x way %zu ends with status %x", tiers[i], k, (unsigned)status);
+        }
+        int status = run(tiers[i], kill_oneself_in_disguise);
+        assert_false(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    }
+    assert_int_equal(WTERMSIG(run(T1, kill_oneself)), SIGKILL); /* tier 1 cannot tell */
+}
+
+static void threads_are_limited(void **state)
+{
+    (void)state;
+    if (!has(THREADS)) skip();
+    static const unsigned layers[] = {THREADS, T2 | THREADS, T3 | THREADS};
+    for (size_t i = 0; i < 3; i++) {
+        if (!has(layers[i])) continue;
+        assert_int_equal(WEXITSTATUS(run(layers[i], start_many_threads)), DENIED);
+        assert_int_equal(run(layers[i], start_threads_in_turn), 0); /* those that ended do not count */
+        assert_int_equal(run(layers[i], compute), 0);
+    }
+    assert_int_equal(WEXITSTATUS(run(T1, start_many_threads)), DID_IT);
+}
+
+static void processor_time_ends_for_who_ignores_it(void **state)
+{
+    (void)state;
+    static const unsigned tiers[] = {T1, T2};
+    cpu_seconds = 1;
+    for (size_t i = 0; i < 2; i++) {
+        if ((host.layers & tiers[i]) != tiers[i]) continue;
+        int status = run(tiers[i], work_on_when_told_to_end);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+            fail_msg("with layers %x: status %x", tiers[i], (unsigned)status);
+    }
+    cpu_seconds = 0;
 }
 
 static void fonts_stay_readable(void **state)
@@ -455,6 +645,9 @@ int main(void)
         cmocka_unit_test(tier_3_blocks_all),
         cmocka_unit_test(layers_hold_alone),
         cmocka_unit_test(each_tier_lets_work_go_on),
+        cmocka_unit_test(nobody_kills_itself_unseen),
+        cmocka_unit_test(threads_are_limited),
+        cmocka_unit_test(processor_time_ends_for_who_ignores_it),
         cmocka_unit_test(fonts_stay_readable),
         cmocka_unit_test(limits_hold_at_every_tier),
         cmocka_unit_test(refuses_below_the_minimum),

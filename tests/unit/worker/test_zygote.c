@@ -219,6 +219,75 @@ static void signals_of_the_terminal_are_ignored(void **state)
     worker_stop(&worker);
 }
 
+static bool can_count_threads(const json_t *ready)
+{
+    size_t i;
+    json_t *text;
+    json_array_foreach(json_object_get(json_object_get(ready, "sandbox"), "missing"), i, text)
+    {
+        if (strncmp(json_string_value(text), "thread limit", strlen("thread limit")) == 0) return false;
+    }
+    return true;
+}
+
+static void threads_of_a_child_are_limited(void **state)
+{
+    (void)state;
+    static const char threads[] = "version: 1\n"
+                                  "steps:\n"
+                                  "  - fault-threads: {}\n"
+                                  "outputs:\n"
+                                  "  small: {\n" OUTPUT_TO "  }\n";
+    Worker worker = worker_start();
+    json_t *body = NULL;
+    assert_int_equal(worker_load(&worker, threads, &body), PM_MSG_READY);
+    bool counted = can_count_threads(body);
+    json_decref(body);
+    int source = picture(".png");
+    /* One child after the other takes all it gets; that leaves the next one no less. */
+    for (int i = 0; counted && i < 3; i++) {
+        Child child = child_spawn(&worker, i);
+        child_send_job(&child, source, "a.png", 0);
+        Outcome outcome = child_collect(&child);
+        assert_string_equal(outcome_status(&outcome), "gone");
+        outcome_finish(&outcome);
+        child_close(&child);
+        body = worker_wait(&worker, &child);
+        assert_int_equal(json_integer_value(json_object_get(body, "code")), 42);
+        json_decref(body);
+    }
+    close(source);
+    worker_stop(&worker);
+    if (!counted) skip();
+}
+
+/* The broker's page, on which the worker says where it is while it loads, is no longer there for children. */
+static void children_share_no_page(void **state)
+{
+    (void)state;
+    Worker worker = worker_start();
+    PmProgress *progress = NULL;
+    int fds[] = {pm_memfd_new("pipeline", good, strlen(good), NULL), pm_progress_new(&progress, NULL)};
+    worker_send(&worker, PM_MSG_LOAD,
+                json_pack("{ss ss s{} s[s] sb}", "file", "test.yaml", "dir", "/tmp", "env", "plugin_dirs",
+                          PM_BUILD_DIR "/plugins", "check", 0),
+                fds, 2);
+    json_t *body = NULL;
+    assert_int_equal(worker_answer(&worker, &body, NULL), PM_MSG_READY);
+    json_decref(body);
+    char path[64], line[512];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)worker.pid);
+    FILE *maps = fopen(path, "re");
+    assert_true(maps != NULL || geteuid() != 0); /* who may not look cannot test it */
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL)
+        if (strstr(line, "pixmill-progress") != NULL) fail_msg("the worker still maps %s", line);
+    if (maps != NULL) fclose(maps);
+    close(fds[0]);
+    close(fds[1]);
+    pm_progress_unmap(progress);
+    worker_stop(&worker);
+}
+
 /* Codecs, fonts and colour profiles that libraries load late must have been loaded in time. */
 static void every_format_works_inside(void **state)
 {
@@ -312,6 +381,7 @@ int main(void)
         cmocka_unit_test(refuses_to_spawn_without_a_pipeline), cmocka_unit_test(describes_plugins),
         cmocka_unit_test(children_end_with_the_broker),        cmocka_unit_test(children_end_with_the_zygote),
         cmocka_unit_test(signals_of_the_terminal_are_ignored), cmocka_unit_test(every_format_works_inside),
+        cmocka_unit_test(threads_of_a_child_are_limited),      cmocka_unit_test(children_share_no_page),
         cmocka_unit_test(starting_and_jobs_are_cheap),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
