@@ -32,7 +32,7 @@ PmS3 *pm_s3_new(PmLoop *loop, PmAwsClient *client, const PmS3Options *options, P
     s3->checksum = options->checksum;
     s3->fips = options->fips;
     s3->dualstack = options->dualstack;
-    s3->multipart_threshold = options->multipart_threshold > 0 ? options->multipart_threshold : (size_t)64 << 20;
+    s3->multipart_threshold = options->multipart_threshold > 0 ? options->multipart_threshold : PM_S3_MULTIPART;
     s3->part_size = options->part_size >= (size_t)5 << 20 ? options->part_size : (size_t)16 << 20;
     pm_text_copy(s3->region, sizeof s3->region, options->region != NULL ? options->region : "us-east-1");
     const char *endpoint = options->endpoint_url;

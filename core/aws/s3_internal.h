@@ -9,6 +9,12 @@
 #include "aws/operations.h"
 #include "aws/s3.h"
 
+#ifdef PIXMILL_CRASH_POINTS /* so that the proof passes the points of an upload in parts with some megabytes */
+#define PM_S3_MULTIPART ((size_t)4 << 20)
+#else
+#define PM_S3_MULTIPART ((size_t)64 << 20)
+#endif
+
 enum { PM_S3_REGIONS_MAX = 64, PM_S3_HEADERS_MAX = 44, PM_S3_ANSWER_MAX = 8 * 1024 * 1024 };
 
 typedef struct PmS3Region {

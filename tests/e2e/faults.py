@@ -74,6 +74,100 @@ def delay(seconds):
     return strike
 
 
+def halve(handler, forward):
+    """Half of the body, with a length that says so: what a broken cache hands out."""
+    answer = forward()
+    handler.answer(Answer(answer.status, answer.headers, answer.body[:len(answer.body) // 2]))
+
+
+def empty(handler, forward):
+    """200 and nothing else."""
+    answer = forward()
+    handler.answer(Answer(200, answer.headers, b""))
+
+
+def wrong_etag(handler, forward):
+    answer = forward()
+    headers = [(name, f'"{"0123456789abcdef" * 2}"') if name.lower() == "etag" else (name, value) for name, value in answer.headers]
+    handler.answer(Answer(answer.status, headers, answer.body))
+
+
+def drip(seconds, pause=0.25):
+    """The body a byte at a time; after `seconds` the connection ends."""
+    def strike(handler, forward):
+        answer = forward()
+        handler.answer(answer, body=b"")
+        until = time.monotonic() + seconds
+        for i in range(len(answer.body)):
+            if time.monotonic() > until:
+                handler.hang_up()
+                return
+            handler.wfile.write(answer.body[i:i + 1])
+            time.sleep(pause)
+    return strike
+
+
+def silent(seconds):
+    """Takes the request, does nothing and says nothing."""
+    def strike(handler, forward):
+        time.sleep(seconds)
+        handler.hang_up(hard=True)
+    return strike
+
+
+PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1><hr><center>nginx</center></body></html>"
+
+
+def page(code, title):
+    """What a load balancer says when it knows nothing of the service behind it."""
+    return status(code, PAGE.replace(b"%s", title), Content_Type="text/html")
+
+
+def redirect(code):
+    return status(code, PAGE.replace(b"%s", b"Moved"), Location="http://127.0.0.1:9/elsewhere", Content_Type="text/html")
+
+
+# What `kill9.py --faults` does to one request in five: {name: (for S3, for SQS)}
+KINDS = {
+    "reset": (reset, reset),
+    "lost": (lose, lose),
+    "cut": (cut, cut),
+    "halved": (halve, halve),
+    "empty": (empty, empty),
+    "flipped": (flip, None),
+    "wrong-etag": (wrong_etag, None),
+    "500": (s3_error(500, "InternalError"), sqs_error(500, "InternalFailure")),
+    "503": (s3_error(503, "SlowDown"), sqs_error(503, "ThrottlingException")),
+    "bare-403": (status(403), page(403, b"403 Forbidden")),
+    "bare-400": (status(400), page(400, b"400 Bad Request")),
+    "404-page": (page(404, b"404 Not Found"), page(404, b"404 Not Found")),
+    "502-page": (page(502, b"502 Bad Gateway"), page(502, b"502 Bad Gateway")),
+    "200-page": (page(200, b"Maintenance"), page(200, b"Maintenance")),
+    "200-error": (s3_error(200, "InternalError"), sqs_error(200, "InternalFailure")),
+    "redirect": (redirect(302), redirect(302)),
+    "moved": (redirect(301), redirect(307)),
+    "slow": (delay(2), delay(2)),
+    "drip": (drip(60), drip(60)),
+    "silent": (silent(90), silent(90)),
+}
+SHARE = 0.2
+SHARES = {"drip": 0.05, "silent": 0.05}  # each of these costs the client its whole patience
+UPLOADS_SPOIL = ("halved", "empty", "wrong-etag", "flipped")  # answers about what is there, not about what was done
+
+
+def spoil(proxy, service, name):
+    """Lets the fault, or all of them ("mixed", one request in five in all), strike requests to a service. Returns the rules."""
+    names = list(KINDS) if name == "mixed" else [name]
+    rules = []
+    for one in names:
+        fault = KINDS[one][0 if service == "s3" else 1]
+        share = SHARES.get(one, SHARE) / (len(names) if name == "mixed" else 1)
+        if fault:
+            methods = ["GET", "HEAD"] if service == "s3" and one in UPLOADS_SPOIL else [None]
+            rules += [proxy.fail(fault, method=method, share=share) for method in methods]
+    return rules
+
+
 # --- the proxy ---
 
 class Rule:
@@ -112,6 +206,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             found = connection.getresponse()
             answer = Answer(found.status, found.getheaders(), found.read())
             connection.close()
+            if self.command == "PUT" and answer.status == 200:
+                self.server.proxy.accepted.append((self.path, self.headers.get("x-amz-meta-pixmill-src-sequencer")))
             return answer
         rule = self.server.proxy.rule_for(self)
         try:
@@ -163,7 +259,7 @@ class Proxy:
     def __init__(self, url, seed=1):
         parts = urllib.parse.urlsplit(url)
         self.upstream = (parts.hostname, parts.port)
-        self.rules, self.seen = [], []
+        self.rules, self.seen, self.accepted = [], [], []
         self._lock = threading.Lock()
         self._random = random.Random(seed)
         self._server = Server(("127.0.0.1", 0), Handler)
