@@ -189,11 +189,15 @@ static PmStatus encode(void *data, PmJob *job, VipsImage *in, VipsTarget *out)
     if (!image) return self->host->fail(job, PM_BAD_INPUT, "preparing the picture for %s", format->name);
 
     PmStatus status = PM_OK;
+    bool lost = false;
     int quality = config->quality ? (int)config->quality : format->quality;
     if (config->max_bytes)
-        status = search_quality(self->host, job, image, out, format, config, quality);
-    else if (format->save(image, out, config, quality))
+        status = search_quality(self->host, job, image, out, format, config, quality, &lost);
+    else if (save_with_metadata(image, out, format, config, quality, &lost))
         status = self->host->fail(job, PM_BAD_INPUT, "writing %s", format->name);
+    if (status == PM_OK && lost)
+        self->host->log(job, PM_LOG_WARN, "the EXIF block that was kept has no place in %s and is left out",
+                        format->name);
     g_object_unref(image);
     return status;
 }

@@ -74,9 +74,22 @@ int format_depth(const Format *format, const Config *config, VipsBandFormat band
 /* `in` as the format can hold it: depth, alpha, colour space. New; NULL with libvips' message set. */
 VipsImage *prepare(VipsImage *in, const Format *format, const Config *config);
 
+/* One more setting of a saver, by name; no name: none. */
+typedef struct SaveOption {
+    const char *name;
+    int value;
+} SaveOption;
+
+/* What a saver is told so that it writes no EXIF where the image has none; metadata.c. */
+SaveOption metadata_option(VipsImage *image);
+
+/* format->save(), with the EXIF that the image has and no other. *lost: the format has no place for it. */
+int save_with_metadata(VipsImage *image, VipsTarget *target, const Format *format, const Config *config, int quality,
+                       bool *lost);
+
 /* Writes `image` at the best quality from config->min_quality to `quality` that takes no more than config->max_bytes.
  * PM_LIMIT, said with `host`, when none does. */
 PmStatus search_quality(const PmHost *host, PmJob *job, VipsImage *image, VipsTarget *out, const Format *format,
-                        const Config *config, int quality);
+                        const Config *config, int quality, bool *lost);
 
 #endif

@@ -30,8 +30,10 @@ static int palette_bits(const Config *config, bool any)
 
 static int save_jpeg(VipsImage *image, VipsTarget *target, const Config *config, int quality)
 {
+    SaveOption metadata = metadata_option(image);
     return vips_jpegsave_target(image, target, "Q", quality, "interlace", config->progressive, "optimize_coding",
-                                config->optimize_coding, "subsample_mode", subsample(config), NULL);
+                                config->optimize_coding, "subsample_mode", subsample(config), metadata.name,
+                                metadata.value, NULL);
 }
 
 static int save_png(VipsImage *image, VipsTarget *target, const Config *config, int quality)
@@ -47,16 +49,19 @@ static int save_png(VipsImage *image, VipsTarget *target, const Config *config, 
 
 static int save_webp(VipsImage *image, VipsTarget *target, const Config *config, int quality)
 {
+    SaveOption metadata = metadata_option(image);
     return vips_webpsave_target(image, target, "Q", quality, "lossless", config->lossless, "effort",
-                                effort(config, 0, 6, 4), NULL);
+                                effort(config, 0, 6, 4), metadata.name, metadata.value, NULL);
 }
 
 static int save_avif(VipsImage *image, VipsTarget *target, const Config *config, int quality)
 {
+    SaveOption metadata = metadata_option(image);
     return vips_heifsave_target(image, target, "compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "Q", quality,
                                 "lossless", config->lossless, "effort", effort(config, 0, 9, 4), "bitdepth",
                                 format_depth(&formats[FORMAT_AVIF], config, image->BandFmt), "subsample_mode",
-                                config->lossless ? VIPS_FOREIGN_SUBSAMPLE_OFF : subsample(config), NULL);
+                                config->lossless ? VIPS_FOREIGN_SUBSAMPLE_OFF : subsample(config), metadata.name,
+                                metadata.value, NULL);
 }
 
 static int save_gif(VipsImage *image, VipsTarget *target, const Config *config, int quality)
@@ -77,8 +82,9 @@ static int save_tiff(VipsImage *image, VipsTarget *target, const Config *config,
 
 static int save_jxl(VipsImage *image, VipsTarget *target, const Config *config, int quality)
 {
+    SaveOption metadata = metadata_option(image);
     return vips_jxlsave_target(image, target, "Q", quality, "lossless", config->lossless, "effort",
-                               effort(config, 3, 9, 7), NULL);
+                               effort(config, 3, 9, 7), metadata.name, metadata.value, NULL);
 }
 
 enum { SIDE_ANY = 10000000 }; /* what libvips allows at most; from 8.16 on its own name for that is no constant */

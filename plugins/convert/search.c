@@ -6,6 +6,7 @@ typedef struct Attempt {
     const void *bytes; /* in blob */
     size_t size;
     int quality;
+    bool lost; /* the EXIF block */
 } Attempt;
 
 static void attempt_finish(Attempt *made)
@@ -16,8 +17,9 @@ static void attempt_finish(Attempt *made)
 
 static int attempt(VipsImage *image, const Format *format, const Config *config, int quality, Attempt *made)
 {
+    bool lost;
     VipsTarget *target = vips_target_new_to_memory();
-    if (!target || format->save(image, target, config, quality)) {
+    if (!target || save_with_metadata(image, target, format, config, quality, &lost)) {
         g_clear_object(&target);
         return -1;
     }
@@ -25,6 +27,7 @@ static int attempt(VipsImage *image, const Format *format, const Config *config,
     g_object_get(target, "blob", &made->blob, NULL);
     made->bytes = vips_blob_get(made->blob, &made->size);
     made->quality = quality;
+    made->lost = lost;
     g_object_unref(target);
     return 0;
 }
@@ -65,7 +68,7 @@ static int find(VipsImage *image, const Format *format, const Config *config, in
 }
 
 PmStatus search_quality(const PmHost *host, PmJob *job, VipsImage *image, VipsTarget *out, const Format *format,
-                        const Config *config, int quality)
+                        const Config *config, int quality, bool *lost)
 {
     Attempt best = {0};
     PmStatus status = PM_OK;
@@ -84,6 +87,7 @@ PmStatus search_quality(const PmHost *host, PmJob *job, VipsImage *image, VipsTa
     } else {
         if (vips_target_write(out, best.bytes, best.size) || vips_target_end(out))
             status = host->fail(job, PM_BUG, "handing over the result");
+        *lost = best.lost;
     }
     attempt_finish(&best);
     g_clear_object(&memory);

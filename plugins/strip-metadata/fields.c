@@ -28,26 +28,6 @@ static bool is_structure(const char *name)
     return g_str_has_prefix(name, "vips-"); /* libvips' notes to itself: the loader, sequential access */
 }
 
-static bool in_list(const PmList *list, const char *word)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (!g_ascii_strcasecmp(list->items[i], word)) return true;
-    return false;
-}
-
-/* libvips names a tag exif-ifdN-Tag: 0 the picture, 1 its thumbnail, 2 the shot, 3 GPS, 4 interoperability. */
-static bool keep_exif(const char *name, unsigned keep, const PmList *tags)
-{
-    if (!g_str_has_prefix(name, "exif-ifd") || !name[8] || name[9] != '-') return false;
-    char ifd = name[8];
-    const char *tag = name + 10;
-    if (ifd == '1' || !strcmp(tag, "Orientation")) return false;
-    if (in_list(tags, tag)) return true;
-    if (ifd == '3' || g_str_has_prefix(tag, "GPS")) return keep & KEEP_GPS;
-    if (keep & KEEP_EXIF) return strcmp(tag, "MakerNote") != 0;
-    return keep & KEEP_COPYRIGHT && (!strcmp(tag, "Artist") || !strcmp(tag, "Copyright"));
-}
-
 /* png-comment-0-Copyright: PNG's own keywords for rights. */
 static bool keep_comment(const char *name, unsigned keep)
 {
@@ -77,18 +57,6 @@ static void tidy_text(VipsImage *image, const char *name)
     }
 }
 
-/* libvips writes the tags that it finds as fields into the EXIF block that it finds as a blob. An empty block takes the
- * kept tags, and nothing of the old one can survive in it. */
-static void renew_exif(VipsImage *image)
-{
-    static const char empty[] = "Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0"; /* header, an IFD of no entries, no next one */
-    char **names = vips_image_get_fields(image);
-    for (int i = 0; names && names[i]; i++)
-        if (g_str_has_prefix(names[i], "exif-ifd")) tidy_text(image, names[i]);
-    g_strfreev(names);
-    vips_image_set_blob_copy(image, VIPS_META_EXIF_NAME, empty, sizeof(empty));
-}
-
 static const void *get_blob(VipsImage *image, const char *name, size_t *size)
 {
     const void *blob = NULL;
@@ -98,12 +66,46 @@ static const void *get_blob(VipsImage *image, const char *name, size_t *size)
     return blob;
 }
 
+/* The kept entries of the block that the source brought, byte for byte. PM_EXIF_EXACT tells our encoder that they are
+ * to be written as they are; others write what libvips makes of the fields. Without a block the fields alone are
+ * written: libvips puts them into the block that it finds, and an empty one holds nothing of what was there. */
+static void renew_exif(VipsImage *image, unsigned keep, const PmList *tags)
+{
+    static const char empty[] =
+        EXIF_PREFIX "\0II*\0\x08\0\0\0\0\0\0\0\0"; /* header, an IFD of no entries, no next one */
+    size_t size = 0, kept_size = 0;
+    const void *block = get_blob(image, VIPS_META_EXIF_NAME, &size);
+    void *kept = block ? exif_filter(block, size, keep, tags, &kept_size) : NULL;
+    char **names = vips_image_get_fields(image);
+    bool any = false;
+    for (int i = 0; names && names[i]; i++) {
+        if (!g_str_has_prefix(names[i], "exif-ifd")) continue;
+        if (exif_field_is_wanted(names[i], keep, tags)) {
+            any = true;
+            tidy_text(image, names[i]);
+        } else {
+            vips_image_remove(image, names[i]);
+        }
+    }
+    g_strfreev(names);
+    vips_image_remove(image, PM_EXIF_EXACT);
+    if (kept) {
+        vips_image_set_blob_copy(image, VIPS_META_EXIF_NAME, kept, kept_size);
+        vips_image_set_int(image, PM_EXIF_EXACT, 1);
+    } else if (any) {
+        vips_image_set_blob_copy(image, VIPS_META_EXIF_NAME, empty, sizeof(empty));
+    } else {
+        vips_image_remove(image, VIPS_META_EXIF_NAME);
+    }
+    g_free(kept);
+}
+
 static void renew_xmp(VipsImage *image, unsigned keep)
 {
     size_t size = 0;
     const char *packet = keep & (KEEP_XMP | KEEP_COPYRIGHT) ? get_blob(image, VIPS_META_XMP_NAME, &size) : NULL;
     if (packet && (keep & KEEP_XMP) && (keep & KEEP_GPS)) return;
-    char *kept = !packet ? NULL : keep & KEEP_XMP ? xmp_without_gps(packet, size) : xmp_rights(packet, size);
+    char *kept = !packet ? NULL : keep & KEEP_XMP ? xmp_without_positions(packet, size) : xmp_rights(packet, size);
     if (kept)
         vips_image_set_blob_copy(image, VIPS_META_XMP_NAME, kept, strlen(kept));
     else
@@ -115,7 +117,7 @@ static void renew_iptc(VipsImage *image, unsigned keep)
 {
     size_t size = 0, kept_size = 0;
     const void *block = keep & (KEEP_IPTC | KEEP_COPYRIGHT) ? get_blob(image, VIPS_META_IPTC_NAME, &size) : NULL;
-    void *kept = block ? iptc_filter(block, size, !(keep & KEEP_IPTC), &kept_size) : NULL;
+    void *kept = block ? iptc_filter(block, size, keep, &kept_size) : NULL;
     if (kept)
         vips_image_set_blob_copy(image, VIPS_META_IPTC_NAME, kept, kept_size);
     else
@@ -126,16 +128,13 @@ static void renew_iptc(VipsImage *image, unsigned keep)
 void fields_strip(VipsImage *image, unsigned keep, const PmList *tags)
 {
     char **names = vips_image_get_fields(image);
-    bool exif = false;
     for (int i = 0; names && names[i]; i++) {
-        if (keep_exif(names[i], keep, tags))
-            exif = true;
-        else if (strcmp(names[i], VIPS_META_XMP_NAME) != 0 && strcmp(names[i], VIPS_META_IPTC_NAME) != 0 &&
-                 !is_structure(names[i]) && !keep_comment(names[i], keep))
-            vips_image_remove(image, names[i]);
+        bool block = !strcmp(names[i], VIPS_META_XMP_NAME) || !strcmp(names[i], VIPS_META_IPTC_NAME) ||
+                     !strcmp(names[i], VIPS_META_EXIF_NAME) || g_str_has_prefix(names[i], "exif-ifd");
+        if (!block && !is_structure(names[i]) && !keep_comment(names[i], keep)) vips_image_remove(image, names[i]);
     }
     g_strfreev(names);
-    if (exif) renew_exif(image);
+    renew_exif(image, keep, tags);
     renew_xmp(image, keep);
     renew_iptc(image, keep);
 }

@@ -18,40 +18,85 @@ static size_t get32(const uint8_t *at)
     return (size_t)get16(at) << 16 | get16(at + 2);
 }
 
-/* Who made it and who owns it, and what is needed to read those: the record's version and its character set. */
-static bool is_rights(unsigned record, unsigned dataset)
+enum { RIGHTS = KEEP_COPYRIGHT | KEEP_IPTC, ABOUT = KEEP_IPTC, PLACE = KEEP_GPS };
+
+/* Datasets that may stay, and what must be kept for it. An allow-list: previews and what nobody knows go. */
+static const struct Dataset {
+    uint8_t record, number;
+    unsigned keep;
+} datasets[] = {
+    {1, 90, RIGHTS},  /* coded character set, needed to read the others */
+    {2, 0, RIGHTS},   /* record version */
+    {2, 80, RIGHTS},  /* by-line */
+    {2, 85, RIGHTS},  /* by-line title */
+    {2, 110, RIGHTS}, /* credit */
+    {2, 116, RIGHTS}, /* copyright notice */
+    {2, 3, ABOUT},    /* object type */
+    {2, 4, ABOUT},    /* object attribute */
+    {2, 5, ABOUT},    /* title */
+    {2, 7, ABOUT},    /* edit status */
+    {2, 8, ABOUT},    /* editorial update */
+    {2, 10, ABOUT},   /* urgency */
+    {2, 12, ABOUT},   /* subject reference */
+    {2, 15, ABOUT},   /* category */
+    {2, 20, ABOUT},   /* supplemental category */
+    {2, 22, ABOUT},   /* fixture identifier */
+    {2, 25, ABOUT},   /* keywords */
+    {2, 30, ABOUT},   /* release date */
+    {2, 35, ABOUT},   /* release time */
+    {2, 37, ABOUT},   /* expiration date */
+    {2, 38, ABOUT},   /* expiration time */
+    {2, 40, ABOUT},   /* special instructions */
+    {2, 42, ABOUT},   /* action advised */
+    {2, 45, ABOUT},   /* reference service */
+    {2, 47, ABOUT},   /* reference date */
+    {2, 50, ABOUT},   /* reference number */
+    {2, 55, ABOUT},   /* date created */
+    {2, 60, ABOUT},   /* time created */
+    {2, 62, ABOUT},   /* digitization date */
+    {2, 63, ABOUT},   /* digitization time */
+    {2, 65, ABOUT},   /* originating program */
+    {2, 70, ABOUT},   /* program version */
+    {2, 75, ABOUT},   /* object cycle */
+    {2, 103, ABOUT},  /* original transmission reference */
+    {2, 105, ABOUT},  /* headline */
+    {2, 115, ABOUT},  /* source */
+    {2, 118, ABOUT},  /* contact */
+    {2, 120, ABOUT},  /* caption */
+    {2, 121, ABOUT},  /* local caption */
+    {2, 122, ABOUT},  /* caption writer */
+    {2, 130, ABOUT},  /* image type */
+    {2, 131, ABOUT},  /* image orientation: portrait or landscape */
+    {2, 135, ABOUT},  /* language */
+    {2, 26, PLACE},   /* content location code */
+    {2, 27, PLACE},   /* content location name */
+    {2, 90, PLACE},   /* city */
+    {2, 92, PLACE},   /* sublocation */
+    {2, 95, PLACE},   /* province or state */
+    {2, 100, PLACE},  /* country code */
+    {2, 101, PLACE},  /* country */
+};
+
+/* Places are part of a kept iptc, and say nothing without it. */
+static bool may_stay(unsigned record, unsigned number, unsigned keep)
 {
-    static const struct {
-        unsigned record, dataset;
-    } kept[] = {
-        {1, 90},  /* coded character set */
-        {2, 0},   /* record version */
-        {2, 80},  /* by-line */
-        {2, 85},  /* by-line title */
-        {2, 110}, /* credit */
-        {2, 116}, /* copyright notice */
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
-        if (kept[i].record == record && kept[i].dataset == dataset) return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(datasets); i++)
+        if (datasets[i].record == record && datasets[i].number == number)
+            return (datasets[i].keep & keep) && (datasets[i].keep != PLACE || keep & KEEP_IPTC);
     return false;
 }
 
-static bool is_content(unsigned record, unsigned dataset)
-{
-    return record == 2 && dataset != 0;
-}
-
 /* Appends the records to keep; returns how many of them say something. */
-static size_t copy_records(const uint8_t *data, size_t size, bool rights_only, GByteArray *out)
+static size_t copy_records(const uint8_t *data, size_t size, unsigned keep, GByteArray *out)
 {
     size_t said = 0;
     for (size_t at = 0; size - at >= RECORD_HEAD && data[at] == 0x1c;) {
-        unsigned record = data[at + 1], dataset = data[at + 2], length = get16(data + at + 3);
+        unsigned record = data[at + 1], number = data[at + 2], length = get16(data + at + 3);
         if (length > 0x7fff || length > size - at - RECORD_HEAD) break; /* extended lengths are for objects, not text */
         size_t whole = RECORD_HEAD + length;
-        if (!rights_only || is_rights(record, dataset)) {
+        if (may_stay(record, number, keep)) {
             g_byte_array_append(out, data + at, (guint)whole);
-            said += !rights_only || is_content(record, dataset);
+            said += record == 2 && number != 0;
         }
         at += whole;
     }
@@ -95,7 +140,7 @@ static void finish_resource(GByteArray *out, size_t head)
     if (length & 1) g_byte_array_append(out, &pad, 1);
 }
 
-void *iptc_filter(const void *block, size_t size, bool rights_only, size_t *out_size)
+void *iptc_filter(const void *block, size_t size, unsigned keep, size_t *out_size)
 {
     const uint8_t *data = block, *records = data;
     size_t records_size = size, head = 0;
@@ -108,7 +153,7 @@ void *iptc_filter(const void *block, size_t size, bool rights_only, size_t *out_
     g_byte_array_append(out, data, (guint)skip);
     head = out->len;
     if (boxed) put_resource_head(out);
-    size_t said = copy_records(records, records_size, rights_only, out);
+    size_t said = copy_records(records, records_size, keep, out);
     if (boxed) finish_resource(out, head);
     *out_size = out->len;
     return g_byte_array_free(out, said == 0);

@@ -12,10 +12,11 @@ static const char *const icc_modes[] = {"convert", "keep", "strip", NULL};
 static const PmParam params[] = {
     PM_PARAM_LIST(Config, keep, "keep", .max = 16, .choices = keeps,
                   .doc = "What may stay; all other metadata goes, thumbnails and comments included. copyright: artist, "
-                         "credit and rights in EXIF, IPTC and XMP and nothing else of those. exif: all EXIF tags but "
-                         "positions, maker notes and the thumbnail. gps: positions, in EXIF and in a kept xmp. xmp: "
-                         "the whole XMP packet, without positions unless gps is kept too. iptc: all IPTC records. icc: "
-                         "the colour profile, same as `icc: keep`."),
+                         "credit and rights in EXIF, IPTC and XMP and nothing else of those. exif: the tags of the "
+                         "EXIF standard, values byte for byte, without positions, maker notes and thumbnail. gps: "
+                         "positions in EXIF; with xmp or iptc their positions and names of places, too. xmp: "
+                         "properties that are known to tell no place; with gps the whole packet. iptc: the records of "
+                         "the IPTC standard but places. icc: the colour profile, same as `icc: keep`."),
     PM_PARAM_LIST(Config, exif, "exif", .max = 100,
                   .doc = "Single EXIF tags that stay, by the names of the EXIF standard: [Make, Model, "
                          "DateTimeOriginal]. Upper and lower case are the same. A GPS tag stays when it is named. "
@@ -42,10 +43,11 @@ static PmStatus create(const PmHost *host, PmJob *job, const void *data, void **
             if (!strcmp(config->keep.items[i], keeps[bit])) keep |= 1U << bit;
     for (size_t i = 0; i < config->exif.count; i++) {
         const char *tag = config->exif.items[i];
-        if (!*tag || strspn(tag, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") != strlen(tag))
-            return host->fail_param(job, "exif", "\"%s\" is no name of an EXIF tag, such as DateTimeOriginal", tag);
         if (!g_ascii_strcasecmp(tag, "Orientation"))
             return host->fail_param(job, "exif", "Orientation can't stay: the pixels are turned upright already");
+        if (!exif_tag_is_known(tag))
+            return host->fail_param(job, "exif", "\"%s\" is not the name of an EXIF tag, such as DateTimeOriginal",
+                                    tag);
     }
     if (config->icc == ICC_STRIP && keep & KEEP_ICC) return host->fail_param(job, "icc", "strip, while keep lists icc");
     Strip *self = g_new0(Strip, 1);

@@ -3,111 +3,11 @@
 
 #include "../common/xml_escape.h"
 #include "strip.h"
+#include "xmp_parser.h"
 
-/* XMP is RDF in XML (ISO 16684-1). Expat takes it apart and refuses what is not UTF-8 or not well-formed; a document
- * type, with which entities could be declared, ends it here. */
+/* The rights that an XMP packet tells of, and nothing else: read, and written anew. */
 
 #define RDF "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-
-/* The handlers get it as their data: what they fill in holds it first. */
-typedef struct Reader {
-    XML_StartElementHandler start;
-    XML_EndElementHandler end;
-    XML_CharacterDataHandler text;
-    XML_Parser parser; /* the one at work */
-} Reader;
-
-static void XMLCALL refuse_doctype(void *data, const XML_Char *name, const XML_Char *system, const XML_Char *public,
-                                   int internal)
-{
-    const Reader *reader = data;
-    (void)name;
-    (void)system;
-    (void)public;
-    (void)internal;
-    XML_StopParser(reader->parser, XML_FALSE);
-}
-
-/* Parses the packet without the NULs and blanks that pad it. */
-static bool parse(Reader *reader, const char *packet, size_t size)
-{
-    if (size >= 3 && !memcmp(packet, "\xef\xbb\xbf", 3)) { /* a byte order mark */
-        packet += 3;
-        size -= 3;
-    }
-    while (size && (packet[size - 1] == '\0' || g_ascii_isspace(packet[size - 1]))) size--;
-    reader->parser = size && size <= INT_MAX ? XML_ParserCreate("UTF-8") : NULL;
-    if (!reader->parser) return false;
-    XML_SetUserData(reader->parser, reader);
-    XML_SetElementHandler(reader->parser, reader->start, reader->end);
-    XML_SetCharacterDataHandler(reader->parser, reader->text);
-    XML_SetStartDoctypeDeclHandler(reader->parser, refuse_doctype);
-    bool good = XML_Parse(reader->parser, packet, (int)size, XML_TRUE) == XML_STATUS_OK;
-    XML_ParserFree(reader->parser);
-    reader->parser = NULL;
-    return good;
-}
-
-/* ------------------------------------------------------------------ everything but positions */
-
-typedef struct Copy {
-    Reader reader;
-    GString *out;
-    unsigned skip; /* depth below an element that is left out */
-} Copy;
-
-/* exif:GPSLatitude, whatever the prefix. */
-static bool is_position(const char *name)
-{
-    const char *colon = strchr(name, ':');
-    return g_str_has_prefix(colon ? colon + 1 : name, "GPS");
-}
-
-static void XMLCALL copy_start(void *data, const XML_Char *name, const XML_Char **attributes)
-{
-    Copy *copy = data;
-    if (copy->skip || is_position(name)) {
-        copy->skip++;
-        return;
-    }
-    g_string_append_printf(copy->out, "<%s", name);
-    for (int i = 0; attributes[i]; i += 2) {
-        if (is_position(attributes[i])) continue;
-        g_string_append_printf(copy->out, " %s=\"", attributes[i]);
-        xml_escape_append(copy->out, attributes[i + 1], strlen(attributes[i + 1]));
-        g_string_append_c(copy->out, '"');
-    }
-    g_string_append_c(copy->out, '>');
-}
-
-static void XMLCALL copy_end(void *data, const XML_Char *name)
-{
-    Copy *copy = data;
-    if (copy->skip)
-        copy->skip--;
-    else
-        g_string_append_printf(copy->out, "</%s>", name);
-}
-
-static void XMLCALL copy_text(void *data, const XML_Char *text, int size)
-{
-    Copy *copy = data;
-    if (!copy->skip) xml_escape_append(copy->out, text, (size_t)size);
-}
-
-#define PACKET_BEGIN "<?xpacket begin=\"\xef\xbb\xbf\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>"
-#define PACKET_END   "<?xpacket end=\"w\"?>"
-
-char *xmp_without_gps(const char *packet, size_t size)
-{
-    Copy copy = {.reader = {.start = copy_start, .end = copy_end, .text = copy_text},
-                 .out = g_string_new(PACKET_BEGIN)};
-    bool good = parse(&copy.reader, packet, size);
-    g_string_append(copy.out, PACKET_END);
-    return g_string_free(copy.out, !good);
-}
-
-/* ------------------------------------------------------------------ the rights alone */
 
 typedef enum Shape { SIMPLE, ALT, SEQ, BAG } Shape;
 
@@ -131,7 +31,6 @@ typedef struct Item {
 } Item;
 
 typedef struct Rights {
-    Reader reader;
     GHashTable *prefixes; /* prefix -> namespace, document-wide: XMP declares each once, on top */
     GArray *items[PROPERTY_COUNT];
     unsigned depth;
@@ -173,11 +72,11 @@ static void add_item(Rights *rights, int property, const char *text, const char 
     g_array_append_val(items, item);
 }
 
-static void XMLCALL rights_start(void *data, const XML_Char *name, const XML_Char **attributes)
+static void XMLCALL rights_start(void *parser, const XML_Char *name, const XML_Char **attributes)
 {
-    Rights *rights = data;
+    Rights *rights = XML_GetUserData(parser);
     if (++rights->depth > DEPTH_MAX) {
-        XML_StopParser(rights->reader.parser, XML_FALSE);
+        XML_StopParser(parser, XML_FALSE);
         return;
     }
     for (int i = 0; attributes[i]; i += 2) {
@@ -209,15 +108,15 @@ static void XMLCALL rights_start(void *data, const XML_Char *name, const XML_Cha
 }
 
 /* Text comes in pieces; what grows beyond TEXT_MAX is not kept by add_item(). */
-static void XMLCALL rights_text(void *data, const XML_Char *text, int size)
+static void XMLCALL rights_text(void *parser, const XML_Char *text, int size)
 {
-    Rights *rights = data;
+    Rights *rights = XML_GetUserData(parser);
     if (rights->property >= 0 && rights->text->len <= TEXT_MAX) g_string_append_len(rights->text, text, size);
 }
 
-static void XMLCALL rights_end(void *data, const XML_Char *name)
+static void XMLCALL rights_end(void *parser, const XML_Char *name)
 {
-    Rights *rights = data;
+    Rights *rights = XML_GetUserData(parser);
     if (rights->property >= 0) {
         const char *local, *uri = namespace_of(rights, name, &local);
         bool outer = rights->depth == rights->property_depth;
@@ -263,26 +162,32 @@ static void item_clear(void *data)
 
 char *xmp_rights(const char *packet, size_t size)
 {
-    Rights rights = {.reader = {.start = rights_start, .end = rights_end, .text = rights_text}, .property = -1};
+    Rights rights = {.property = -1};
     rights.prefixes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     rights.text = g_string_new("");
     for (int i = 0; i < PROPERTY_COUNT; i++) {
         rights.items[i] = g_array_new(FALSE, FALSE, sizeof(Item));
         g_array_set_clear_func(rights.items[i], item_clear);
     }
-    bool good = parse(&rights.reader, packet, size);
+    XML_Parser parser = XML_ParserCreate("UTF-8");
+    if (parser) {
+        XML_SetUserData(parser, &rights);
+        XML_SetElementHandler(parser, rights_start, rights_end);
+        XML_SetCharacterDataHandler(parser, rights_text);
+    }
+    bool good = xmp_parse(parser, packet, size);
     guint count = 0;
-    GString *out = g_string_new(PACKET_BEGIN "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"" RDF
-                                             "\"><rdf:Description rdf:about=\"\""
-                                             " xmlns:dc=\"http://purl.org/dc/elements/1.1/\""
-                                             " xmlns:photoshop=\"http://ns.adobe.com/photoshop/1.0/\""
-                                             " xmlns:xmpRights=\"http://ns.adobe.com/xap/1.0/rights/\">");
+    GString *out = g_string_new(XMP_PACKET_BEGIN "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"" RDF
+                                                 "\"><rdf:Description rdf:about=\"\""
+                                                 " xmlns:dc=\"http://purl.org/dc/elements/1.1/\""
+                                                 " xmlns:photoshop=\"http://ns.adobe.com/photoshop/1.0/\""
+                                                 " xmlns:xmpRights=\"http://ns.adobe.com/xap/1.0/rights/\">");
     for (int i = 0; i < PROPERTY_COUNT; i++) {
         if (rights.items[i]->len) put_property(out, i, rights.items[i]);
         count += rights.items[i]->len;
         g_array_free(rights.items[i], TRUE);
     }
-    g_string_append(out, "</rdf:Description></rdf:RDF></x:xmpmeta>" PACKET_END);
+    g_string_append(out, "</rdf:Description></rdf:RDF></x:xmpmeta>" XMP_PACKET_END);
     g_free(rights.language);
     g_string_free(rights.text, TRUE);
     g_hash_table_destroy(rights.prefixes);

@@ -100,6 +100,55 @@ def sample_tiff(out, width=64, height=48, type="u32", bands=1, **_):
                                   + b"\0\0\0\0" + extra)
 
 
+def all_exif(out, width=64, height=48, order="II", **_):
+    """A JPEG whose EXIF has a value of every type, and those that do not survive a way through text."""
+    order_ = "<" if order == "II" else ">"
+    numbers = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 11: "f", 12: "d"}
+
+    def packed(code, value):
+        if code in (2, 7):
+            return len(value), value
+        if code in (5, 10):
+            return len(value), b"".join(struct.pack(order_ + ("LL" if code == 5 else "ll"), *pair) for pair in value)
+        return len(value), struct.pack(f"{order_}{len(value)}{numbers[code]}", *value)
+
+    def directory(entries, at, below=()):
+        """Bytes of a directory at that offset; `below`: tag and entries of the directories it points to."""
+        entries = sorted(entries + [(tag, 4, (0,)) for tag, _ in below])
+        head, tail, end = b"", b"", at + 2 + 12 * len(entries) + 4
+        pointers = dict(below)
+        for tag, code, value in entries:
+            if tag in pointers:
+                nested = directory(*pointers[tag][:1], end + len(tail), *pointers[tag][1:])
+                head += struct.pack(order_ + "HHLL", tag, 4, 1, end + len(tail))
+                tail += nested + b"\0" * (len(nested) % 2)
+                continue
+            count, data = packed(code, value)
+            if len(data) <= 4:
+                head += struct.pack(order_ + "HHL", tag, code, count) + data.ljust(4, b"\0")
+            else:
+                head += struct.pack(order_ + "HHLL", tag, code, count, end + len(tail))
+                tail += data + b"\0" * (len(data) % 2)
+        return struct.pack(order_ + "H", len(entries)) + head + struct.pack(order_ + "L", 0) + tail
+
+    gps = [(0, 1, (2, 3, 0, 0)), (1, 2, b"N\0"), (2, 5, ((48, 1), (51, 1), (3012, 100))), (5, 1, (1,)), (6, 5, ((431, 1),)),
+           (0x1b, 7, b"ASCII\0\0\0GPS"), (0x1d, 2, b"2026:11:24\0")]
+    interop = [(1, 2, b"R98\0"), (2, 7, b"0100")]
+    shot = [(0x829a, 5, ((1, 250),)), (0x8827, 3, (200,)), (0x9000, 7, b"0232"), (0x9003, 2, b"2026:11:24 10:00:00\0"), (0x9101, 7, b"\1\2\3\0"),
+            (0x9204, 10, ((-1, 3),)), (0x9214, 3, (320, 240, 100, 80)), (0x927c, 7, b"MAKER-NOTE"), (0x9286, 7, b"UNICODE\0" + "grün".encode("utf-16-le")),
+            (0xa000, 7, b"0100"), (0xa001, 3, (1,)), (0xa002, 4, (width,)), (0xa003, 4, (height,)), (0xa420, 2, b"0123456789abcdef0123456789abcdef\0"),
+            (0xa431, 2, b"SN (1) \0"), (0xa432, 5, ((24, 1), (70, 1), (28, 10), (0, 0)))]
+    picture = [(0x010e, 2, "Straße (Ost), ASCII, 9 components\0".encode()), (0x010f, 2, b"ACME\0"), (0x0110, 2, b"Box (1)\0"), (0x0112, 3, (1,)),
+               (0x011a, 5, ((300, 1),)), (0x011b, 5, ((300, 1),)), (0x0128, 3, (2,)), (0x013b, 2, b"Jane (Doe)\0"), (0x8298, 2, "© Jane\0".encode()),
+               (0x9c9b, 1, tuple("Titel".encode("utf-16-le") + b"\0\0")), (0xc4a5, 7, b"PrintIM\0")]
+    tiff = (order.encode() + struct.pack(order_ + "HL", 42, 8)
+            + directory(picture, 8, [(0x8769, (shot, [(0xa005, (interop,))])), (0x8825, (gps,))]))
+    buffer = io.BytesIO()
+    make.image(width, height, 3).save(buffer, "JPEG", quality=90)
+    block = b"Exif\0\0" + tiff
+    pathlib.Path(out).write_bytes(buffer.getvalue()[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + buffer.getvalue()[2:])
+
+
 def gif_frames(out, width=64, height=48, count=5, **_):
     """Small, and every frame another colour."""
     colours = ["red", "lime", "blue", "yellow", "cyan", "magenta"]
@@ -121,7 +170,7 @@ def cut(out, recipe="photo", keep=0.5, **parameters):
     pathlib.Path(out).write_bytes(data[: int(len(data) * float(keep))])
 
 
-RECIPES = {f.__name__: f for f in (avif, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, gif_frames, noise, cut)}
+RECIPES = {f.__name__: f for f in (avif, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut)}
 
 
 def make_any(recipe, out, parameters):
@@ -285,6 +334,25 @@ def judge_tags(path, expected):
     return problems
 
 
+def exif_of(path):
+    """Every EXIF value as exiftool reads it, as numbers where they are numbers; not where in the file it lies."""
+    done = subprocess.run(["exiftool", "-j", "-n", "-G1", "-a", "-b", "-EXIF:all", str(path)], capture_output=True, text=True, check=False,
+                          timeout=30)
+    return {name: value for name, value in json.loads(done.stdout or "[{}]")[0].items() if name != "SourceFile"}
+
+
+def judge_exif(path, expected, work):
+    """exif: {of: in/a.jpg, but: [globs]}: the tags of that file but these, each value as it was, and no others."""
+    if "exiftool" in LACKING or "exif" not in expected:
+        return []
+    wanted = exif_of(work / expected["exif"]["of"]) if expected["exif"].get("of") else {}
+    for glob in expected["exif"].get("but", []):
+        wanted = {name: value for name, value in wanted.items() if not fnmatch.fnmatch(name, glob)}
+    got = exif_of(path)
+    return [f"{name} is {got.get(name)!r}, in the source {wanted.get(name)!r}" for name in sorted(set(wanted) | set(got))
+            if wanted.get(name) != got.get(name)]
+
+
 def judge_picture(path, expected, work):
     """`expected`: "webp 300x200", or a mapping; README.md lists its keys."""
     if isinstance(expected, str):
@@ -328,7 +396,8 @@ def judge_picture(path, expected, work):
             distance, most = float(np.abs(want - got).mean()), expected.get("max_diff", 3)
             if distance > most:
                 problems.append(f"differs from the reference by {distance:.2f} on average, more than {most}")
-    unknown = set(expected) - set(data) - set("durations bits page pixels tolerance like max_diff tags gone srgb".split())
+    problems += judge_exif(path, expected, work)
+    unknown = set(expected) - set(data) - set("durations bits page pixels tolerance like max_diff tags gone srgb exif".split())
     if unknown:
         problems.append(f"the case asks for what the runner does not know: {', '.join(sorted(unknown))}")
     return problems + judge_tags(path, expected)
