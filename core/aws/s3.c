@@ -56,6 +56,7 @@ PmS3 *pm_s3_new(PmLoop *loop, PmAwsClient *client, const PmS3Options *options, P
 void pm_s3_free(PmS3 *s3)
 {
     if (s3 == NULL) return;
+    s3->closing = true;
     while (s3->calls != NULL) pm_s3_call_free(s3->calls);
     free(s3->endpoint);
     free(s3);
@@ -185,6 +186,7 @@ static void on_response(void *data, const PmAwsResponse *response)
     pm_s3_answer(&call->request, response, &answer, &err);
     PmS3Done *done = call->done;
     void *owner = call->data;
+    call->cancel = NULL; /* it has not been */
     pm_s3_call_free(call);
     done(owner, &answer.result);
     pm_xml_free(answer.xml);

@@ -33,6 +33,7 @@ struct PmS3 {
     PmS3Region regions[PM_S3_REGIONS_MAX];
     size_t region_next;
     PmS3Call *calls;
+    bool closing; /* pm_s3_free is at work: nothing new is sent */
 };
 
 /* A request before it has an address: sent again as it is when the bucket turns out to live elsewhere. */
@@ -63,7 +64,7 @@ struct PmS3Call {
     char *owned_body; /* freed with the call */
     PmS3Done *done;
     void *data;
-    /* A call that runs others (multipart) frees its state with this. */
+    /* A call that runs others (multipart) ends them with this when it is cancelled. */
     void (*cancel)(void *state);
     void *state;
 };

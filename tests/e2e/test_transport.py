@@ -149,8 +149,17 @@ def test_heartbeats_beside_slow_puts(world, proxies):
     uploads(world, 2)
     proxy = proxies(world.peers.s3_url)
     rule = proxy.fail(faults.delay(6), method="PUT")
-    finished = world.run(env={"AWS_ENDPOINT_URL_S3": proxy.url})
+    running = world.start(env={"AWS_ENDPOINT_URL_S3": proxy.url})
+    wait_for(lambda: world.depth() == (0, 2), "two messages in flight")
+    visible = set()
+
+    def done():
+        visible.add(world.depth()[0])
+        return len(running.so_far().results) >= 2
+    wait_for(done, "both done")
+    finished = running.terminate()
     assert rule.struck == 80
+    assert visible == {0}, "a message was handed out again while it was worked on"
     assert [result["attempt"] for result in finished.results] == [1, 1]
     assert finished.statuses() == ["ok", "ok"]
     assert len(world.keys()) == 80

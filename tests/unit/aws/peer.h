@@ -7,7 +7,8 @@
  *     /drip/MS/N   N bytes, one every MS ms      /error/MIB   503 with a body of so many MiB
  *     /sink        accepts, reads no more        /sip/MS      reads 32 KiB every MS ms, then 200
  *
- * Anything else: `peer->other` decides, which gives such a path for a request's head.
+ * Anything else: `peer->other` decides, which gives such a path for a request's head, or a whole answer ("HTTP/1.1
+ * ...").
  */
 #ifndef PM_TEST_PEER_H
 #define PM_TEST_PEER_H
@@ -46,6 +47,7 @@ struct PeerConnection {
     PmWatch *watch;
     PmTimer *timer;
     char head[PEER_HEAD_MAX], path[64];
+    const char *raw;
     size_t size, body_left;
     long every_ms, left; /* drip, sip, error */
 };
@@ -118,7 +120,10 @@ static inline void peer_behave(PeerConnection *c, const char *path)
 {
     char text[200];
     PmLoop *loop = c->peer->loop;
-    if (strncmp(path, "/late/", 6) == 0) {
+    if (c->raw != NULL) {
+        peer_say(c, c->raw);
+        c->size = 0;
+    } else if (strncmp(path, "/late/", 6) == 0) {
         c->timer = pm_loop_after(loop, strtol(path + 6, NULL, 10), peer_ok, c);
     } else if (strcmp(path, "/half") == 0) {
         peer_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
@@ -176,6 +181,7 @@ static inline void peer_read(void *data, int fd, unsigned events)
     const char *begin = strchr(c->head, ' ') + 1;
     snprintf(c->path, sizeof c->path, "%.*s", (int)strcspn(begin, " ?"), begin);
     const char *other = c->peer->other != NULL ? c->peer->other(c->peer->data, c->head) : NULL;
+    c->raw = other != NULL && strncmp(other, "HTTP/", 5) == 0 ? other : NULL;
     if (other != NULL) snprintf(c->path, sizeof c->path, "%s", other);
     size_t body = length != NULL && length < end ? strtoul(length + 17, NULL, 10) : 0;
     size_t have = c->size - (size_t)(end + 4 - c->head);
