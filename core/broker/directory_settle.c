@@ -177,6 +177,10 @@ void pm_directory_settle(PmTrigger *base, PmEvent *event, const PmFate *fate,
         close_entry(t, entry, NULL);
         return;
     case PM_FATE_RELEASE:
+        if (t->once) { /* it stays for the next run */
+            finish(t, entry, NULL);
+            return;
+        }
         comes_again(t, entry, event->attempt, PM_DIRECTORY_SETTLED_MS);
         close_entry(t, entry, NULL);
         return;

@@ -335,9 +335,21 @@ static void test_what_is_released_comes_again(void **state)
     put(s, "in/a.jpg", "a");
     s->fate = &release;
     s->on_event = ack_third;
-    open_trigger(s, "", true);
+    s->until = 3;
+    open_trigger(s, "", false);
     run_loop(s);
     assert_string_equal(s->order, "a.jpg:1 a.jpg:1 a.jpg:1 ");
+}
+
+static void test_what_is_released_by_once_stays_for_the_next_run(void **state)
+{
+    Scene *s = *state;
+    put(s, "in/a.jpg", "a");
+    s->fate = &release;
+    open_trigger(s, "", true);
+    run_loop(s);
+    assert_string_equal(s->order, "a.jpg:1 ");
+    assert_true(is_there(at(s->folder, "in/a.jpg")));
 }
 
 static void test_only_as_many_as_are_wanted(void **state)
@@ -580,6 +592,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_change_while_it_was_at_work_brings_it_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retries, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_released_comes_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_released_by_once_stays_for_the_next_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_only_as_many_as_are_wanted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_disk_keeps_files_where_they_are, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stopping_does_not_wait_for_a_full_disk, setup, teardown),
