@@ -174,3 +174,14 @@ bool pm_folder_temporary(char out[PM_FOLDER_TEMPORARY])
     snprintf(out, PM_FOLDER_TEMPORARY, ".pixmill-%016llx.tmp", random);
     return true;
 }
+
+int pm_folder_rename_new(int from, const char *name, int to, const char *target)
+{
+    int code = renameat2(from, name, to, target, RENAME_NOREPLACE);
+    struct stat st;
+    if (code == 0 || errno != EINVAL) return code;
+    /* A file system that cannot promise it. */
+    if (fstatat(to, target, &st, AT_SYMLINK_NOFOLLOW) != 0) return renameat(from, name, to, target);
+    errno = EEXIST;
+    return -1;
+}

@@ -26,6 +26,9 @@ int pm_folder_open_file(int folder, const char *name, int flags, unsigned mode);
 /* A new name survives a power cut only once its folder is synced. False and errno set. */
 bool pm_folder_sync(int folder);
 
+/* As renameat, but what has the new name already stays: then -1 and errno is EEXIST. */
+int pm_folder_rename_new(int from, const char *name, int to, const char *target);
+
 /* A name that nobody else uses, hidden from folder triggers: ".pixmill-0123456789abcdef.tmp". False and errno set. */
 enum { PM_FOLDER_TEMPORARY = 40 };
 bool pm_folder_temporary(char out[PM_FOLDER_TEMPORARY]);

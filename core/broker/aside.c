@@ -174,22 +174,11 @@ static bool is_version(int folder, const char *name, const PmFileVersion *versio
     return pm_file_version(folder, name, &now) && pm_file_version_same(&now, version);
 }
 
-static int rename_new(int from, const char *name, int to, const char *target)
-{
-    int code = renameat2(from, name, to, target, RENAME_NOREPLACE);
-    struct stat st;
-    if (code == 0 || errno != EINVAL) return code;
-    /* A file system that cannot promise it. */
-    if (fstatat(to, target, &st, AT_SYMLINK_NOFOLLOW) != 0) return renameat(from, name, to, target);
-    errno = EEXIST;
-    return -1;
-}
-
 /* A rename takes whatever bears the name at that moment: only now it is known what that was. */
 static PmAsideOutcome after_rename(Move *move)
 {
     if (is_version(move->to, move->target, &move->aside->version)) return PM_ASIDE_MOVED;
-    if (rename_new(move->to, move->target, move->from, move->name) == 0) {
+    if (pm_folder_rename_new(move->to, move->target, move->from, move->name) == 0) {
         take_reason_back(move);
         return PM_ASIDE_CHANGED;
     }
@@ -224,7 +213,8 @@ static PmAsideOutcome copy_over(Move *move)
     if (!moved && errno != ENOENT) return failed(move, "copy to", move->target);
     take_reason_back(move);
     if (!moved) return PM_ASIDE_GONE;
-    if (rename_new(move->from, hidden, move->from, move->name) != 0) unlinkat(move->from, hidden, 0); /* superseded */
+    if (pm_folder_rename_new(move->from, hidden, move->from, move->name) != 0)
+        unlinkat(move->from, hidden, 0); /* superseded */
     return PM_ASIDE_CHANGED;
 }
 
@@ -239,7 +229,7 @@ static PmAsideOutcome move_as(Move *move, bool *taken)
     }
     if (move->aside->reason != NULL) PM_CRASH_POINT("aside.reason_written");
     PM_CRASH_POINT("aside.rename_next");
-    if (rename_new(move->from, move->name, move->to, move->target) == 0) {
+    if (pm_folder_rename_new(move->from, move->name, move->to, move->target) == 0) {
         PM_CRASH_POINT("aside.renamed");
         return after_rename(move);
     }

@@ -37,8 +37,8 @@ static PmStatus open_visit(Visit *visit)
 {
     const PmPipeline *p = visit->pipeline;
     if (p->trigger.kind != PM_TRIGGER_SQS)
-        return pm_error_set(visit->err, PM_BAD_CONFIG, "%s: its trigger is no SQS queue, so it has no dead letters",
-                            p->file);
+        return pm_error_set(visit->err, PM_BAD_CONFIG,
+                            "%s: its trigger is neither an SQS queue nor a folder, so it has no dead letters", p->file);
     const PmSqsTrigger *config = p->trigger.config;
     PmQueueFacts facts;
     char url[1200];

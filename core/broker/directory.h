@@ -80,6 +80,8 @@ int64_t pm_directory_unsettled_ms(const PmArrival *arrival, int64_t now_ms);
 void pm_directory_again(PmDirectory *t, PmArrival *arrival, int64_t delay_ms);
 
 /* --- trigger_directory.c --- */
+/* The configured path, or `standard` inside the folder. New; NULL: out of memory. */
+char *pm_directory_place(const PmPipeline *pipeline, const char *folder, const char *configured, const char *standard);
 void pm_directory_soon(PmDirectory *t); /* hand over in the loop's next turn */
 void pm_directory_free_entry(PmDirectoryEntry *entry);
 

@@ -236,12 +236,12 @@ static void free_trigger(PmTrigger *base)
     free(t);
 }
 
-static char *path_in(const PmPipeline *pipeline, const PmDirectory *t, const char *configured, const char *standard)
+char *pm_directory_place(const PmPipeline *pipeline, const char *folder, const char *configured, const char *standard)
 {
     if (configured != NULL) return pm_pipeline_path(pipeline, configured);
-    size_t n = strlen(t->folder) + strlen(standard) + 2;
+    size_t n = strlen(folder) + strlen(standard) + 2;
     char *path = malloc(n);
-    if (path != NULL) snprintf(path, n, "%s/%s", t->folder, standard);
+    if (path != NULL) snprintf(path, n, "%s/%s", folder, standard);
     return path;
 }
 
@@ -259,7 +259,7 @@ static PmStatus open_seen(PmDirectory *t, const PmPipeline *pipeline, PmError *e
     snprintf(name, sizeof name, ".pixmill-%.64s.seen", pipeline->name);
     for (char *c = name; *c != '\0'; c++)
         if (*c == '/') *c = '_';
-    char *path = path_in(pipeline, t, t->config->seen, name);
+    char *path = pm_directory_place(pipeline, t->folder, t->config->seen, name);
     if (path == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
     t->seen = pm_seen_open(path, err);
     free(path);
@@ -281,9 +281,9 @@ static PmStatus open_folder(PmDirectory *t, const PmPipeline *pipeline, PmError 
         snprintf(message, sizeof message, "the folder %.400s: %s", t->folder, why);
         return refuse(pipeline, err, message);
     }
-    t->aside[0] = path_in(pipeline, t, t->config->done, "done");
-    t->aside[1] = path_in(pipeline, t, t->config->failed, "failed");
-    t->aside[2] = path_in(pipeline, t, NULL, "quarantine");
+    t->aside[0] = pm_directory_place(pipeline, t->folder, t->config->done, "done");
+    t->aside[1] = pm_directory_place(pipeline, t->folder, t->config->failed, "failed");
+    t->aside[2] = pm_directory_place(pipeline, t->folder, NULL, "quarantine");
     if (t->aside[0] == NULL || t->aside[1] == NULL || t->aside[2] == NULL)
         return pm_error_set(err, PM_TRANSIENT, "out of memory");
     if (t->config->settle == PM_SETTLE_KEEP) return open_seen(t, pipeline, err);

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "broker/dead_letters.h"
+#include "broker/dead_files.h"
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/start.h"
@@ -109,7 +109,9 @@ static int list(const PmArguments *arguments)
     if (!pm_arguments_number(arguments, "max", 1, LETTERS_MAX, &max)) return PM_EXIT_USAGE;
     if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
     json_t *letters = json_array();
-    if (pm_dead_letters_list(start.pipeline, (size_t)max, on_listed, letters, &err) == PM_OK)
+    bool files = start.pipeline->trigger.kind == PM_TRIGGER_DIRECTORY;
+    if ((files ? pm_dead_files_list : pm_dead_letters_list)(start.pipeline, (size_t)max, on_listed, letters, &err) ==
+        PM_OK)
         print_list(arguments, letters);
     else
         pm_print_error(&err);
@@ -138,10 +140,14 @@ static int redrive(const PmArguments *arguments)
     long max = LETTERS_MAX;
     if (!pm_arguments_number(arguments, "max", 1, LETTERS_MAX, &max)) return PM_EXIT_USAGE;
     if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
-    pm_dead_letters_redrive(start.pipeline, pm_arguments_get(arguments, "reason"), (size_t)max, on_redriven, &state,
-                            &left, &err);
+    bool files = start.pipeline->trigger.kind == PM_TRIGGER_DIRECTORY;
+    (files ? pm_dead_files_redrive : pm_dead_letters_redrive)(start.pipeline, pm_arguments_get(arguments, "reason"),
+                                                              (size_t)max, on_redriven, &state, &left, &err);
     pm_print_progress_end();
-    printf("%zu %s back in the queue, %zu left\n", state.done, pm_plural(state.done, "letter", "letters"), left);
+    if (files)
+        printf("%zu %s back in the folder, %zu left\n", state.done, pm_plural(state.done, "file", "files"), left);
+    else
+        printf("%zu %s back in the queue, %zu left\n", state.done, pm_plural(state.done, "letter", "letters"), left);
     if (err.status != PM_OK) pm_print_error(&err);
     pm_start_finish(&start);
     return err.status == PM_OK ? PM_EXIT_FINE : PM_EXIT_FAILED;
@@ -150,10 +156,11 @@ static int redrive(const PmArguments *arguments)
 const PmCommand pm_command_dlq_list = {
     .name = "dlq list",
     .usage = "PIPELINE [--each] [--json]",
-    .summary = "Show what lies in the dead-letter queue, and why.",
+    .summary = "Show what lies in the dead-letter queue or the failed folder, and why.",
     .text =
         "One line for each reason: how many letters, the oldest of them. The letters stay where they are. The reason\n"
         "is pixmill's own; " PM_REDRIVEN " stands for those that the queue moved, after too many deliveries.\n"
+        "Of a folder trigger: the files in `failed` that have a .reason.json.\n"
         "\n"
         "Examples:\n"
         "  pixmill dlq list photos.yaml\n"
@@ -167,10 +174,11 @@ const PmCommand pm_command_dlq_list = {
 const PmCommand pm_command_dlq_redrive = {
     .name = "dlq redrive",
     .usage = "PIPELINE [--reason REASON] [--max N]",
-    .summary = "Send dead letters back to the queue that they came from.",
+    .summary = "Send dead letters back to the queue, or failed files to the folder, that they came from.",
     .text =
         "Each is sent first and deleted then: when it is interrupted, a letter may be in both queues, which does no\n"
-        "harm. Mend the cause before: what fails again comes back.\n"
+        "harm. Mend the cause before: what fails again comes back. Of a folder trigger: each file moves back from\n"
+        "`failed` to its place in the folder, then its .reason.json is removed; a name that is taken gets a number.\n"
         "\n"
         "Examples:\n"
         "  pixmill dlq redrive photos.yaml --reason plugin_crash:watermark:SIGSEGV\n"
