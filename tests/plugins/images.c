@@ -97,6 +97,15 @@ VipsImage *image_animation(int width, int height, int pages)
     return image;
 }
 
+static void *copy_blob(VipsImage *from, const char *name, GValue *value, void *to)
+{
+    const void *bytes = NULL;
+    size_t size = 0;
+    if (G_VALUE_TYPE(value) == VIPS_TYPE_BLOB && !vips_image_get_blob(from, name, &bytes, &size))
+        vips_image_set_blob_copy(to, name, bytes, size);
+    return NULL;
+}
+
 VipsImage *image_load(const void *bytes, size_t size)
 {
     VipsImage *image = vips_image_new_from_buffer(bytes, size, "", "n", -1, NULL);
@@ -107,12 +116,9 @@ VipsImage *image_load(const void *bytes, size_t size)
     if (!image) fail_msg("reading the result back: %s", vips_error_buffer());
     VipsImage *memory = vips_image_copy_memory(image);
     if (!memory) fail_msg("reading the result back: %s", vips_error_buffer());
-    /* The profile that heifload of libvips 8.14 attaches dies with the image it loaded: take a copy. */
-    const void *profile = NULL;
-    size_t profile_size = 0;
-    if (vips_image_get_typeof(image, VIPS_META_ICC_NAME) &&
-        !vips_image_get_blob(image, VIPS_META_ICC_NAME, &profile, &profile_size))
-        vips_image_set_blob_copy(memory, VIPS_META_ICC_NAME, profile, profile_size);
+    /* Blobs that heifload of libvips 8.14 attaches die with the image it loaded: take copies. The engine keeps that
+     * image for as long as a job lasts. */
+    vips_image_map(image, copy_blob, memory);
     g_object_unref(image);
     return memory;
 }
