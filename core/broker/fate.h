@@ -8,9 +8,18 @@
 
 #include "broker/trigger.h"
 
-/* What a result means for its event. attempt: 1 the first time. redrives: the trigger puts aside by itself what fails
- * too often. inspected: the fate that an inspector's verdict asks for, taken for PM_REJECTED only. */
-PmFateKind pm_fate_of(const PmPipeline *pipeline, PmStatus status, PmFateKind inspected, int attempt, bool redrives);
+/* How the work on one object ended, and where. */
+typedef struct PmEnding {
+    PmStatus status;
+    PmFateKind inspected; /* the fate that an inspector's verdict asks for, taken for PM_REJECTED only */
+    int attempt;          /* 1 the first time */
+    bool last;            /* its trigger will not deliver it again: what would be retried is dead, with the reason */
+    bool redrives, stays; /* of the trigger */
+    bool unavailable;     /* a source or a store failed, not the image */
+    bool ends;            /* the run is to end some time (`--once`) */
+} PmEnding;
+
+PmFateKind pm_fate_of(const PmPipeline *pipeline, const PmEnding *ending);
 
 /* Of the fates of an event's objects the event shares the worst: is a worse than b? */
 bool pm_fate_worse(PmFateKind a, PmFateKind b);
@@ -18,5 +27,7 @@ bool pm_fate_worse(PmFateKind a, PmFateKind b);
 /* The pause before the next attempt, in ms: on_error.backoff, doubled with each attempt, an hour at most; of it a
  * random half is taken off, so that what failed together does not come back together. */
 int64_t pm_fate_backoff_ms(const PmPipeline *pipeline, int attempt);
+/* The same for any first pause: doubled that often, max_ms at most. */
+int64_t pm_pause_ms(int64_t first_ms, int64_t doublings, int64_t max_ms);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct Expected {
 
 typedef struct Put {
     PmImageJob *job;
+    const PmPlace *place;
     PmStore *store;
     PmStoreCall *call; /* under way */
     PmMapping bytes;   /* empty when the source itself is stored */
@@ -36,6 +37,8 @@ struct PmImageJob {
     PmObject pinned; /* the object with the etag and version that were delivered */
     PmFacts *facts;
     PmSourceCall *fetching;
+    int64_t max; /* bytes that the source may have, this time */
+    bool larger;
     int source_fd;
     PmMapping source;
     PmLease *lease;
@@ -51,6 +54,7 @@ struct PmImageJob {
     json_t *outputs, *not_made, *out_facts, *verdicts, *warnings, *timings;
     PmOnReject rejected_as;
     int64_t started_ms, fetched_ms, begun_ms, worked_ms; /* 0: not so far */
+    PmEvidence evidence;
     PmJobResult result;
 };
 
@@ -87,6 +91,7 @@ static void tell_end(void *data)
                                 .timings = job->timings,
                                 .source_size = (int64_t)job->source.size,
                                 .ms = now - job->started_ms,
+                                .unavailable = pm_evidence_unavailable(&job->evidence),
                                 .attempt = job->result.attempt};
     if (job->error.status == PM_REJECTED)
         job->result.fate =
@@ -116,6 +121,13 @@ static PmStore *store_of(const PmImageJob *job, const PmPlace *place)
     return place->kind == PM_PLACE_FILE ? world->files : world->objects;
 }
 
+static void note_store(PmImageJob *job, const PmPlace *place, const PmError *err)
+{
+    char name[PM_DEPENDENCY_NAME_MAX];
+    pm_evidence_place(job->world->pipeline, place, job->world->everything != NULL, name, sizeof name);
+    pm_evidence_note(&job->evidence, name, err);
+}
+
 /* A picture that was rejected is done with only when the quarantine holds it. */
 static void put_failed(PmImageJob *job, const Put *put, const PmError *err)
 {
@@ -132,6 +144,7 @@ static void on_stored(void *data, const PmStored *stored)
     pm_claims_end(job->world->claims, put->claim);
     pm_memfd_unmap(&put->bytes);
     job->open_puts--;
+    note_store(job, put->place, stored->err);
     if (stored->err != NULL) {
         PmError err = *stored->err;
         pm_error_context(&err, "%s", json_string_value(json_object_get(put->entry, "where")));
@@ -173,7 +186,7 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
 {
     PmError err = {0};
     Put *put = &job->puts[job->put_count];
-    *put = (Put){.job = job, .store = store_of(job, place), .bytes = bytes, .entry = entry};
+    *put = (Put){.job = job, .place = place, .store = store_of(job, place), .bytes = bytes, .entry = entry};
     json_object_set_new(entry, "where", json_string(where));
     json_array_append_new(job->outputs, entry);
     job->put_count++;
@@ -198,6 +211,7 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
         return;
     }
     pm_claims_end(job->world->claims, put->claim);
+    note_store(job, place, &err);
     pm_error_context(&err, "%s", where);
     put_failed(job, put, &err);
     json_object_del(entry, "where");
@@ -371,9 +385,8 @@ static bool replace(char **text, const char *by)
 
 static PmStatus take_source(PmImageJob *job, const PmFetched *fetched, PmError *err)
 {
-    int64_t max = job->world->pipeline->limits.file_size;
     job->source_fd = fetched->fd;
-    if (pm_memfd_map(fetched->fd, (size_t)max, &job->source, err) != PM_OK) return err->status;
+    if (pm_memfd_map(fetched->fd, (size_t)job->max, &job->source, err) != PM_OK) return err->status;
     if (job->pinned.time_ms == 0) job->pinned.time_ms = fetched->modified_ms;
     if (!replace(&job->pinned.etag, fetched->etag) || !replace(&job->pinned.version_id, fetched->version_id) ||
         !pm_object_facts(&job->pinned, job->facts) || !pm_facts_setf(job->facts, "file_size", "%zu", job->source.size))
@@ -391,10 +404,13 @@ static void on_fetched(void *data, const PmFetched *fetched)
     job->fetching = NULL;
     PM_CRASH_POINT("job.fetched");
     job->fetched_ms = pm_clock_mono_ms();
+    pm_evidence_note_source(&job->evidence, job->world->pipeline, job->object,
+                            fetched->outcome == PM_FETCH_FAILED ? fetched->err : NULL);
     if (fetched->outcome == PM_FETCH_GONE) {
         pm_text_copy(job->skipped, sizeof job->skipped, "the source was deleted or replaced since the event");
         end_soon(job);
     } else if (fetched->outcome == PM_FETCH_FAILED) {
+        job->larger = fetched->err->status == PM_LIMIT && job->max < job->world->pipeline->limits.file_size;
         fail(job, fetched->err);
         end_soon(job);
     } else if (take_source(job, fetched, &err) != PM_OK) {
@@ -410,7 +426,7 @@ static void on_fetched(void *data, const PmFetched *fetched)
 
 /* --- life --- */
 
-PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int attempt, const PmJobSink *sink,
+PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int attempt, int64_t max, const PmJobSink *sink,
                        PmError *err)
 {
     PmImageJob *job = calloc(1, sizeof *job);
@@ -419,7 +435,7 @@ PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int atte
         return NULL;
     }
     *job = (PmImageJob){
-        .world = world, .sink = *sink, .object = object, .source_fd = -1, .started_ms = pm_clock_mono_ms()};
+        .world = world, .sink = *sink, .object = object, .max = max, .source_fd = -1, .started_ms = pm_clock_mono_ms()};
     job->result.attempt = attempt;
     job->facts = pm_facts_new();
     job->puts = calloc(world->pipeline->output_count + 1, sizeof *job->puts); /* one more: quarantine */
@@ -429,8 +445,7 @@ PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int atte
     if (job->facts == NULL || job->puts == NULL || job->expected == NULL || !pm_object_copy(&job->pinned, object))
         pm_error_set(err, PM_TRANSIENT, "out of memory");
     else
-        job->fetching =
-            world->source->ops->get(world->source, object, world->pipeline->limits.file_size, on_fetched, job, err);
+        job->fetching = world->source->ops->get(world->source, object, max, on_fetched, job, err);
     PM_CRASH_POINT("job.began");
     if (job->fetching != NULL) return job;
     pm_job_free(job);
@@ -481,6 +496,7 @@ void pm_job_free(PmImageJob *job)
     json_decref(job->verdicts);
     json_decref(job->warnings);
     json_decref(job->timings);
+    pm_evidence_finish(&job->evidence);
     free(job->puts);
     free(job->expected);
     free(job);
@@ -489,6 +505,21 @@ void pm_job_free(PmImageJob *job)
 const PmJobResult *pm_job_result(const PmImageJob *job)
 {
     return &job->result;
+}
+
+bool pm_job_is_larger(const PmImageJob *job)
+{
+    return job->larger;
+}
+
+int64_t pm_job_source_size(const PmImageJob *job)
+{
+    return (int64_t)job->source.size;
+}
+
+const PmEvidence *pm_job_evidence(const PmImageJob *job)
+{
+    return &job->evidence;
 }
 
 const char *pm_job_crash(const PmImageJob *job)

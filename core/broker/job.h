@@ -6,6 +6,7 @@
 #ifndef PM_BROKER_JOB_H
 #define PM_BROKER_JOB_H
 
+#include "broker/evidence.h"
 #include "broker/pool.h"
 #include "broker/run.h"
 #include "broker/source.h"
@@ -35,16 +36,23 @@ typedef struct PmJobSink {
     void (*done)(void *data, PmImageJob *job);  /* see pm_job_result; freed by the callback's owner */
 } PmJobSink;
 
-/* New; starts to fetch at once. `object` is borrowed and outlives the job. `done` may come without `ready`. */
-PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int attempt, const PmJobSink *sink,
+/* New; starts to fetch at once. `object` is borrowed and outlives the job. max: bytes to read at most; when it is below
+ * limits.file_size and the source has more, the job ends and pm_job_is_larger says so. `done` may come without `ready`.
+ */
+PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int attempt, int64_t max, const PmJobSink *sink,
                        PmError *err);
 /* Gives it a worker; on failure (none is free) it stays as it is. */
 PmStatus pm_job_work(PmImageJob *job, PmError *err);
 /* Ends it wherever it is; nothing is told. Puts under way may or may not become visible. */
 void pm_job_free(PmImageJob *job);
 
+/* From `ready` on. */
+int64_t pm_job_source_size(const PmImageJob *job);
+
 /* After `done`: what became of it. */
+bool pm_job_is_larger(const PmImageJob *job);
 const PmJobResult *pm_job_result(const PmImageJob *job);
 const char *pm_job_crash(const PmImageJob *job); /* the crash's tag, or NULL */
+const PmEvidence *pm_job_evidence(const PmImageJob *job);
 
 #endif

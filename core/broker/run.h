@@ -14,9 +14,11 @@
 /* One finished object, for whoever prints. Borrowed for the call. */
 typedef struct PmJobResult {
     const PmObject *object;
-    const PmError *error; /* NULL: fine */
-    PmFateKind fate;      /* of the object, before the event's other objects have their say */
-    const char *skipped;  /* why nothing was made ("superseded"), or NULL */
+    const PmError *error;    /* NULL: fine */
+    PmFateKind fate;         /* of the object, before the event's other objects have their say */
+    const char *skipped;     /* why nothing was made ("superseded"), or NULL */
+    const char *unavailable; /* a source or store that failed ("s3://bucket", "file:/srv/out"): it is the world that is
+                                broken, not the image; or NULL */
     const json_t
         *outputs; /* [{output, location, format, width, height, pages, size, stored: stored|current|stale}..] */
     const json_t *not_made;                              /* {output: reason} whose `when` did not match */
@@ -43,6 +45,7 @@ typedef struct PmRunSummary {
     size_t done, failed, rejected, skipped, retried, outputs;
     int64_t bytes_in, bytes_out, ms;
     bool interrupted, ran; /* ran: everything could be opened */
+    bool gave_up;          /* once: a source or store failed too often, and objects were left where they are */
 } PmRunSummary;
 
 /* Runs to the end. `errors` gets what is wrong with the pipeline (then PM_BAD_CONFIG and nothing ran); `err` what ended

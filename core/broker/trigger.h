@@ -20,6 +20,7 @@ typedef struct PmEvent {
     const PmObject *about; /* one that was asked for but must not be touched; NULL: none, or unknown */
     size_t count;          /* 0: nothing to do (a test event): settle it with ACK */
     int attempt;           /* 1 the first time; grows with each redelivery that the trigger knows of */
+    bool last;             /* it will not be delivered again: what is not done is set aside by the queue, unexplained */
     char id[128];          /* for logs: message id, path */
     PmError error; /* set: the event itself is bad, or part of it (no event at all, a forbidden bucket): its fate is
                       DEAD, for this reason, once its objects are done */
@@ -75,7 +76,8 @@ struct PmTrigger {
     PmTriggerSink sink;
     bool redrives; /* it counts deliveries itself and puts aside what fails too often: transient failures are left to it
                     */
-    bool early;    /* what it hands over is ours whatever comes: it is fetched while the workers still start */
+    bool stays; /* what it hands over lies where it lies for as long as it takes: a failing store sets nothing aside */
+    bool early; /* what it hands over is ours whatever comes: it is fetched while the workers still start */
 };
 
 /* Files of a folder. once: `dry` after what is there, whatever `watch` says. digest: of pipeline and plugins; read when

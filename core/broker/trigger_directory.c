@@ -301,7 +301,7 @@ PmTrigger *pm_trigger_directory_new(PmLoop *loop, PmHelper *helper, const PmPipe
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    t->base = (PmTrigger){.ops = &ops, .sink = *sink};
+    t->base = (PmTrigger){.ops = &ops, .sink = *sink, .stays = true};
     t->loop = loop;
     t->helper = helper;
     t->config = pipeline->trigger.config;

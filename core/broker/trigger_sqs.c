@@ -64,6 +64,7 @@ typedef struct SqsTrigger {
     Letter *letters;
     char *dead_letter_url;
     int visibility_s, failures;
+    int max_receive_count;         /* of the queue's redrive policy; 0: it has none */
     size_t wanted, returning;      /* returning: messages given back that nobody waits for */
     int64_t own_retry_ms;          /* until then a message that we gave back may be invisible still */
     int64_t asked_ms, answered_ms; /* when the last poll began, and when it ends at the latest */
@@ -186,6 +187,7 @@ static bool take(SqsTrigger *trigger, const PmSqsMessage *message, int64_t now)
     trigger->letters = letter;
     letter->event.trigger = &trigger->base;
     letter->event.attempt = message->receive_count > 0 ? message->receive_count : 1;
+    letter->event.last = trigger->max_receive_count > 0 && letter->event.attempt >= trigger->max_receive_count;
     pm_text_copy(letter->event.id, sizeof letter->event.id, message->id);
     letter->body = malloc(message->body_size + 1);
     bool ok = letter->body != NULL && !message->damaged;
@@ -330,6 +332,7 @@ static void on_attributes(void *data, const PmSqsAttributes *attributes)
     }
     tell_back(trigger);
     trigger->fifo = attributes->fifo;
+    trigger->max_receive_count = attributes->max_receive_count;
     trigger->base.redrives = attributes->max_receive_count > 0;
     trigger->visibility_s = attributes->visibility_timeout_s;
     if (trigger->visibility_s <= 0) {

@@ -139,7 +139,7 @@ static int run(const PmArguments *arguments)
     PmRunSummary summary;
     int code = pm_start_run(&start, &request, &summary, NULL);
     size_t unfinished = json_object_size(listener.unfinished);
-    if (code == PM_EXIT_FINE && unfinished > 0 && !summary.interrupted) code = PM_EXIT_FAILED;
+    if (code == PM_EXIT_FINE && (unfinished > 0 || summary.gave_up) && !summary.interrupted) code = PM_EXIT_FAILED;
     if (code != PM_EXIT_USAGE) {
         char in[32], out[32], text[300];
         pm_text_bytes(in, sizeof in, summary.bytes_in);

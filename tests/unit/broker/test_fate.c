@@ -39,9 +39,42 @@ static void each_status_has_its_fate(void **state)
         {PM_TRANSIENT, 99, true, PM_FATE_RETRY}, {PM_BAD_CONFIG, 3, false, PM_FATE_RETRY},
         {PM_BAD_CONFIG, 4, false, PM_FATE_DEAD},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_int_equal(pm_fate_of(pipeline, cases[i].status, PM_FATE_QUARANTINE, cases[i].attempt, cases[i].redrives),
-                         cases[i].want);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        PmEnding ending = {.status = cases[i].status,
+                           .inspected = PM_FATE_QUARANTINE,
+                           .attempt = cases[i].attempt,
+                           .redrives = cases[i].redrives};
+        assert_int_equal(pm_fate_of(pipeline, &ending), cases[i].want);
+    }
+}
+
+/* The queue would set it aside by itself, and nobody would know why. */
+static void on_its_last_delivery_nothing_is_retried(void **state)
+{
+    (void)state;
+    static const PmStatus statuses[] = {PM_TRANSIENT, PM_BAD_CONFIG, PM_BUG};
+    for (size_t i = 0; i < 3; i++) {
+        PmEnding ending = {.status = statuses[i], .attempt = 1, .redrives = true};
+        assert_int_equal(pm_fate_of(pipeline, &ending), PM_FATE_RETRY);
+        ending.last = true;
+        assert_int_equal(pm_fate_of(pipeline, &ending), PM_FATE_DEAD);
+    }
+}
+
+/* A file waits where it lies, however often the store fails; `--once` leaves it there. */
+static void a_failing_store_sets_no_file_aside(void **state)
+{
+    (void)state;
+    PmEnding ending = {.status = PM_TRANSIENT, .attempt = 1000, .stays = true, .unavailable = true};
+    assert_int_equal(pm_fate_of(pipeline, &ending), PM_FATE_RETRY);
+    ending.status = PM_BAD_CONFIG;
+    assert_int_equal(pm_fate_of(pipeline, &ending), PM_FATE_RETRY);
+    ending.ends = true;
+    assert_int_equal(pm_fate_of(pipeline, &ending), PM_FATE_RELEASE);
+    ending.attempt = 3;
+    assert_int_equal(pm_fate_of(pipeline, &ending), PM_FATE_RETRY);
+    ending.status = PM_BAD_INPUT;
+    assert_int_equal(pm_fate_of(pipeline, &ending), PM_FATE_DEAD);
 }
 
 /* One object that must come again keeps the whole event; one that cannot be done does not hide behind those that were.
@@ -71,8 +104,8 @@ static void the_pause_doubles_up_to_an_hour(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_status_has_its_fate),
-        cmocka_unit_test(the_worst_object_decides),
+        cmocka_unit_test(each_status_has_its_fate),           cmocka_unit_test(on_its_last_delivery_nothing_is_retried),
+        cmocka_unit_test(a_failing_store_sets_no_file_aside), cmocka_unit_test(the_worst_object_decides),
         cmocka_unit_test(the_pause_doubles_up_to_an_hour),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
