@@ -43,6 +43,7 @@ static const char *const names[PM_MSG_TYPES] = {
     [PM_MSG_PLAN] = "PLAN",
     [PM_MSG_PLANNED] = "PLANNED",
     [PM_MSG_LOG] = "LOG",
+    [PM_MSG_ROOM] = "ROOM",
 };
 
 const char *pm_message_name(PmMessageType type)
@@ -59,18 +60,23 @@ PmStatus pm_ipc_pair(int pair[2], PmError *err)
 
 /* --- sending --- */
 
-static PmStatus send_packet(int sock, PmMessageType type, struct msghdr *msg, PmError *err)
+/* 0 or errno: a packet goes whole or not at all. */
+static int send_packet(int sock, const struct msghdr *msg)
 {
     ssize_t sent;
     do {
         sent = sendmsg(sock, msg, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
-    if (sent >= 0) return PM_OK; /* a packet goes whole or not at all */
-    if (errno == EAGAIN) return pm_error_set(err, PM_TRANSIENT, "%s: the other end does not read", names[type]);
-    return pm_error_set(err, PM_TRANSIENT, "%s cannot be sent: %s", names[type], strerror(errno));
+    return sent >= 0 ? 0 : errno;
 }
 
-static PmStatus send_body(int sock, Header *header, const void *body, const int *fds, size_t fd_count, PmError *err)
+static PmStatus not_sent(PmMessageType type, int error, PmError *err)
+{
+    if (error == EAGAIN) return pm_error_set(err, PM_TRANSIENT, "%s: the other end does not read", names[type]);
+    return pm_error_set(err, PM_TRANSIENT, "%s cannot be sent: %s", names[type], strerror(error));
+}
+
+static int send_body(int sock, Header *header, const void *body, const int *fds, size_t fd_count)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int) * WIRE_FDS_MAX)];
@@ -88,11 +94,24 @@ static PmStatus send_body(int sock, Header *header, const void *body, const int 
         c->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
         memcpy(CMSG_DATA(c), fds, sizeof(int) * fd_count);
     }
-    return send_packet(sock, (PmMessageType)header->type, &msg, err);
+    return send_packet(sock, &msg);
 }
 
-PmStatus pm_ipc_send(int sock, PmMessageType type, const json_t *body, const int *fds, size_t fd_count, PmError *err)
+PmStatus pm_ipc_send_text(int sock, PmMessageType type, const char *text, size_t size, PmError *err)
 {
+    if ((int)type <= 0 || type >= PM_MSG_TYPES)
+        return pm_error_set(err, PM_BUG, "message %d is none of ours", (int)type);
+    if (size > PM_IPC_PACKET_MAX)
+        return pm_error_set(err, PM_LIMIT, "%s: a body of %zu bytes is above %d", names[type], size, PM_IPC_PACKET_MAX);
+    Header header = {.magic = HEADER_MAGIC, .type = (uint16_t)type, .body_size = (uint32_t)size};
+    int error = send_body(sock, &header, text, NULL, 0);
+    return error == 0 ? PM_OK : not_sent(type, error, err);
+}
+
+PmStatus pm_ipc_try_send(int sock, PmMessageType type, const json_t *body, const int *fds, size_t fd_count,
+                         bool *crowded, PmError *err)
+{
+    *crowded = false;
     if ((int)type <= 0 || type >= PM_MSG_TYPES || fd_count > PM_IPC_FDS_MAX)
         return pm_error_set(err, PM_BUG, "message %d with %zu descriptors is none of ours", (int)type, fd_count);
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : strdup("{}");
@@ -116,11 +135,20 @@ PmStatus pm_ipc_send(int sock, PmMessageType type, const json_t *body, const int
         header.flags = BODY_IN_MEMFD;
         wire_fds[fd_count++] = memfd;
     }
-    status = send_body(sock, &header, text, wire_fds, fd_count, err);
+    int error = send_body(sock, &header, text, wire_fds, fd_count);
+    *crowded = error == ETOOMANYREFS;
+    status = error == 0 ? PM_OK : *crowded ? PM_TRANSIENT : not_sent(type, error, err);
 out:
     if (memfd >= 0) close(memfd);
     free(text);
     return status;
+}
+
+PmStatus pm_ipc_send(int sock, PmMessageType type, const json_t *body, const int *fds, size_t fd_count, PmError *err)
+{
+    bool crowded;
+    PmStatus status = pm_ipc_try_send(sock, type, body, fds, fd_count, &crowded, err);
+    return crowded ? not_sent(type, ETOOMANYREFS, err) : status;
 }
 
 /* --- receiving --- */
@@ -192,7 +220,7 @@ static PmStatus parse_packet(const char *packet, size_t size, PmMessage *message
     return status;
 }
 
-PmStatus pm_ipc_receive(int sock, int flags, PmMessage *message, bool *got, PmError *err)
+static PmStatus receive(int sock, int flags, bool plain, PmMessage *message, bool *got, PmError *err)
 {
     *message = (PmMessage){0};
     *got = false;
@@ -204,6 +232,10 @@ PmStatus pm_ipc_receive(int sock, int flags, PmMessage *message, bool *got, PmEr
     struct iovec part = {packet, sizeof packet};
     struct msghdr msg = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    if (plain) { /* descriptors that come are closed by the kernel, which says MSG_CTRUNC */
+        msg.msg_control = NULL;
+        msg.msg_controllen = 0;
+    }
     ssize_t size;
     do {
         size = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
@@ -223,6 +255,16 @@ PmStatus pm_ipc_receive(int sock, int flags, PmMessage *message, bool *got, PmEr
     else
         *got = true;
     return status;
+}
+
+PmStatus pm_ipc_receive(int sock, int flags, PmMessage *message, bool *got, PmError *err)
+{
+    return receive(sock, flags, false, message, got, err);
+}
+
+PmStatus pm_ipc_receive_plain(int sock, int flags, PmMessage *message, bool *got, PmError *err)
+{
+    return receive(sock, flags, true, message, got, err);
 }
 
 void pm_message_finish(PmMessage *message)

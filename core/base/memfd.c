@@ -25,22 +25,24 @@ PmStatus pm_memfd_seal(int fd, PmError *err)
     return pm_error_set(err, PM_BUG, "a memory file cannot be sealed: %s", strerror(errno));
 }
 
+PmStatus pm_memfd_write(int fd, const void *bytes, size_t size, PmError *err)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t n = pwrite(fd, (const char *)bytes + done, size - done, (off_t)done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0)
+            return pm_error_set(err, PM_TRANSIENT, "%zu bytes do not fit into a memory file: %s", size,
+                                strerror(errno));
+        done += (size_t)n;
+    }
+    return PM_OK;
+}
+
 int pm_memfd_new(const char *name, const void *bytes, size_t size, PmError *err)
 {
     int fd = pm_memfd_open(name, err);
     if (fd < 0) return -1;
-    for (size_t done = 0; done < size;) {
-        ssize_t n = write(fd, (const char *)bytes + done, size - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            pm_error_set(err, PM_TRANSIENT, "%zu bytes do not fit into a memory file: %s", size, strerror(errno));
-            goto fail;
-        }
-        done += (size_t)n;
-    }
-    if (pm_memfd_seal(fd, err) != PM_OK) goto fail;
-    return fd;
-fail:
+    if (pm_memfd_write(fd, bytes, size, err) == PM_OK && pm_memfd_seal(fd, err) == PM_OK) return fd;
     close(fd);
     return -1;
 }
@@ -65,6 +67,18 @@ PmStatus pm_memfd_map(int fd, size_t max, PmMapping *out, PmError *err)
         return pm_error_set(err, PM_LIMIT, "%jd bytes cannot be mapped: %s", (intmax_t)info.st_size, strerror(errno));
     *out = (PmMapping){bytes, (size_t)info.st_size};
     return PM_OK;
+}
+
+PmStatus pm_memfd_take(int fd, size_t size, PmMapping *out, PmError *err)
+{
+    *out = (PmMapping){0};
+    /* The kernel refuses F_SEAL_WRITE while anyone has the file mapped for writing, and a write under way ends first:
+     * what is there when this succeeds, stays. */
+    struct stat info;
+    if (pm_memfd_seal(fd, err) != PM_OK) return PM_BUG;
+    if (fstat(fd, &info) != 0 || (uintmax_t)info.st_size != size)
+        return pm_error_set(err, PM_BUG, "%zu bytes promised, %jd are there", size, (intmax_t)info.st_size);
+    return pm_memfd_map(fd, size, out, err);
 }
 
 void pm_memfd_unmap(PmMapping *mapping)

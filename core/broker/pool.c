@@ -10,12 +10,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/rlimits.h"
 #include "base/text.h"
+#include "broker/formats.h"
 #include "broker/process.h"
+#include "broker/said.h"
 #include "broker/slot.h"
+#include "broker/workers.h"
 
-enum { WORKERS_MAX = 1024, RESTART_MIN_MS = 100, RESTART_MAX_MS = 10000, RESTARTS_IN_A_ROW = 5 };
+enum { MESSAGES_A_TURN = 8, CROWDED_MS = 10000, RESTART_MIN_MS = 100, RESTART_MAX_MS = 10000, RESTARTS_IN_A_ROW = 5 };
 
 struct PmPool {
     PmLoop *loop;
@@ -28,6 +33,7 @@ struct PmPool {
     int sock;
     pid_t pid;
     PmWatch *watch;
+    PmOutbox outbox; /* for LOAD; a SPAWN that cannot go is asked for again by its slot */
     PmTimer *restart;
     PmProgress *loading; /* where the zygote is while it loads the pipeline */
     bool ready, ending;
@@ -36,6 +42,9 @@ struct PmPool {
     PmSlot *slots;
     PmFetcher *fetcher; /* NULL until a plugin asks */
     size_t count;
+    json_t *declared; /* READY's facts of steps, see said.h */
+    PmLogGate log_gate;
+    int64_t crowded_ms; /* when it was told last; 0: never */
 };
 
 PmLoop *pm_pool_loop(const PmPool *pool)
@@ -46,6 +55,27 @@ PmLoop *pm_pool_loop(const PmPool *pool)
 const PmPipeline *pm_pool_pipeline(const PmPool *pool)
 {
     return pool->pipeline;
+}
+
+PmLogGate *pm_pool_log_gate(PmPool *pool)
+{
+    return &pool->log_gate;
+}
+
+const json_t *pm_pool_declared(const PmPool *pool)
+{
+    return pool->declared;
+}
+
+void pm_pool_tell_crowded(PmPool *pool)
+{
+    int64_t now = pm_clock_mono_ms();
+    if (pool->crowded_ms != 0 && now - pool->crowded_ms < CROWDED_MS) return;
+    pool->crowded_ms = now;
+    pm_log(PM_LOG_WARN, "worker.crowded", "msg",
+           "jobs wait: programs of this user have too many descriptors on their way through sockets, more than "
+           "RLIMIT_NOFILE allows us",
+           NULL);
 }
 
 /* --- the zygote --- */
@@ -63,6 +93,7 @@ static int stop_zygote(PmPool *pool)
 {
     pm_loop_unwatch(pool->watch);
     pool->watch = NULL;
+    pm_outbox_close(&pool->outbox);
     if (pool->sock >= 0) close(pool->sock);
     pool->sock = -1;
     int how = pm_process_end(pool->pid);
@@ -117,7 +148,7 @@ void pm_pool_restart(PmPool *pool, const char *why)
     if (pool->sock >= 0) lost_zygote(pool, why);
 }
 
-/* Our ends never block: who does not read what we write is no worker of ours any more. */
+/* Our ends never block: a worker that stops reading is treated as lost. */
 static bool never_block(int sock)
 {
     return fcntl(sock, F_SETFL, O_NONBLOCK) == 0;
@@ -125,29 +156,28 @@ static bool never_block(int sock)
 
 bool pm_pool_spawn(PmPool *pool, PmSlot *slot)
 {
-    int pair[2], fds[2];
+    int pair[2] = {-1, -1}, fds[3] = {-1, -1, -1};
     PmError err = {0};
     PmProgress *progress = NULL;
-    int page = pool->sock >= 0 ? pm_progress_new(&progress, &err) : -1;
-    if (page < 0 || pm_ipc_pair(pair, &err) != PM_OK) {
-        if (page >= 0) close(page);
-        pm_progress_unmap(progress);
-        pm_log(PM_LOG_ERROR, "worker.spawn", "msg", err.message, NULL);
-        return false;
+    fds[1] = pool->sock >= 0 ? pm_progress_new(&progress, &err) : -1;
+    if (fds[1] >= 0) fds[2] = pm_slot_prepare(slot, progress, &err);
+    if (fds[2] < 0) pm_progress_unmap(progress);
+    if (fds[2] >= 0 && pm_ipc_pair(pair, &err) == PM_OK && never_block(pair[0])) {
+        json_t *body = json_pack("{sI}", "slot", (json_int_t)(slot - pool->slots));
+        fds[0] = pair[1];
+        pm_ipc_send(pool->sock, PM_MSG_SPAWN, body, fds, 3, &err);
+        json_decref(body);
     }
-    json_t *body = json_pack("{sI}", "slot", (json_int_t)(slot - pool->slots));
-    fds[0] = pair[1];
-    fds[1] = page;
-    PmStatus status = never_block(pair[0]) ? pm_ipc_send(pool->sock, PM_MSG_SPAWN, body, fds, 2, &err) : PM_BUG;
-    json_decref(body);
-    close(pair[1]);
-    close(page);
-    if (status == PM_OK) {
-        pm_slot_open(slot, pair[0], progress);
+    for (size_t i = 1; i < 3; i++)
+        if (fds[i] >= 0) close(fds[i]);
+    if (pair[1] >= 0) close(pair[1]);
+    if (fds[0] >= 0 && err.status == PM_OK) {
+        pm_slot_open(slot, pair[0]);
         return true;
     }
-    close(pair[0]);
-    pm_progress_unmap(progress);
+    if (pair[0] >= 0) close(pair[0]);
+    if (fds[2] >= 0) pm_slot_unprepare(slot);
+    if (err.status != PM_OK) pm_log(PM_LOG_WARN, "worker.spawn", "msg", err.message, NULL);
     return false;
 }
 
@@ -155,6 +185,13 @@ static PmSlot *slot_of(PmPool *pool, const json_t *body)
 {
     json_int_t i = json_integer_value(json_object_get(body, "slot"));
     return json_is_integer(json_object_get(body, "slot")) && i >= 0 && (size_t)i < pool->count ? &pool->slots[i] : NULL;
+}
+
+static void refuse(PmPool *pool, const PmErrorList *errors)
+{
+    pool->ending = true;
+    stop_zygote(pool);
+    pool->sink.refused(pool->sink.data, errors);
 }
 
 static void on_refused(PmPool *pool, const json_t *body)
@@ -166,18 +203,33 @@ static void on_refused(PmPool *pool, const json_t *body)
         pm_error_from_json(json_array_get(list, i), &err);
         pm_error_list_add(&errors, &err);
     }
-    pool->ending = true;
-    stop_zygote(pool);
-    pool->sink.refused(pool->sink.data, &errors);
+    refuse(pool, &errors);
     pm_error_list_finish(&errors);
 }
 
 static void on_ready(PmPool *pool, const json_t *body)
 {
+    PmErrorList errors = {0};
+    pm_file_formats_check(body, &errors);
+    if (errors.count > 0) refuse(pool, &errors);
+    bool refused = errors.count > 0;
+    pm_error_list_finish(&errors);
+    if (refused) return;
+    json_decref(pool->declared);
+    pool->declared = pm_said_declared(body);
     pool->ready = pool->was_ready = true;
     pool->failures = 0;
     pool->sink.ready(pool->sink.data, body);
     for (size_t i = 0; !pool->options.check && i < pool->count; i++) pm_slot_start(&pool->slots[i]);
+}
+
+/* The zygote runs plugins' create(): its lines are counted as well. */
+static void on_log(PmPool *pool, const json_t *body)
+{
+    json_int_t level = json_integer_value(json_object_get(body, "level"));
+    if (level < PM_LOG_ERROR || level > PM_LOG_DEBUG) level = PM_LOG_DEBUG;
+    if (!pm_log_enabled((int)level) || !pm_log_gate_admits(&pool->log_gate, NULL)) return;
+    pm_log((int)level, "worker.log", "msg", json_string_value(json_object_get(body, "text")), NULL);
 }
 
 static void on_message(PmPool *pool, PmMessage *message)
@@ -197,7 +249,7 @@ static void on_message(PmPool *pool, PmMessage *message)
         if (slot != NULL) pm_slot_exited(slot, message->body);
         break;
     case PM_MSG_LOG:
-        pm_slot_log(message->body);
+        on_log(pool, message->body);
         break;
     default:
         pm_log(PM_LOG_WARN, "worker.unexpected", "message", pm_message_name(message->type), NULL);
@@ -208,7 +260,7 @@ static void on_zygote(void *data, int fd, unsigned events)
 {
     (void)events;
     PmPool *pool = data;
-    for (int i = 0; i < 64 && pool->sock == fd; i++) {
+    for (int i = 0; i < MESSAGES_A_TURN && pool->sock == fd; i++) {
         PmMessage message = {0};
         PmError err = {0};
         bool got = false;
@@ -237,6 +289,21 @@ static json_t *load_body(const PmPool *pool)
                      (json_int_t)(worker->isolation == PM_ISOLATION_PER_JOB ? 1 : worker->jobs_per_child));
 }
 
+static void on_load_sent(void *data, PmMessageType type)
+{
+    (void)data, (void)type;
+}
+
+static void on_load_failed(void *data, const PmError *err)
+{
+    lost_zygote(data, err->message);
+}
+
+static void on_crowded(void *data)
+{
+    pm_pool_tell_crowded(data);
+}
+
 static void start(void *data)
 {
     PmPool *pool = data;
@@ -249,12 +316,14 @@ static void start(void *data)
     pm_progress_unmap(pool->loading);
     pool->loading = NULL;
     pool->watch = pm_loop_watch(pool->loop, pool->sock, PM_READABLE, on_zygote, pool);
+    PmOutboxSink sink = {.data = pool, .sent = on_load_sent, .failed = on_load_failed, .crowded = on_crowded};
+    pm_outbox_open(&pool->outbox, pool->loop, pool->sock, &sink);
     int fds[2] = {pm_memfd_new("pipeline", pool->text, pool->text_size, &err), pm_progress_new(&pool->loading, &err)};
     json_t *body = load_body(pool);
     if (pool->watch == NULL || fds[0] < 0 || fds[1] < 0 || body == NULL || !never_block(pool->sock)) {
         pm_error_set(&err, PM_TRANSIENT, "the pipeline cannot be handed to pixmill-worker");
         pool->sink.failed(pool->sink.data, &err);
-    } else if (pm_ipc_send(pool->sock, PM_MSG_LOAD, body, fds, 2, &err) != PM_OK) {
+    } else if (pm_outbox_send(&pool->outbox, PM_MSG_LOAD, body, fds, 2, &err) != PM_OK) {
         lost_zygote(pool, err.message);
     }
     for (size_t i = 0; i < 2; i++)
@@ -263,13 +332,6 @@ static void start(void *data)
 }
 
 /* --- life --- */
-
-static size_t count_workers(const PmPoolOptions *options, const PmPipeline *pipeline)
-{
-    long n = options->workers > 0 ? options->workers : (long)pipeline->worker.count;
-    if (n <= 0) n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (size_t)n;
-}
 
 PmPool *pm_pool_new(PmLoop *loop, const PmPipeline *pipeline, const char *text, size_t size,
                     const PmPoolOptions *options, const PmPoolSink *sink, PmError *err)
@@ -281,7 +343,9 @@ PmPool *pm_pool_new(PmLoop *loop, const PmPipeline *pipeline, const char *text, 
     }
     *pool =
         (PmPool){.loop = loop, .pipeline = pipeline, .text_size = size, .options = *options, .sink = *sink, .sock = -1};
-    pool->count = count_workers(options, pipeline);
+    pm_rlimits_raise_descriptors();
+    pm_log_gate_init(&pool->log_gate, loop);
+    pool->count = pm_workers_count(options->workers, &pipeline->worker, &pipeline->limits);
     pool->text = malloc(size + 1);
     pool->slots = calloc(pool->count, sizeof *pool->slots);
     if (options->worker != NULL) pool->options.worker = pool->worker = strdup(options->worker);
@@ -308,6 +372,8 @@ void pm_pool_free(PmPool *pool)
     stop_zygote(pool);
     pm_progress_unmap(pool->loading);
     pm_fetcher_free(pool->fetcher);
+    pm_log_gate_finish(&pool->log_gate);
+    json_decref(pool->declared);
     free(pool->slots);
     free(pool->text);
     free(pool->worker);

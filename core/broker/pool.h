@@ -16,7 +16,7 @@ typedef struct PmLease PmLease;
 typedef struct PmPoolOptions {
     const char *worker; /* path of pixmill-worker; NULL: PIXMILL_WORKER, beside this executable, the installed one */
     const char *plugin_dirs; /* folders separated by ':'; NULL: PIXMILL_PLUGIN_PATH, the build's, the installed one */
-    int workers;             /* 0: one per core */
+    int workers;             /* 0: as the pipeline says, see workers.h */
     bool check;              /* only to be told whether the pipeline is fine */
 } PmPoolOptions;
 

@@ -132,8 +132,11 @@ static void add_plugins(json_t *plugins, const PmInstances *instances)
         if (known) continue;
         char file[512];
         pm_text_utf8(file, sizeof file, plugin->file);
-        json_array_append_new(
-            plugins, json_pack("{ss ss ss}", "name", plugin->transform.name, "version", plugin->version, "file", file));
+        json_t *types = json_array();
+        const char *const *type = plugin->transform.mime_types;
+        for (; type != NULL && *type != NULL; type++) json_array_append_new(types, json_string(*type));
+        json_array_append_new(plugins, json_pack("{ss ss ss so}", "name", plugin->transform.name, "version",
+                                                 plugin->version, "file", file, "mime_types", types));
     }
 }
 

@@ -2,6 +2,7 @@
 #include "worker/child.h"
 
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <vips/vips.h>
@@ -115,12 +116,13 @@ static PmStatus do_job(const PmChild *child, PmWorkerSink *sink, const PmMessage
         if (status != PM_OK) pm_error_set(&err, status, "the engine gave no reason");
     }
     json_t *body = done_body(status, &report, &err, cpu_ms() - before_ms);
-    status = pm_ipc_send(child->sock, PM_MSG_DONE, body, NULL, 0, gone);
+    pm_worker_sink_hush(sink);
+    status = pm_channel_send(&sink->channel, PM_MSG_DONE, body, gone);
     if (status == PM_BUG || status == PM_LIMIT) { /* facts that are no JSON, or too many: the job still needs its end */
         pm_error_clear(gone);
         json_object_del(body, "facts");
         json_object_del(body, "warnings");
-        status = pm_ipc_send(child->sock, PM_MSG_DONE, body, NULL, 0, gone);
+        status = pm_channel_send(&sink->channel, PM_MSG_DONE, body, gone);
     }
     json_decref(body);
     pm_report_finish(&report);
@@ -130,7 +132,7 @@ static PmStatus do_job(const PmChild *child, PmWorkerSink *sink, const PmMessage
     return status;
 }
 
-static PmStatus do_plan(const PmChild *child, const PmMessage *message, PmError *gone)
+static PmStatus do_plan(const PmChild *child, PmWorkerSink *sink, const PmMessage *message, PmError *gone)
 {
     PmError err = {0};
     Request request;
@@ -143,7 +145,8 @@ static PmStatus do_plan(const PmChild *child, const PmMessage *message, PmError 
         plan = pm_engine_explain(child->engine, &request.input, format, width, height, &err);
     }
     json_t *body = plan != NULL ? json_pack("{so}", "plan", plan) : json_pack("{so}", "error", pm_error_to_json(&err));
-    PmStatus status = pm_ipc_send(child->sock, PM_MSG_PLANNED, body, NULL, 0, gone);
+    pm_worker_sink_hush(sink);
+    PmStatus status = pm_channel_send(&sink->channel, PM_MSG_PLANNED, body, gone);
     json_decref(body);
     finish_request(&request);
     vips_error_clear();
@@ -163,19 +166,19 @@ int pm_child_run(const PmChild *child)
     for (unsigned jobs = 1;; jobs++) {
         PmError err = {0};
         PmMessage message;
-        bool got = false;
-        PmStatus status = pm_ipc_receive(child->sock, 0, &message, &got, &err);
+        PmStatus status = pm_channel_receive(&sink.channel, &message, &err);
         if (status == PM_TRANSIENT) return PM_CHILD_DONE; /* the broker has no more for us */
-        if (status == PM_OK && got && message.type == PM_MSG_JOB)
+        pm_worker_sink_begin_job(&sink);
+        if (status == PM_OK && message.type == PM_MSG_JOB)
             status = do_job(child, &sink, &message, &err);
-        else if (status == PM_OK && got && message.type == PM_MSG_PLAN)
-            status = do_plan(child, &message, &err);
-        else if (status == PM_OK && got)
+        else if (status == PM_OK && message.type == PM_MSG_PLAN)
+            status = do_plan(child, &sink, &message, &err);
+        else if (status == PM_OK)
             status = pm_error_set(&err, PM_BUG, "%s is no message for a child", pm_message_name(message.type));
         pm_message_finish(&message);
         if (status == PM_TRANSIENT) return PM_CHILD_DONE;
         if (status != PM_OK) {
-            pm_worker_sink_log(&sink, PM_LOG_ERROR, NULL, err.message);
+            fprintf(stderr, "%s\n", err.message); /* the channel is for jobs */
             return PM_CHILD_PROTOCOL;
         }
         /* Codecs leave holes; give them back now and then, as the address space is limited. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "worker/empty_root.h"
 #include "worker/sandbox.h"
 
+enum { CROWDED_MS = 20 };
 enum { KINDS = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS };
 
 /* In the order of entering: the user namespace gives the right to enter the others, the mount namespace takes /proc
@@ -53,7 +55,10 @@ static void say(Said said, const int *fds)
         header->cmsg_len = CMSG_LEN(PM_NAMESPACES * sizeof(int));
         memcpy(CMSG_DATA(header), fds, PM_NAMESPACES * sizeof(int));
     }
-    if (sendmsg(STDIN_FILENO, &message, MSG_NOSIGNAL) != (ssize_t)sizeof said) _exit(1);
+    while (sendmsg(STDIN_FILENO, &message, MSG_NOSIGNAL) != (ssize_t)sizeof said) {
+        if (errno != ETOOMANYREFS) _exit(1);
+        poll(NULL, 0, CROWDED_MS); /* other programs' descriptors are in the way */
+    }
 }
 
 static int open_all(int fds[PM_NAMESPACES])

@@ -127,7 +127,6 @@ static int limit_memory(int64_t mapped, int64_t extra)
 static int set_limits(const PmSandboxLimits *limits)
 {
     int error = limit(RLIMIT_CORE, 0);
-    if (error == 0) error = limit(RLIMIT_NOFILE, (rlim_t)limits->descriptors);
     if (error == 0) error = limit(RLIMIT_STACK, STACK_BYTES);
     if (error == 0 && limits->cpu_seconds > 0) error = limit(RLIMIT_CPU, (rlim_t)limits->cpu_seconds);
     /* A memory file is no address space until it is mapped: its size has a limit of its own. */
@@ -189,6 +188,12 @@ PmStatus pm_sandbox_enter(const PmSandbox *sandbox, const PmSandboxLimits *limit
     if (error == 0 && (sandbox->layers & PM_LAYER_SECCOMP) != 0) {
         what = "seccomp";
         error = enter_seccomp(limits, landlocked && limits->fonts);
+    }
+    if (error == 0) {
+        /* Last: until then a descriptor may have to be sent, and this limit is compared with all of the user's
+         * that are on their way. */
+        what = "descriptors";
+        error = limit(RLIMIT_NOFILE, (rlim_t)limits->descriptors);
     }
     if (error == 0) return PM_OK;
     return pm_error_set(err, PM_BUG, "sandbox: %s: %s", what, strerror(error));

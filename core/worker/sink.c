@@ -3,13 +3,31 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 
 void pm_worker_sink_init(PmWorkerSink *sink, int sock)
 {
-    *sink = (PmWorkerSink){.sock = sock, .lock = PTHREAD_MUTEX_INITIALIZER};
+    *sink = (PmWorkerSink){.lock = PTHREAD_MUTEX_INITIALIZER};
+    pm_channel_init(&sink->channel, sock);
+}
+
+static void set_in_job(PmWorkerSink *sink, bool in_job)
+{
+    pthread_mutex_lock(&sink->lock);
+    sink->in_job = in_job;
+    sink->log_lines = 0;
+    pthread_mutex_unlock(&sink->lock);
+}
+
+void pm_worker_sink_begin_job(PmWorkerSink *sink)
+{
+    set_in_job(sink, true);
+}
+
+void pm_worker_sink_hush(PmWorkerSink *sink)
+{
+    set_in_job(sink, false);
 }
 
 void pm_worker_sink_end_job(PmWorkerSink *sink)
@@ -19,7 +37,6 @@ void pm_worker_sink_end_job(PmWorkerSink *sink)
         free(sink->types[i]);
     }
     sink->body_count = 0;
-    sink->log_lines = 0;
 }
 
 /* A JSON string of any text, or NULL for none. */
@@ -39,19 +56,32 @@ static void put(json_t *object, const char *key, json_t *value)
 void pm_worker_sink_log(PmWorkerSink *sink, int level, const char *plugin, const char *text)
 {
     pthread_mutex_lock(&sink->lock);
-    size_t line = ++sink->log_lines;
+    size_t line = sink->in_job ? ++sink->log_lines : SIZE_MAX;
+    if (line <= PM_SINK_LOG_LINES_MAX) {
+        json_t *body = json_pack("{si}", "level", level);
+        put(body, "plugin", text_or_null(plugin));
+        put(body, "text",
+            text_or_null(line == PM_SINK_LOG_LINES_MAX ? "further log lines of this job are dropped" : text));
+        /* A lost line is no reason to fail the job. */
+        (void)pm_ipc_send(sink->channel.sock, PM_MSG_LOG, body, NULL, 0, NULL);
+        json_decref(body);
+    }
     pthread_mutex_unlock(&sink->lock);
-    if (line > PM_SINK_LOG_LINES_MAX) return;
-    json_t *body = json_pack("{si}", "level", level);
-    put(body, "plugin", text_or_null(plugin));
-    put(body, "text", text_or_null(line == PM_SINK_LOG_LINES_MAX ? "further log lines of this job are dropped" : text));
-    (void)pm_ipc_send(sink->sock, PM_MSG_LOG, body, NULL, 0, NULL); /* a lost line is no reason to fail the job */
-    json_decref(body);
 }
 
 static void log_line(void *data, int level, const char *plugin, const char *text)
 {
     pm_worker_sink_log(data, level, plugin, text);
+}
+
+/* Those of steps: the broker knows the others itself. New. */
+static json_t *step_facts(const PmFacts *facts)
+{
+    json_t *all = pm_facts_to_json(facts), *value;
+    const char *name;
+    void *next;
+    json_object_foreach_safe(all, next, name, value) if (strchr(name, '.') == NULL) json_object_del(all, name);
+    return all;
 }
 
 /* New. */
@@ -60,9 +90,7 @@ static json_t *describe(const PmRendition *r)
     json_t *body = json_pack("{sisisi}", "width", r->width, "height", r->height, "pages", r->pages);
     put(body, "output", text_or_null(r->output));
     put(body, "format", text_or_null(r->format));
-    put(body, "mime", text_or_null(r->mime));
-    put(body, "extension", text_or_null(r->extension));
-    put(body, "facts", pm_facts_to_json(r->facts));
+    put(body, "facts", step_facts(r->facts));
     return body;
 }
 
@@ -70,7 +98,7 @@ static PmStatus begins(void *data, const PmRendition *r, PmError *err)
 {
     PmWorkerSink *sink = data;
     json_t *body = describe(r);
-    PmStatus status = pm_ipc_send(sink->sock, PM_MSG_BEGINS, body, NULL, 0, err);
+    PmStatus status = pm_channel_send(&sink->channel, PM_MSG_BEGINS, body, err);
     json_decref(body);
     return status;
 }
@@ -78,17 +106,15 @@ static PmStatus begins(void *data, const PmRendition *r, PmError *err)
 static PmStatus rendition(void *data, const PmRendition *r, PmError *err)
 {
     PmWorkerSink *sink = data;
-    int fd = -1;
-    if (r->bytes != NULL && (fd = pm_memfd_new("pixmill-output", r->bytes, r->size, err)) < 0) {
+    if (r->bytes != NULL && pm_channel_write(&sink->channel, PM_ROOM_OUTPUT, r->bytes, r->size, err) != PM_OK) {
         pm_error_context(err, "outputs.%s", r->output);
         return err->status;
     }
     json_t *body = describe(r);
     put(body, "size", json_integer((json_int_t)r->size));
     put(body, "source", json_boolean(r->bytes == NULL));
-    PmStatus status = pm_ipc_send(sink->sock, PM_MSG_OUTPUT, body, &fd, fd >= 0 ? 1 : 0, err);
+    PmStatus status = pm_channel_send(&sink->channel, PM_MSG_OUTPUT, body, err);
     json_decref(body);
-    if (fd >= 0) close(fd);
     return status;
 }
 
@@ -98,7 +124,7 @@ static PmStatus skipped(void *data, const char *output, const char *reason, PmEr
     json_t *body = json_object();
     put(body, "output", text_or_null(output));
     put(body, "reason", text_or_null(reason));
-    PmStatus status = pm_ipc_send(sink->sock, PM_MSG_SKIPPED, body, NULL, 0, err);
+    PmStatus status = pm_channel_send(&sink->channel, PM_MSG_SKIPPED, body, err);
     json_decref(body);
     return status;
 }
@@ -107,22 +133,20 @@ static PmStatus skipped(void *data, const char *output, const char *reason, PmEr
 
 static PmStatus send_fetch(PmWorkerSink *sink, const char *url, const PmRequest *request, PmError *err)
 {
-    int fd = -1;
     if (request->body_size > PM_SINK_BODY_MAX)
         return pm_error_set(err, PM_LIMIT, "a request body of %zu bytes is above %d", request->body_size,
                             PM_SINK_BODY_MAX);
-    if (request->body_size > 0) {
-        fd = pm_memfd_new("pixmill-request", request->body, request->body_size, err);
-        if (fd < 0) return err->status;
-    }
+    if (request->body_size > 0 &&
+        pm_channel_write(&sink->channel, PM_ROOM_BODY, request->body, request->body_size, err) != PM_OK)
+        return err->status;
     const char *method = request->method != NULL ? request->method : request->body_size > 0 ? "POST" : "GET";
-    json_t *body = json_pack("{sI}", "timeout_ms", (json_int_t)request->timeout_ms);
+    json_t *body =
+        json_pack("{sI sI}", "timeout_ms", (json_int_t)request->timeout_ms, "size", (json_int_t)request->body_size);
     put(body, "url", text_or_null(url));
     put(body, "method", text_or_null(method));
     put(body, "content_type", text_or_null(request->content_type));
-    PmStatus status = pm_ipc_send(sink->sock, PM_MSG_FETCH, body, &fd, fd >= 0 ? 1 : 0, err);
+    PmStatus status = pm_channel_send(&sink->channel, PM_MSG_FETCH, body, err);
     json_decref(body);
-    if (fd >= 0) close(fd);
     return status;
 }
 
@@ -162,9 +186,7 @@ static PmStatus fetch(void *data, const char *url, const PmRequest *request, PmR
     if (status != PM_OK) return status;
     /* Blocks; the broker ends it by an answer, or us by the job's deadline. */
     PmMessage message;
-    bool got = false;
-    while (!got)
-        if ((status = pm_ipc_receive(sink->sock, 0, &message, &got, err)) != PM_OK) return status;
+    if ((status = pm_channel_receive(&sink->channel, &message, err)) != PM_OK) return status;
     const json_t *why = json_object_get(message.body, "error");
     if (message.type != PM_MSG_FETCHED)
         status = pm_error_set(err, PM_BUG, "%s came where FETCHED was due", pm_message_name(message.type));

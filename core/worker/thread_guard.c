@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -55,6 +56,8 @@ int pm_thread_guard_expect(PmThreadGuard *guard)
     return -1;
 }
 
+enum { CROWDED_MS = 20 };
+
 typedef union Control {
     char bytes[CMSG_SPACE(sizeof(int))];
     struct cmsghdr align;
@@ -72,7 +75,11 @@ int pm_thread_guard_hand_over(int sock, int listener)
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(header), &listener, sizeof listener);
-    return sendmsg(sock, &message, MSG_NOSIGNAL) == 1 ? 0 : errno;
+    while (sendmsg(sock, &message, MSG_NOSIGNAL) != 1) {
+        if (errno != ETOOMANYREFS) return errno;
+        poll(NULL, 0, CROWDED_MS); /* other programs' descriptors are in the way */
+    }
+    return 0;
 }
 
 /* The child's listener, or -1: it died before. */

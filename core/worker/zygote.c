@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/rlimits.h"
 #include "engine/check.h"
 #include "worker/child.h"
 #include "worker/fault.h"
@@ -26,7 +27,7 @@
 #include "worker/thread_guard.h"
 #include "worker/warmup.h"
 
-enum { CHILDREN_MAX = 1024, CHILD_DESCRIPTORS = 128, CHILD_SOCKET = 3, CHILD_GUARD = 4 };
+enum { CHILDREN_MAX = 1024, CHILD_DESCRIPTORS = 32, CHILD_SOCKET = 3, CHILD_GUARD = 4, CROWDED_MS = 20 };
 
 typedef struct Slot {
     pid_t pid; /* 0: free */
@@ -55,7 +56,14 @@ static void end(Zygote *z, int exit_code)
 static void answer(Zygote *z, PmMessageType type, json_t *body, const int *fds, size_t fd_count)
 {
     PmError err = {0};
-    if (pm_ipc_send(z->sock, type, body, fds, fd_count, &err) != PM_OK) {
+    bool crowded = true;
+    PmStatus status = PM_TRANSIENT;
+    /* The broker waits for its answer: so do we, when others' descriptors are in the way. */
+    while (crowded) {
+        status = pm_ipc_try_send(z->sock, type, body, fds, fd_count, &crowded, &err);
+        if (crowded) poll(NULL, 0, CROWDED_MS);
+    }
+    if (status != PM_OK) {
         if (err.status != PM_TRANSIENT) pm_relay_log(z->sock, PM_LOG_ERROR, err.message);
         end(z, err.status == PM_TRANSIENT ? PM_CHILD_DONE : PM_CHILD_PROTOCOL);
     }
@@ -187,10 +195,9 @@ static int64_t cpu_seconds(const PmLoad *load)
 }
 
 /* Descriptors of a child, in their places; no others. `guard`: -1, or a socket. */
-static PmStatus keep_descriptors(const Zygote *z, int sock, int guard, PmError *err)
+static PmStatus keep_descriptors(const Zygote *z, int sock, int words, int guard, PmError *err)
 {
-    bool ok = dup2(z->null, STDIN_FILENO) >= 0 && dup2(z->null, STDOUT_FILENO) >= 0 &&
-              dup2(z->relay.write_fd, STDERR_FILENO) >= 0;
+    bool ok = dup2(z->null, STDIN_FILENO) >= 0 && dup2(z->null, STDOUT_FILENO) >= 0 && dup2(words, STDERR_FILENO) >= 0;
     /* Out of each other's way first. */
     int socket_copy = fcntl(sock, F_DUPFD, CHILD_GUARD + 1);
     int guard_copy = guard >= 0 ? fcntl(guard, F_DUPFD, CHILD_GUARD + 1) : -1;
@@ -200,7 +207,7 @@ static PmStatus keep_descriptors(const Zygote *z, int sock, int guard, PmError *
 }
 
 /* The new process: keeps its socket as descriptor 3 and the mapped progress page, nothing else. */
-__attribute__((noreturn)) static void become_child(Zygote *z, int sock, int guard, PmProgress *progress)
+__attribute__((noreturn)) static void become_child(Zygote *z, int sock, int words, int guard, PmProgress *progress)
 {
     /* In a pid namespace the zygote is outside, and has no number there. */
     pid_t parent = z->init_pid > 0 ? 0 : z->pid;
@@ -209,7 +216,7 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, int guar
     prctl(PR_SET_NAME, "pixmill-child", 0, 0, 0);
     PmError err = {0};
     int64_t mapped_bytes = pm_sandbox_mapped_bytes(&z->load.sandbox);
-    keep_descriptors(z, sock, guard, &err);
+    keep_descriptors(z, sock, words, guard, &err);
     reset_signals();
     pm_idle_threads_leave();
     const PmLimits *limits = &z->load.pipeline->limits;
@@ -223,7 +230,7 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, int guar
     if (err.status == PM_OK && pm_fault_install(progress, &err) == PM_OK)
         pm_sandbox_enter(&z->load.sandbox, &sandbox, &err);
     if (err.status != PM_OK) {
-        pm_relay_log(CHILD_SOCKET, PM_LOG_ERROR, err.message);
+        dprintf(STDERR_FILENO, "%s\n", err.message); /* the channel is for jobs */
         _exit(PM_CHILD_SANDBOX);
     }
     pm_engine_set_progress(z->load.engine, progress);
@@ -242,7 +249,8 @@ static Slot *free_slot(Zygote *z)
 static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid, PmError *err)
 {
     Slot *slot = free_slot(z);
-    PmProgress *progress = message->fd_count == 2 ? pm_progress_map(message->fds[1]) : NULL;
+    PmProgress *progress = message->fd_count >= 2 ? pm_progress_map(message->fds[1]) : NULL;
+    int words = message->fd_count == 3 ? message->fds[2] : z->relay.write_fd;
     bool count = (z->load.sandbox.layers & PM_LAYER_THREADS) != 0;
     int pidfd = -1, guard = count ? pm_thread_guard_expect(&z->guard) : -1;
     *pid = 0;
@@ -255,7 +263,7 @@ static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid
     else if (count && guard < 0)
         pm_error_set(err, PM_TRANSIENT, "no socket for a child: %s", strerror(errno));
     else if ((*pid = fork()) == 0)
-        become_child(z, message->fds[0], guard, progress);
+        become_child(z, message->fds[0], words, guard, progress);
     else if (*pid < 0)
         pm_error_set(err, PM_TRANSIENT, "no process: %s", strerror(errno));
     else if ((pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0) {
@@ -362,6 +370,7 @@ static PmStatus prepare(Zygote *z, PmError *err)
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) signal(ignored[i], SIG_IGN);
     die_with_parent();
+    pm_rlimits_raise_descriptors(); /* who started us may not have */
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0});
     sigset_t child;

@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <pixmill/plugin.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -52,11 +53,11 @@ __attribute__((unused)) static void strike_abort(const Config *config)
     abort();
 }
 
-/* Waits for ever without using CPU: only a wall clock ends it. */
+/* Waits for ever without using CPU: only a wall clock ends it. (pause() is none of a child's system calls.) */
 __attribute__((unused)) static void strike_hang(const Config *config)
 {
     (void)config;
-    for (;;) pause();
+    for (;;) poll(NULL, 0, -1);
 }
 
 /* Takes its time without using CPU, and then does what it should. */

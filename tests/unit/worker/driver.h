@@ -204,18 +204,28 @@ static void child_send_job(const Child *child, int source, const char *key, int 
 static Outcome child_collect(const Child *child)
 {
     Outcome outcome = {0};
+    int room = -1; /* that the child may be writing to */
     while (!outcome.done) {
         PmMessage message;
         PmError err = {0};
         bool got = false;
         PmStatus status = pm_ipc_receive(child->sock, 0, &message, &got, &err);
-        if (status == PM_TRANSIENT) return outcome; /* gone */
+        if (status == PM_TRANSIENT) break; /* gone */
         if (status != PM_OK) fail_msg("child: %s", err.message);
         if (!got) fail_msg("the child says nothing for %d s", PATIENCE_S);
+        assert_int_equal(message.fd_count, 0); /* a child sends none */
+        if (message.type == PM_MSG_BEGINS && room < 0) {
+            json_t *purpose = json_pack("{ss}", "for", "output");
+            room = pm_memfd_open("room", NULL);
+            assert_int_equal(pm_ipc_send(child->sock, PM_MSG_ROOM, purpose, &room, 1, NULL), PM_OK);
+            json_decref(purpose);
+        }
         if (message.type == PM_MSG_OUTPUT && outcome.output_count < OUTPUTS_KEPT) {
             PmMapping map;
-            assert_int_equal(pm_memfd_map(message.fds[0], 64 << 20, &map, &err), PM_OK);
-            assert_int_equal(map.size, json_integer_value(json_object_get(message.body, "size")));
+            size_t size = (size_t)json_integer_value(json_object_get(message.body, "size"));
+            assert_int_equal(pm_memfd_take(room, size, &map, &err), PM_OK);
+            close(room);
+            room = -1;
             outcome.bytes += map.size;
             pm_memfd_unmap(&map);
             outcome.outputs[outcome.output_count++] = json_incref(message.body);
@@ -231,6 +241,7 @@ static Outcome child_collect(const Child *child)
         }
         pm_message_finish(&message);
     }
+    if (room >= 0) close(room);
     return outcome;
 }
 
