@@ -1,15 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# test.sh [unit|cases|all]: installs what is needed, builds, and tests. The last line sums up: "N passed, N failed".
+# test.sh [quick|unit|cases|faults|all]: installs what is needed, builds, and tests. The last line sums up: "N passed, N failed".
+#   quick  unit tests and a handful of cases, one build: less than a minute where the compiler's cache is warm
 #   unit   unit tests, one build
 #   cases  the data-driven cases, one build
-#   all    both, the corpus of hostile images where it is at hand, all again under ASan and UBSan, a clang build, clang-format,
+#   faults the long form of each row of docs/reliability.md's proof, as a table (about an hour); more arguments go to tests/faults.py
+#   all    unit tests and cases, the corpus of hostile images where it is at hand, all again under ASan and UBSan, a clang build, clang-format,
 #          clang-tidy, house checks
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 what=${1:-all}
-case $what in unit | cases | all) ;; *) echo "usage: $0 [unit|cases|all]" >&2; exit 2 ;; esac
-scripts/deps.sh test || exit 1
+case $what in quick | unit | cases | faults | all) ;; *) echo "usage: $0 [quick|unit|cases|faults|all]" >&2; exit 2 ;; esac
+if [ -z "${PIXMILL_LEFTOVERS:-}" ]; then
+    scripts/deps.sh test || exit 1
+    # What the run orphans becomes a child of this process, so that the last check can tell.
+    exec /usr/bin/python3 tests/leftovers.py run ./test.sh "$@"
+fi
 
 jobs=$(nproc)
 passed=0 failed=0 packed=()
@@ -80,9 +86,11 @@ count() {
     [ "${rest%% failed*}" = 0 ] || tail -n 200 "$file"
 }
 
-# cases DIR NAME
+# cases DIR NAME [GLOB...]
 cases() {
-    counted "$2" /usr/bin/python3 tests/cases/run.py --build "$1" -j "$jobs"
+    local dir=$1 name=$2
+    shift 2
+    counted "$name" /usr/bin/python3 tests/cases/run.py --build "$dir" -j "$jobs" "$@"
 }
 
 started=$SECONDS
@@ -91,8 +99,21 @@ step() { printf '== %s (%d s)\n' "$1" $((SECONDS - started)); }
 step "build with gcc"
 check "build with gcc" build build-dev -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc
 if [ $failed = 0 ]; then
-    [ "$what" = cases ] || { step "unit tests"; units build-dev "unit tests"; }
-    [ "$what" = unit ] || { step "cases"; cases build-dev "cases"; }
+    case $what in unit | quick | all) step "unit tests"; units build-dev "unit tests" ;; esac
+    case $what in
+    cases | all) step "cases"; cases build-dev "cases" ;;
+    quick) step "cases"; cases build-dev "a handful of cases" "directory/*" "faults/*" "keys/*" "cli/*" ;;
+    esac
+fi
+if [ "$what" = faults ] && [ $failed = 0 ]; then
+    shift
+    step "builds for the proof"
+    check "build with crash points" build build-crash -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc -DPIXMILL_CRASH_POINTS=ON -DPIXMILL_TESTS=OFF
+    TARGET=fuzzers check "build the fuzz targets" build build-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang -DPIXMILL_SANITIZE=ON -DPIXMILL_FUZZ=ON
+    tests/e2e/setup.sh >/dev/null 2>"$log/setup" || { tail -n 1 "$log/setup"; [ $? = 77 ] || failed=$((failed + 1)); }
+    step "the proof, row by row"
+    /usr/bin/python3 tests/faults.py --build build-dev --crash build-crash --fuzz build-fuzz "$@" 2>&1 | tee "$log/faults"
+    count "the proof" "$log/faults" >/dev/null
 fi
 if [ "$what" = all ] && [ $failed = 0 ]; then
     step "hostile images"
@@ -114,8 +135,11 @@ if [ "$what" = all ] && [ $failed = 0 ]; then
     else
         check "build the bundle" sh -c 'cat "$0"; false' "$log/bundle"
     fi
+    check "build with crash points" build build-crash -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc -DPIXMILL_CRASH_POINTS=ON -DPIXMILL_TESTS=OFF
+    step "soak, short"
+    counted "soak of 1,000 images" /usr/bin/python3 tests/soak.py --build build-dev --images 1000
     # They wait for their peers most of the time: beside what follows, which needs the processors.
-    tests/e2e/run.sh build-dev "${packed[@]}" >"$log/e2e" 2>&1 &
+    tests/e2e/run.sh build-dev --crash build-crash "${packed[@]}" >"$log/e2e" 2>&1 &
     e2e=$!
     step "sanitizers"
     export ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
@@ -141,6 +165,8 @@ if [ -n "${e2e:-}" ]; then
     step "deployment"
     counted "templates and manifests" tests/deploy/run.sh build-dev
 fi
+step "what is left"
+check "no process of pixmill is left" tests/leftovers.py list "$PPID"
 step "done"
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

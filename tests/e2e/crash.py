@@ -232,6 +232,7 @@ SCENES = [("a queue", QUEUE, queue), ("a FIFO queue", FIFO, lambda *arguments: q
 def prove(options, environment, folder):
     build = options.build.resolve()
     points, passed, failed = points_of(build), 0, 0
+    deaths = 0
     known = {kind for _, kinds, _ in SCENES for kind in kinds}
     unknown = sorted(set(points) - known)
     passed, failed = proof.report({"the build has crash points, and each belongs to a scene":
@@ -246,6 +247,8 @@ def prove(options, environment, folder):
         started = time.time()
         checks = scene(build, place, dict(environment), random.Random(f"{options.seed} {title}"), chosen, options.times)
         print(f"== {title}: {time.time() - started:.0f} s")
+        deaths += sum(int(name.rsplit(" ", 2)[1]) for name in checks if name.endswith(" deaths"))
         good, bad = proof.report(checks, place)
         passed, failed = passed + good, failed + bad
+    print(f"measured: {sum(map(len, points.values()))} points, {deaths} deaths")
     return passed, failed

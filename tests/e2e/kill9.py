@@ -118,7 +118,7 @@ def prove(options, environment, folder):
         checks["the order of each group is kept"] = order
         if options.how == "none":
             checks["no message is received twice"] = again
-    print(f"{world.sent} messages about {len(world.sound)} sound, {len(world.damaged)} damaged and {len(world.gone)} deleted sources; "
+    print(f"measured: {world.sent} messages about {len(world.sound)} sound, {len(world.damaged)} damaged and {len(world.gone)} deleted sources; "
           f"{options.kills if options.how != 'none' else 0} kills; {took:.0f} s; {len(dead)} dead letters")
     return proof.report(checks, folder)
 
@@ -143,6 +143,7 @@ def failing_head(options, environment, folder):
     proxy.stop()
     said = [(one["key"], one["status"], one["attempt"]) for one in proof.results(folder)]
     done = [key for key, status, _ in said if status == "ok"]
+    print(f"measured: the first of 6 failed {rule.struck} times, the others were received {max((one[2] for one in said if one[0] != keys[0]), default=0)} time(s)")
     return proof.report({
         "the first of a group fails, and is done later": [] if rule.struck >= 1 and keys[0] in done else [str(said)],
         "those behind it are done in their order": [] if done == keys else [str(done)],
@@ -160,7 +161,7 @@ def under_faults(options, environment, folder):
     messages = proof.make_messages(world, source, options.messages)
     want = proof.undisturbed(build, folder, world, source)
     names = list(faults.KINDS) + ["mixed"] if options.faults == "all" else options.faults.split(",")
-    passed = failed = 0
+    passed = failed = spoilt = slowest = 0
     for name in names:
         place = folder / name
         place.mkdir()
@@ -183,6 +184,7 @@ def under_faults(options, environment, folder):
         in_time = proof.drain(build, place, pipeline, world, 180)
         left, dead = world.counts(world.url), world.dead_sources()
         struck = sum(rule.struck for rule in rules)
+        spoilt, slowest = spoilt + struck, max(slowest, calm_after)
         print(f"== {name}: {struck} requests spoilt in {calm_after:.0f} s, {still} messages left then; "
               f"{time.time() - started:.0f} s until all was done")
         checks = proof.judge(world, source, target, want, left, dead)
@@ -191,6 +193,7 @@ def under_faults(options, environment, folder):
         checks["the broker goes on and ends as it is told"] = ([wrong] if wrong else []) + ([] if in_time else ["not in time"])
         good, bad = proof.report(checks, place)
         passed, failed = passed + good, failed + bad
+    print(f"measured: {len(names)} kinds, {len(messages)} messages each, {spoilt} requests spoilt, slowest kind {slowest:.0f} s")
     return passed, failed
 
 
