@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dlfcn.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -234,6 +236,63 @@ static void time_in_which_this_process_did_not_run_is_not_charged(void **state)
     assert_true(call->took_ms >= 1800);
 }
 
+/* --- names --- */
+
+enum { SLOW_NAME_MS = 4000 };
+
+/* In place of libc's: a name server that is away. */
+__attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service,
+                                                       const struct addrinfo *hints, struct addrinfo **found)
+{
+    typedef int Function(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (node != NULL && strcmp(node, "slow.test") == 0) {
+        usleep(SLOW_NAME_MS * 1000);
+        return EAI_AGAIN;
+    }
+    Function *libc = (Function *)dlsym(RTLD_NEXT, "getaddrinfo");
+    return libc(node, service, hints, found);
+}
+
+typedef struct Pulse {
+    PmLoop *loop;
+    PmTimer *timer;
+    int64_t last_ms, longest_ms;
+} Pulse;
+
+static void on_pulse(void *data)
+{
+    Pulse *pulse = data;
+    int64_t now = pm_clock_mono_ms();
+    if (now - pulse->last_ms > pulse->longest_ms) pulse->longest_ms = now - pulse->last_ms;
+    pulse->last_ms = now;
+    pulse->timer = pm_loop_after(pulse->loop, 20, on_pulse, pulse);
+}
+
+/* libcurl waits for its resolver's thread, unless it is told not to. */
+static void a_name_server_that_is_away_does_not_stop_the_loop(void **state)
+{
+    Fixture *f = *state;
+    PmError err = {0};
+    Pulse pulse = {.loop = f->loop, .last_ms = pm_clock_mono_ms()};
+    on_pulse(&pulse);
+    Call *call = &f->calls[f->count++];
+    *call = (Call){.fixture = f};
+    PmHttpRequest request = {
+        .method = "GET", .url = "http://slow.test/", .response_max = 100, .connect_timeout_ms = 300};
+    assert_non_null(pm_http_send(f->http, &request, on_done, call, &err));
+    f->began_ms = pm_clock_mono_ms();
+    finish(f, 1);
+    assert_int_equal(call->outcome, PM_TRANSIENT);
+    assert_true(call->took_ms < SLOW_NAME_MS / 2);
+    pm_http_cancel(pm_http_send(f->http, &request, on_done, call, &err));
+    PmHttpCall *cancelled = pm_http_send(f->http, &request, on_done, call, &err);
+    pause_ms(f, 100);
+    pm_http_cancel(cancelled);
+    pause_ms(f, 100);
+    pm_loop_cancel(pulse.timer);
+    assert_true(pulse.longest_ms < SLOW_NAME_MS / 2);
+}
+
 /* --- connections --- */
 
 static void a_fresh_connection_is_one(void **state)
@@ -327,6 +386,7 @@ int main(void)
         TEST(the_whole_time_grows_with_the_bytes),
         TEST(no_limit_is_no_limit),
         TEST(time_in_which_this_process_did_not_run_is_not_charged),
+        TEST(a_name_server_that_is_away_does_not_stop_the_loop),
         TEST(a_fresh_connection_is_one),
         TEST(a_silent_connection_makes_its_elders_suspect),
         TEST(many_slow_writes_leave_room_for_everything_else),
