@@ -11,7 +11,7 @@
 #include "aws/sqs_internal.h"
 #include "base/text.h"
 
-enum { HTTP_MARGIN_MS = 10000, FIRST_BYTE_MS = 6000 };
+enum { HTTP_MARGIN_MS = 10000, SILENCE_MS = 6000 };
 
 static const char *environment(const char *name)
 {
@@ -160,7 +160,8 @@ static void on_response(void *data, const PmAwsResponse *response)
         call->answer = response->http->body_size > 0
                            ? json_loadb(response->http->body, response->http->body_size, 0, NULL)
                            : json_object();
-        if (call->answer == NULL) pm_error_set(&err, PM_TRANSIENT, "%s: the answer is no JSON", operation);
+        if (!json_is_object(call->answer))
+            pm_error_set(&err, PM_TRANSIENT, "%s: the answer is no JSON object", operation);
     }
     call->answered(call, err.status != PM_OK ? &err : NULL, response);
 }
@@ -191,7 +192,8 @@ bool pm_sqs_call_send(PmSqsCall *call, int64_t timeout_ms, PmError *err)
                             .response_max =
                                 (size_t)12 * PM_SQS_BODY_MAX * 2, /* ten messages, every byte of them escaped */
                             .lane = PM_HTTP_QUEUE,
-                            .first_byte_timeout_ms = wait_ms + FIRST_BYTE_MS,
+                            .first_byte_timeout_ms = wait_ms + SILENCE_MS,
+                            .stall_timeout_ms = SILENCE_MS,
                             .timeout_ms = timeout_ms};
     call->call = pm_aws_send(call->sqs->client, &request, on_response, call, err);
     return call->call != NULL;
@@ -244,8 +246,12 @@ static void read_message(const json_t *json, PmSqsMessage *message)
 
 static void on_received(PmSqsCall *call, const PmError *err, const PmAwsResponse *response)
 {
-    (void)response;
     PmSqsMessage messages[PM_SQS_BATCH_MAX];
+    PmError empty = {0};
+    if (err == NULL && response->http->body_size == 0) { /* the queue says {} */
+        pm_error_set(&empty, PM_TRANSIENT, "sqs ReceiveMessage: the answer is empty");
+        err = &empty;
+    }
     PmSqsReceived received = {.err = err, .messages = messages};
     const json_t *list = json_object_get(call->answer, "Messages"); /* missing: none */
     for (size_t i = 0; i < json_array_size(list) && i < PM_SQS_BATCH_MAX; i++)
@@ -278,15 +284,22 @@ PmSqsCall *pm_sqs_receive(PmSqs *sqs, int max, int wait_s, int visibility_s, PmS
 
 /* A dead letter that is taken for sent is followed by the end of its message, so a 200 alone is not enough: it may be
  * that of something in front of SQS. */
+static void check_sent(const PmSqsCall *call, PmError *err)
+{
+    const json_t *body = json_object_get(call->request, "MessageBody");
+    if (text_at(call->answer, "MessageId")[0] == '\0')
+        pm_error_set(err, PM_TRANSIENT, "sqs SendMessage: the answer names no message, so it is not SQS that answered");
+    else if (!md5_matches(json_string_value(body), json_string_length(body),
+                          json_string_value(json_object_get(call->answer, "MD5OfMessageBody"))))
+        pm_error_set(err, PM_TRANSIENT, "sqs SendMessage: the queue got another body than was sent");
+}
+
 static void on_sent(PmSqsCall *call, const PmError *err, const PmAwsResponse *response)
 {
     (void)response;
-    PmError unsent = {0};
-    if (err == NULL && text_at(call->answer, "MessageId")[0] == '\0') {
-        pm_error_set(&unsent, PM_TRANSIENT,
-                     "sqs SendMessage: the answer names no message, so it is not SQS that answered");
-        err = &unsent;
-    }
+    PmError doubt = {0};
+    if (err == NULL) check_sent(call, &doubt);
+    if (doubt.status != PM_OK) err = &doubt;
     PmSqsDone *done = (PmSqsDone *)call->done;
     void *data = call->data;
     pm_sqs_cancel(call);

@@ -23,6 +23,11 @@ static void on_attributes(PmSqsCall *call, const PmError *err, const PmAwsRespon
     json_t *answer = json_incref(call->answer), *policy = NULL;
     const json_t *attributes = json_object_get(answer, "Attributes");
     const char *arn = json_string_value(json_object_get(attributes, "QueueArn"));
+    PmError none = {0};
+    if (err == NULL && json_object_get(attributes, "VisibilityTimeout") == NULL) {
+        pm_error_set(&none, PM_TRANSIENT, "sqs GetQueueAttributes: the answer names no visibility timeout");
+        err = &none;
+    }
     const char *fifo = json_string_value(json_object_get(attributes, "FifoQueue"));
     const char *redrive = json_string_value(json_object_get(attributes, "RedrivePolicy"));
     if (redrive != NULL) policy = json_loads(redrive, 0, NULL);
