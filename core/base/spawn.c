@@ -32,8 +32,8 @@ static char *const *clean_environment(void)
                                        "UBSAN_OPTIONS",
                                        "LSAN_OPTIONS",
                                        "GIO_MODULE_DIR"};
-    static char values[sizeof kept / sizeof kept[0] + 3][1024];
-    static char *environment[sizeof kept / sizeof kept[0] + 4];
+    static char values[sizeof kept / sizeof kept[0] + 4][1024];
+    static char *environment[sizeof kept / sizeof kept[0] + 5];
     size_t n = 0;
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         const char *value = getenv(kept[i]);
@@ -43,6 +43,10 @@ static char *const *clean_environment(void)
         n++;
     }
     snprintf(values[n], sizeof values[n], "VIPS_CONCURRENCY=1");
+    environment[n] = values[n];
+    n++;
+    /* libimagequant asks for one per core, and libgomp ends the process when it cannot have them. */
+    snprintf(values[n], sizeof values[n], "OMP_NUM_THREADS=1");
     environment[n] = values[n];
     n++;
     snprintf(values[n], sizeof values[n], "HOME=/nonexistent");

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "engine/internal.h"
+#include "engine/memory.h"
 #include "engine/readback.h"
 #include "engine/vipserr.h"
 
@@ -78,9 +79,7 @@ static PmStatus encoder_failed(PmRun *run, const PmPicture *picture, bool full, 
         pm_error_set(&limit, PM_LIMIT, "the written file would exceed limits.memory (%s bytes)", allowed);
         memcpy(limit.where, failure->where, sizeof limit.where);
         *failure = limit;
-    } else if (strstr(failure->message, "out of memory") != NULL) {
-        failure->status = PM_LIMIT;
-    } else if (picture->streaming) {
+    } else if (pm_memory_judge(failure) != PM_LIMIT && picture->streaming) {
         PmError source = {0};
         if (pm_source_probe(&run->source, &run->load, &source) != PM_OK) *failure = source;
     }

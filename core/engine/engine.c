@@ -22,6 +22,9 @@ static void quiet(const char *domain, GLogLevelFlags level, const char *message,
 
 PmStatus pm_engine_setup(PmError *err)
 {
+    /* libvips decodes what it wants to read twice into a file from 100 MB on. The sandbox lets no file be written, and
+     * the disk is nobody's to fill: in memory, within limits.memory. */
+    g_setenv("VIPS_DISC_THRESHOLD", "1000000g", TRUE);
     if (vips_init("pixmill") != 0) {
         PmStatus status = pm_error_set(err, PM_BUG, "libvips does not start: %s", vips_error_buffer());
         vips_error_clear();

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "engine/internal.h"
+#include "engine/memory.h"
 #include "engine/verdict.h"
 #include "engine/vipserr.h"
 
@@ -13,8 +14,7 @@ PmStatus pm_run_pixels_failed(PmRun *run, PmError *err)
 {
     char text[512];
     pm_vips_error_take(text, sizeof text);
-    if (strstr(text, "out of memory") != NULL)
-        return pm_error_set(err, PM_LIMIT, "not enough memory for this image within limits.memory: %s", text);
+    if (pm_memory_ran_out(text)) return pm_error_set(err, PM_LIMIT, "not enough memory within limits.memory: %s", text);
     /* libvips' message does not tell who failed: a damaged source shows when it is decoded alone. */
     PmStatus status = pm_source_probe(&run->source, &run->load, err);
     if (status != PM_OK || run->last == NULL)
@@ -168,6 +168,8 @@ static PmStatus apply_pages(PmRun *run, const PmInstance *instance, const PmPlan
         }
         g_object_unref(picture->pages[i]);
         picture->pages[i] = out;
+        run->last = instance;
+        if (count > PM_PICTURE_LAZY_PAGES && !pm_picture_hold_page(picture, i)) return pm_run_pixels_failed(run, err);
     }
     pm_picture_reshape(picture, picture->pages[0], count);
     picture->in_memory = false;

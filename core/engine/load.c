@@ -179,8 +179,9 @@ PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const 
         return pm_error_set(err, PM_BAD_INPUT, "this libvips cannot read %s", pm_format_name(source->format));
     PmPeek peek;
     if (pm_peek(source->format, bytes, size, &peek)) {
-        /* WebP and GIF may leave the size to their frames, hence 0; codecs tell. */
+        /* WebP and GIF may leave the size to their frames, TIFF keeps it in tags, hence 0; codecs tell. */
         if (peek.width > 0 && peek.height > 0) status = pm_limits_check_size(limits, peek.width, peek.height, 1, err);
+        if (status == PM_OK) status = pm_limits_check_pages(limits, source->format, peek.pages, err);
         if (status != PM_OK) return status;
     }
     source->header = open_image(bytes, size, source->format, &source->options);

@@ -11,11 +11,13 @@
 #include "pipeline/sniff.h"
 
 typedef struct PmPeek {
-    int64_t width, height; /* px, as stored: before EXIF orientation */
+    int64_t width, height; /* px, as stored: before EXIF orientation; 0: not told */
+    int64_t pages;         /* frames of a WebP or directories of a TIFF that the file holds, whatever its header claims;
+                              0: not told */
 } PmPeek;
 
-/* True when the size is found. False says nothing against the image: the format keeps it out of easy reach (TIFF,
- * HEIF, JPEG XL, SVG, PDF), or the header is damaged and the codec will say so. */
+/* True when anything is found. False says nothing against the image: the format keeps it out of easy reach (HEIF, JPEG
+ * XL, SVG, PDF), or the header is damaged and the codec will say so. Takes time by the number of pages, never more. */
 bool pm_peek(PmFormat format, const void *bytes, size_t size, PmPeek *out);
 
 #endif

@@ -107,6 +107,15 @@ bool pm_picture_hold(PmPicture *picture)
     return true;
 }
 
+bool pm_picture_hold_page(PmPicture *picture, int32_t i)
+{
+    VipsImage *memory = vips_image_copy_memory(picture->pages[i]);
+    if (memory == NULL) return false;
+    g_object_unref(picture->pages[i]);
+    picture->pages[i] = memory;
+    return true;
+}
+
 bool pm_picture_split(PmPicture *picture)
 {
     if (picture->pages != NULL) return true;

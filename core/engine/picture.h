@@ -11,6 +11,10 @@
 
 #include "engine/load.h"
 
+/* Each page that is still to be computed keeps the buffers of all its steps, about 0.5 MB. Beyond this many, each is
+ * computed as soon as a step has made it. */
+enum { PM_PICTURE_LAZY_PAGES = 16 };
+
 typedef struct PmPicture {
     VipsImage *strip;  /* pages stacked top to bottom; NULL while they are apart */
     VipsImage **pages; /* apart: shape.pages of them; NULL while they are joined */
@@ -32,7 +36,8 @@ void pm_picture_replace(PmPicture *picture, VipsImage *image);
 void pm_picture_reshape(PmPicture *picture, VipsImage *image, int32_t pages);
 
 /* All return false with libvips' error buffer set. */
-bool pm_picture_hold(PmPicture *picture); /* computes the pixels into memory */
+bool pm_picture_hold(PmPicture *picture);                 /* computes the pixels into memory */
+bool pm_picture_hold_page(PmPicture *picture, int32_t i); /* the same for one of the pages that are apart */
 bool pm_picture_split(PmPicture *picture);
 bool pm_picture_join(PmPicture *picture);
 bool pm_picture_cut(PmPicture *picture);                   /* to the first page */

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "engine/internal.h"
 #include "engine/limits.h"
+#include "engine/memory.h"
 #include "engine/vipserr.h"
 
 /* ------------------------------------------------------------------ a run's own things */
@@ -29,6 +30,7 @@ bool pm_run_init(PmRun *run, PmEngine *engine, const PmJobInput *input, const Pm
     };
     run->outputs = pm_arena_alloc(run->job.arena, (engine->pipeline->output_count + 1) * sizeof *run->outputs);
     vips_error_clear();
+    pm_memory_begin();
     return run->facts != NULL;
 }
 
@@ -239,6 +241,7 @@ PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *
     if (status == PM_OK && run.route.trunk_users > 0) status = run_trunk(&run, err);
     if (status == PM_OK) decoded = pm_clock_mono_ms();
     for (size_t i = 0; i < engine->pipeline->output_count && status == PM_OK; i++) status = run_output(&run, i, err);
+    if (status != PM_OK) status = pm_memory_judge(err);
     report->facts = all_facts(&run);
     report->timings = json_pack("{sI sI sI sO}", "plan_ms", (json_int_t)(planned - began), "decode_ms",
                                 (json_int_t)(decoded - planned), "run_ms", (json_int_t)(pm_clock_mono_ms() - began),

@@ -38,8 +38,9 @@ static const PmParam limits[] = {
                    .doc = "Largest source file."),
     PM_PARAM_INT(PmLimits, pixels, "pixels", .def = "50M", .min = 1, .max = 4e9, .unit = "px",
                  .doc = "Most pixels of a source, all its frames counted."),
-    PM_PARAM_INT(PmLimits, frames, "frames", .def = "256", .min = 1, .max = 100000,
-                 .doc = "Most frames or pages of a source."),
+    PM_PARAM_INT(PmLimits, frames, "frames", .def = "256", .min = 1, .max = 9999,
+                 .doc = "Most frames of a source, also where only the first is used. A TIFF, of which only the first "
+                        "page is used, may have 16 times as many pages."),
     PM_PARAM_INT(PmLimits, side, "side", .def = "16384", .min = 1, .max = 1000000, .unit = "px",
                  .doc = "Longest side of a source."),
     PM_PARAM_INT(PmLimits, aspect, "aspect", .def = "200", .min = 1, .max = 1000000,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "engine/memory.h"
 #include "worker/sanitized.h"
 
 enum {
@@ -161,7 +162,7 @@ static void on_fatal(int signo, siginfo_t *info, void *context)
     if (plugin != NULL)
         for (size_t i = 0; i < sizeof page->fault_plugin - 1 && (page->fault_plugin[i] = plugin[i]) != '\0'; i++) {
         }
-    if (memory_is_exhausted()) page->out_of_memory = 1;
+    if (pm_memory_ran_out(NULL) || memory_is_exhausted()) page->out_of_memory = 1;
     if (rescuing != 0 && syscall(SYS_gettid) == getpid()) {
         rescuing = 0;
         siglongjmp(rescue, signo);
@@ -200,6 +201,7 @@ PmStatus pm_fault_install(PmProgress *progress, PmError *err)
 {
     static PmProgress nobody_reads;
     page = progress != NULL ? progress : &nobody_reads;
+    pm_memory_tell(&page->out_of_memory);
     if (stack_top != 0) return PM_OK; /* inherited over fork */
     void *memory = mmap(NULL, ALT_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     stack_t stack = {.ss_sp = memory, .ss_size = ALT_STACK_BYTES};

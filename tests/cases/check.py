@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import zlib
 
 import numpy as np
 from PIL import Image, ImageSequence
@@ -59,6 +60,60 @@ def quarters(out, width=300, height=200, **_):
     image.paste((0, 255, 0), (width // 2, 0, width, height // 2))
     image.paste("blue", (0, height // 2, width // 2, height))
     image.save(out, **({"quality": 95, "subsampling": 0} if out.endswith("jpg") else {}))
+
+
+# Bombs: small files that ask for much. Made here, byte by byte.
+
+def riff(chunks):
+    body = b"WEBP" + b"".join(name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for name, data in chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def webp_frames(out, count=20000, **_):
+    """The same 16x16 frame, `count` times."""
+    still = io.BytesIO()
+    Image.new("RGB", (16, 16), (200, 10, 10)).save(still, "WEBP", lossless=True)
+    data = still.getvalue()
+    size = struct.unpack("<I", data[16:20])[0]
+    picture = data[12:20 + size + size % 2]
+    frame = bytes(6) + struct.pack("<I", 15)[:3] * 2 + struct.pack("<I", 40)[:3] + b"\0" + picture
+    canvas = struct.pack("<I", 2) + struct.pack("<I", 15)[:3] * 2
+    pathlib.Path(out).write_bytes(riff([(b"VP8X", canvas), (b"ANIM", bytes(6))] + [(b"ANMF", frame)] * int(count)))
+
+
+def tiff_pages(out, count=100000, **_):
+    """A grey pixel that `count` directories share."""
+    tags = [(256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 1),
+            (278, 3, 1, 1), (279, 4, 1, 1)]
+    entries = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    whole = bytearray(b"II*\0" + struct.pack("<I", 12) + bytes(4))
+    for i in range(int(count)):
+        after = len(whole) + len(entries) + 4
+        whole += entries + struct.pack("<I", after if i + 1 < int(count) else 0)
+    pathlib.Path(out).write_bytes(whole)
+
+
+def png_chunk(out, kind="zTXt", mib=300, count=1, after=False, **_):
+    """8x8 pixels and `count` chunks of zeros, each `mib` MiB when inflated."""
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    pump, zeros = zlib.compressobj(9), bytes(1 << 20)
+    squeezed = b"".join(pump.compress(zeros) for _ in range(int(mib))) + pump.flush()
+    head = {"iCCP": b"x\0\0", "zTXt": b"x\0\0", "iTXt": b"x\0\1\0\0\0"}[kind]
+    extra = chunk(kind.encode(), head + squeezed) * int(count)
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + b"\x10\x20\x30" * 8) * 8))
+    pathlib.Path(out).write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)) +
+                                  (pixels + extra if after else extra + pixels) + chunk(b"IEND", b""))
+
+
+def moving_webp(out, width=440, height=440, count=256, **_):
+    """A red bar that sinks: each frame another."""
+    frames = []
+    for i in range(int(count)):
+        frame = Image.new("RGB", (int(width), int(height)), (i % 256, 255 - i % 256, 80))
+        frame.paste("red", (0, i, int(width), i + 20))
+        frames.append(frame)
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=40, method=0, quality=30)
 
 
 def half_clear(out, width=200, height=100, **_):
@@ -170,7 +225,8 @@ def cut(out, recipe="photo", keep=0.5, **parameters):
     pathlib.Path(out).write_bytes(data[: int(len(data) * float(keep))])
 
 
-RECIPES = {f.__name__: f for f in (avif, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut)}
+RECIPES = {f.__name__: f for f in (avif, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
+                                     webp_frames, tiff_pages, png_chunk, moving_webp)}
 
 
 def make_any(recipe, out, parameters):

@@ -304,7 +304,8 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(max_workers=options.j) as pool:
         runs = []
         for name, case, origin in cases:
-            if case.get("unless") in flags or case.get("unless") in check.LACKING:
+            unless = case.get("unless") or []
+            if (flags | check.LACKING) & set([unless] if isinstance(unless, str) else unless):
                 skipped += 1
                 continue
             runs.append((name, pool.submit(run_case, name, case, origin, build, options.keep, options.show)))

@@ -191,7 +191,7 @@ static void cut_headers_are_not_overread(void **state)
         for (size_t size = 0; size < headers[i].size; size++) {
             char *exact = malloc(size + (size == 0));
             memcpy(exact, headers[i].bytes, size);
-            PmPeek peek = {-1, -1};
+            PmPeek peek = {-1, -1, -1};
             found = pm_peek(headers[i].format, exact, size, &peek);
             if (found)
                 assert_int_equal(peek.width, headers[i].width);
@@ -214,6 +214,72 @@ static void damaged_headers_tell_nothing(void **state)
     assert_false(pm_peek(PM_FORMAT_TIFF, "II*\0\x08\0\0\0", 8, &peek));
 }
 
+static void frames_and_pages_are_counted(void **state)
+{
+    (void)state;
+#define DIRECTORY(next) "\0\0" next "\0\0\0"
+    static const struct {
+        PmFormat format;
+        size_t size;
+        const char *bytes;
+        int64_t pages;
+    } files[] = {
+#define FILE_OF(format, text, pages) {PM_FORMAT_##format, sizeof(text) - 1, text, pages}
+        FILE_OF(WEBP,
+                "RIFF\x40\0\0\0WEBPVP8X\x0A\0\0\0\x02\0\0\0\x3F\x01\0\xEF\0\0"
+                "ANMF\1\0\0\0xx"
+                "ABCD\0\0\0\0"
+                "ANMF\0\0\0\0",
+                2),
+        /* The second claims more bytes than there are. */
+        FILE_OF(WEBP,
+                "RIFF\x40\0\0\0WEBPVP8X\x0A\0\0\0\x02\0\0\0\x3F\x01\0\xEF\0\0"
+                "ANMF\xFF\xFF\xFF\xFFxx"
+                "ANMF\0\0\0\0",
+                1),
+        FILE_OF(TIFF, "II*\0\x08\0\0\0" DIRECTORY("\x0E") DIRECTORY("\x14") DIRECTORY("\0"), 3),
+        FILE_OF(TIFF,
+                "MM\0*\0\0\0\x08"
+                "\0\0\0\0\0\x0E"
+                "\0\0\0\0\0\0",
+                2),
+        /* It leads to itself, to one before (told after a round), out of the file. */
+        FILE_OF(TIFF, "II*\0\x08\0\0\0" DIRECTORY("\x08") "xx", 2),
+        FILE_OF(TIFF, "II*\0\x08\0\0\0" DIRECTORY("\x0E") DIRECTORY("\x14") DIRECTORY("\x08"), 6),
+        FILE_OF(TIFF, "II*\0\x08\0\0\0" DIRECTORY("\xFF") "xx", 1),
+        /* BigTIFF. */
+        FILE_OF(TIFF,
+                "II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0"
+                "\0\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0"
+                "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+                2),
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        PmPeek peek = {0};
+        assert_true(pm_peek(files[i].format, files[i].bytes, files[i].size, &peek));
+        if (peek.pages != files[i].pages) fail_msg("%zu: %lld pages", i, (long long)peek.pages);
+        for (size_t size = 0; size < files[i].size; size++) { /* no byte beyond the end is read */
+            char *exact = malloc(size + (size == 0));
+            memcpy(exact, files[i].bytes, size);
+            pm_peek(files[i].format, exact, size, &peek);
+            free(exact);
+        }
+    }
+    /* A million directories of six bytes each: counted, and not for ever. */
+    size_t count = 1100000;
+    char *many = calloc(count + 2, 6);
+    assert_non_null(many);
+    memcpy(many, "II*\0\x08\0\0", 8);
+    for (size_t i = 0, at = 8; i < count; i++, at += 6) {
+        uint32_t next = (uint32_t)at + 6;
+        for (size_t k = 0; k < 4; k++) many[at + 2 + k] = (char)(next >> (8 * k));
+    }
+    PmPeek peek = {0};
+    assert_true(pm_peek(PM_FORMAT_TIFF, many, (count + 2) * 6, &peek));
+    assert_int_equal(peek.pages, 1000000);
+    free(many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +287,7 @@ int main(void)
         cmocka_unit_test(what_is_no_image_is_unknown),  cmocka_unit_test(svg_is_looked_for_near_the_beginning_only),
         cmocka_unit_test(names_go_both_ways),           cmocka_unit_test(sizes_are_read_without_a_codec),
         cmocka_unit_test(cut_headers_are_not_overread), cmocka_unit_test(damaged_headers_tell_nothing),
+        cmocka_unit_test(frames_and_pages_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
