@@ -97,6 +97,7 @@ static PmStoreCall *write_file(PmNotice *notice, const PmJobResult *result, PmEr
                       .size = strlen(notice->text),
                       .content_type = "application/json",
                       .output = "notify",
+                      .record = true,
                       .source = result->object,
                       .digest = world->digest};
     PmStoreCall *call = world->files->ops->put(world->files, &put, on_stored, notice, err);

@@ -21,6 +21,7 @@ typedef struct PmStorePut {
     const char *content_type;
     const char *output;     /* name of the output; "quarantine" for a rejected source */
     bool quarantine;        /* the rejected source itself */
+    bool record;            /* no rendition but a record of what was done: replaces whatever lies there */
     const PmObject *source; /* what it was made of */
     const char *digest;     /* of pipeline and plugins */
     PmStoreCall *expected;  /* given away: what `expect` returned for the same place, or NULL */
@@ -55,8 +56,10 @@ struct PmStore {
     const PmStoreOps *ops;
 };
 
-/* Files: written beside their place, synced, renamed over it. `base` is the absolute folder that relative keys start at
- * (copied). confined: absolute keys are refused too (`apply --out`). New. */
+/* Files: written beside their place, synced, renamed over it. Renditions of objects are stamped with the source's
+ * version, and none replaces one of a newer version; files of a folder come one version after the other anyway. `base`
+ * is the absolute folder that relative keys start at (copied). confined: absolute keys are refused too (`apply --out`).
+ * New. */
 PmStore *pm_store_file_new(PmHelper *helper, const char *base, bool confined, PmError *err);
 
 /* Objects: never over a newer one, never twice the same. source: where sources are, for what is copied from them, or

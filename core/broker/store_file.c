@@ -16,6 +16,7 @@
 #include "base/crash_point.h"
 #include "base/folder.h"
 #include "broker/location.h"
+#include "broker/stamp_file.h"
 #include "broker/store.h"
 
 typedef struct FileStore {
@@ -29,8 +30,11 @@ struct PmStoreCall {
     PmHelperJob *job;
     const void *bytes; /* the caller's, until it cancels */
     size_t size;
-    char *location; /* the file's path */
-    size_t fixed;   /* bytes of it that the operator wrote */
+    char *location;  /* the file's path */
+    size_t fixed;    /* bytes of it that the operator wrote */
+    PmObject source; /* of what is stamped; empty for other files */
+    char *digest;
+    PmStoreOutcome outcome;
     atomic_bool cancelled;
     PmError err;
     PmStoreDone *done;
@@ -72,29 +76,110 @@ static bool still_wanted(const PmStoreCall *call)
     return false;
 }
 
-static void write_file(PmStoreCall *call, int folder, const char *name)
+/* A file in the making: open, written, without its name. */
+typedef struct Making {
+    PmStoreCall *call;
+    int folder, file;
+    const char *name;
+    char temporary[PM_FOLDER_TEMPORARY]; /* "" while it has no name at all */
+    PmStamp stamp;
+    bool beside;      /* the stamp goes into a file of its own */
+    PmStampFile seen; /* what lay there at the last look */
+} Making;
+
+static bool failed(Making *making, const char *what)
 {
-    int file = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
-    char temporary[PM_FOLDER_TEMPORARY] = "";
-    if (file < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL)) {
+    pm_folder_failed(&making->call->err, what, making->call->location);
+    return false;
+}
+
+static bool write_bytes(Making *making)
+{
+    PmStoreCall *call = making->call;
+    making->file = openat(making->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    if (making->file < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL)) {
         /* A file system without nameless files (NFS, some overlays). */
-        if (pm_folder_temporary(temporary))
-            file = openat(folder, temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (pm_folder_temporary(making->temporary))
+            making->file =
+                openat(making->folder, making->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
     }
     PM_CRASH_POINT("file.opened");
-    bool ok = file >= 0 && write_all(file, call->bytes, call->size) && still_wanted(call) && fsync(file) == 0;
+    if (making->file >= 0 && write_all(making->file, call->bytes, call->size) && still_wanted(call)) return true;
+    return failed(making, "write");
+}
+
+/* False: there is nothing to write. */
+static bool look(Making *making)
+{
+    PmStoreCall *call = making->call;
+    PmStampFile found;
+    pm_stamp_file_read(making->folder, making->name, &found);
+    pm_stamp_of(&call->source, call->digest, &making->stamp);
+    PmStampVerdict verdict = pm_stamp_file_judge(&found, &making->stamp);
+    pm_stamp_file_finish(&making->seen);
+    making->seen = found;
+    if (verdict == PM_STAMP_WRITE) pm_stamp_carry(&found.stamp, &making->stamp);
+    call->outcome = verdict == PM_STAMP_STALE     ? PM_STORE_STALE
+                    : verdict == PM_STAMP_CURRENT ? PM_STORE_CURRENT
+                                                  : PM_STORED;
+    return verdict == PM_STAMP_WRITE;
+}
+
+static bool stamp(Making *making)
+{
+    PmError *err = &making->call->err;
+    making->beside = !pm_stamp_file_write(making->file, making->folder, making->name, &making->stamp, true, err);
+    return err->status == PM_OK;
+}
+
+static bool sync_file(Making *making)
+{
+    if (fsync(making->file) != 0) return failed(making, "sync");
     PM_CRASH_POINT("file.synced");
-    if (ok && temporary[0] != '\0')
-        ok = renameat(folder, temporary, folder, name) == 0;
-    else if (ok)
-        ok = link_over(folder, file, name);
-    if (!ok) {
-        pm_folder_failed(&call->err, "write", call->location);
-        if (temporary[0] != '\0') unlinkat(folder, temporary, 0);
-    }
-    if (file >= 0) close(file);
+    return true;
+}
+
+static bool give_name(Making *making)
+{
+    bool ok = making->temporary[0] != '\0'
+                  ? renameat(making->folder, making->temporary, making->folder, making->name) == 0
+                  : link_over(making->folder, making->file, making->name);
+    if (!ok) return failed(making, "write");
+    making->temporary[0] = '\0';
     PM_CRASH_POINT("file.named");
-    if (ok && !pm_folder_sync(folder)) pm_folder_failed(&call->err, "sync the folder of", call->location);
+    return true;
+}
+
+/* Looks once more, and then nobody else may write until it has its name. */
+static bool give_name_in_order(Making *making)
+{
+    PmError *err = &making->call->err;
+    PmStampFile before = making->seen;
+    making->seen = (PmStampFile){0};
+    int lock = pm_stamp_file_lock(making->folder, err);
+    bool ok = lock >= 0 && look(making);
+    if (ok && !making->beside && !pm_stamp_file_same(&before, &making->seen)) ok = stamp(making) && sync_file(making);
+    if (ok && making->beside)
+        ok = pm_stamp_file_write(making->file, making->folder, making->name, &making->stamp, false, err);
+    PM_CRASH_POINT("file.stamped");
+    ok = ok && give_name(making);
+    if (lock >= 0) close(lock);
+    pm_stamp_file_finish(&before);
+    return ok;
+}
+
+static void write_file(PmStoreCall *call, int folder, const char *name)
+{
+    Making making = {.call = call, .folder = folder, .file = -1, .name = name};
+    bool ordered = call->digest != NULL;
+    if (!ordered || look(&making))
+        (void)(write_bytes(&making) && (!ordered || stamp(&making)) && sync_file(&making) &&
+               (ordered ? give_name_in_order(&making) : give_name(&making)));
+    if (making.temporary[0] != '\0') unlinkat(folder, making.temporary, 0);
+    if (making.file >= 0) close(making.file);
+    pm_stamp_file_finish(&making.seen);
+    /* Also when it was there already: whoever wrote it may have been killed before this. */
+    if (call->err.status == PM_OK && !pm_folder_sync(folder)) failed(&making, "sync the folder of");
 }
 
 /* On the helper thread. */
@@ -120,6 +205,8 @@ static void put_file(void *data)
 
 static void free_call(PmStoreCall *call)
 {
+    pm_object_finish(&call->source);
+    free(call->digest);
     free(call->location);
     free(call);
 }
@@ -129,7 +216,7 @@ static void tell(void *data, bool cancelled)
     PmStoreCall *call = data;
     bool ok = call->err.status == PM_OK;
     PmStored stored = {
-        .outcome = ok ? PM_STORED : PM_STORE_FAILED, .location = call->location, .err = ok ? NULL : &call->err};
+        .outcome = ok ? call->outcome : PM_STORE_FAILED, .location = call->location, .err = ok ? NULL : &call->err};
     if (!cancelled) call->done(call->data, &stored);
     free_call(call);
 }
@@ -146,6 +233,14 @@ static bool locate(const FileStore *store, const PmStorePut *put, PmStoreCall *c
     return true;
 }
 
+/* Two versions of an object may be at work at the same time, here or elsewhere; of a file they never are. */
+static bool take_source(PmStoreCall *call, const PmStorePut *put)
+{
+    if (put->record || put->source == NULL || put->source->bucket == NULL) return true;
+    call->digest = strdup(put->digest != NULL ? put->digest : "");
+    return call->digest != NULL && pm_object_copy(&call->source, put->source);
+}
+
 static PmStoreCall *put(PmStore *base, const PmStorePut *request, PmStoreDone *done, void *data, PmError *err)
 {
     FileStore *store = (FileStore *)base;
@@ -155,7 +250,8 @@ static PmStoreCall *put(PmStore *base, const PmStorePut *request, PmStoreDone *d
         call->size = request->size;
         call->done = done;
         call->data = data;
-        if (locate(store, request, call)) call->job = pm_helper_run(store->helper, put_file, tell, call);
+        if (locate(store, request, call) && take_source(call, request))
+            call->job = pm_helper_run(store->helper, put_file, tell, call);
         if (call->job != NULL) return call;
         free_call(call);
     }
