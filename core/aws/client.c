@@ -51,7 +51,7 @@ struct PmAwsCall {
     PmHttpCall *http;
     PmTimer *timer;
     int attempt, paid;
-    bool skew_corrected, credentials_renewed, uncertain, fresh_connection;
+    bool skew_corrected, credentials_renewed, uncertain, fresh_connection, was_silent;
     unsigned credentials_generation; /* of those that the last attempt was signed with */
     int64_t signed_offset;           /* seconds that the last signature's clock was set off by */
     PmAwsDone *done;
@@ -303,6 +303,7 @@ static void on_answer(void *data, const PmHttpResponse *http)
         /* The answer was lost, or the server failed half-way: the request may have been carried out. */
         call->uncertain = true;
         call->fresh_connection = http->status == 0;
+        call->was_silent = http->timed_out;
         if (retry_after(call, pm_retry_delay_ms(call->attempt))) return;
     }
     finish(call, &response);
@@ -365,6 +366,9 @@ static void send_signed(PmAwsCall *call, const PmSigningCredentials *credentials
         finish_failed(call, PM_BUG, "the file for the answer cannot be rewound");
         return;
     }
+    int64_t first_byte_ms =
+        request->first_byte_timeout_ms != 0 ? request->first_byte_timeout_ms : PM_HTTP_FIRST_BYTE_MS;
+    if (call->was_silent && request->poll_ms == 0) first_byte_ms *= 2;
     PmHttpRequest http = {.method = call->method,
                           .url = call->url,
                           .headers = headers,
@@ -377,7 +381,7 @@ static void send_signed(PmAwsCall *call, const PmSigningCredentials *credentials
                           .error_max = ERROR_BODY_MAX,
                           .lane = request->lane,
                           .fresh_connection = call->fresh_connection,
-                          .first_byte_timeout_ms = request->first_byte_timeout_ms,
+                          .first_byte_timeout_ms = first_byte_ms + request->poll_ms,
                           .stall_timeout_ms = request->stall_timeout_ms,
                           .timeout_ms = request->timeout_ms,
                           .bytes_per_s = request->bytes_per_s,

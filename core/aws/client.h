@@ -36,9 +36,10 @@ typedef struct PmAwsRequest {
     int body_fd;         /* > 0: where a 2xx answer's body goes; truncated before each attempt */
     size_t response_max; /* bytes of a 2xx; of an error's body 64 KiB are read, whatever its length */
     PmHttpLane lane;
-    /* Of one attempt, as in PmHttpRequest; timeout_ms 0: 60 s. After one that ends in silence the next has a fresh
-     * connection. */
+    /* Of one attempt, as in PmHttpRequest; timeout_ms 0: 60 s. After one that ended in silence the next has a fresh
+     * connection, and twice as long for its first byte: it may be the service that is slow. */
     int64_t timeout_ms, bytes_per_s, first_byte_timeout_ms, stall_timeout_ms;
+    int64_t poll_ms; /* so much later the first byte may come because the call asks for it (a long poll) */
     bool any_speed;
     int attempts_max; /* 0: 3 */
     bool error_in_ok; /* a 200 may carry an <Error> body (S3: all but GetObject) */

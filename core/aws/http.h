@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/loop.h"
 
+enum { PM_HTTP_FIRST_BYTE_MS = 10000 }; /* from when the peer has the whole request */
+
 typedef struct PmHttp PmHttp;
 typedef struct PmHttpCall PmHttpCall;
 

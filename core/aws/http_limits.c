@@ -15,7 +15,6 @@
 #include "base/clock.h"
 
 enum {
-    FIRST_BYTE_MS = 10000,
     STALL_MS = 10000,
     SPEED_MIN = 1024,              /* bytes a second: a line this slow is a fault, however many share it */
     STORE_SPEED = 4 * 1024 * 1024, /* bytes a second that a service may take to store what it was sent */
@@ -39,7 +38,7 @@ static int64_t default_to(int64_t value, int64_t otherwise)
 void pm_http_limits_init(PmHttpCall *call, const PmHttpRequest *request)
 {
     PmHttpPace *pace = &call->pace;
-    pace->first_byte_ms = default_to(request->first_byte_timeout_ms, FIRST_BYTE_MS);
+    pace->first_byte_ms = default_to(request->first_byte_timeout_ms, PM_HTTP_FIRST_BYTE_MS);
     pace->stall_ms = default_to(request->stall_timeout_ms, STALL_MS);
     pace->speed_min = request->any_speed ? 0 : SPEED_MIN;
     pace->total_ms = request->timeout_ms;

@@ -192,7 +192,8 @@ bool pm_sqs_call_send(PmSqsCall *call, int64_t timeout_ms, PmError *err)
                             .response_max =
                                 (size_t)12 * PM_SQS_BODY_MAX * 2, /* ten messages, every byte of them escaped */
                             .lane = PM_HTTP_QUEUE,
-                            .first_byte_timeout_ms = wait_ms + SILENCE_MS,
+                            .poll_ms = wait_ms,
+                            .first_byte_timeout_ms = SILENCE_MS,
                             .stall_timeout_ms = SILENCE_MS,
                             .timeout_ms = timeout_ms};
     call->call = pm_aws_send(call->sqs->client, &request, on_response, call, err);

@@ -198,6 +198,24 @@ static void after_silence_comes_a_fresh_connection(void **state)
     assert_true(pm_clock_mono_ms() - began_ms < 10000);
 }
 
+static const char *slow_after_the_first(void *data, const char *head)
+{
+    World *w = data;
+    (void)head;
+    return w->peer.requests == 1 ? "/mute" : "/late/900";
+}
+
+/* A store that is overloaded is slow for every attempt: asked again as impatiently, it would only have more to do. */
+static void a_slow_service_is_given_more_time(void **state)
+{
+    World *w = *state;
+    w->peer.other = slow_after_the_first;
+    w->peer.data = w;
+    send_call(w, (PmAwsRequest){.origin = w->peer.origin, .first_byte_timeout_ms = 800});
+    assert_int_equal(w->status, PM_OK);
+    assert_int_equal(w->attempts, 2);
+}
+
 /* --- heartbeats --- */
 
 enum { PUTS = 64, BEATS = 10, BEAT_MS = 100 };
@@ -269,9 +287,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(an_error_s_body_does_not_hide_its_status),    TEST(a_refusal_that_names_no_reason_is_not_the_request_s),
-        TEST(each_endpoint_has_retries_of_its_own),        TEST(after_silence_comes_a_fresh_connection),
-        TEST(heartbeats_come_in_time_while_puts_are_slow),
+        TEST(an_error_s_body_does_not_hide_its_status), TEST(a_refusal_that_names_no_reason_is_not_the_request_s),
+        TEST(each_endpoint_has_retries_of_its_own),     TEST(after_silence_comes_a_fresh_connection),
+        TEST(a_slow_service_is_given_more_time),        TEST(heartbeats_come_in_time_while_puts_are_slow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
