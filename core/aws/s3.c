@@ -13,6 +13,9 @@
 /* One attempt: a minute, and what its bytes take on a slow line; silence ends it much sooner (http.h). */
 enum { CALL_MS = 60000, CALL_BYTES_PER_S = 16 * 1024, SLOW_CALL_MS = 300000, SLOW_SILENCE_MS = 60000 };
 
+/* Of an answer that nobody reads: a few lines, or a page of something else. */
+enum { SMALL_ANSWER_MAX = 64 * 1024 };
+
 static const char *environment(const char *name)
 {
     const char *value = getenv(name);
@@ -195,6 +198,7 @@ static void on_response(void *data, const PmAwsResponse *response)
 static bool send_call(PmS3Call *call, PmError *err)
 {
     PmS3Request *request = &call->request;
+    bool small_answer = request->body_fd <= 0 && !request->parse_xml;
     PmBuffer origin, path;
     pm_buffer_init(&origin, 1024);
     pm_buffer_init(&path, 8192);
@@ -216,7 +220,7 @@ static bool send_call(PmS3Call *call, PmError *err)
                             .body_size = request->body_size,
                             .has_body = request->has_body,
                             .body_fd = request->body_fd,
-                            .response_max = request->response_max,
+                            .response_max = small_answer ? SMALL_ANSWER_MAX : request->response_max,
                             .lane = request->has_body ? PM_HTTP_WRITES : PM_HTTP_READS,
                             .timeout_ms = request->slow_answer ? SLOW_CALL_MS : CALL_MS,
                             .bytes_per_s = CALL_BYTES_PER_S,

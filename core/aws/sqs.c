@@ -11,7 +11,12 @@
 #include "aws/sqs_internal.h"
 #include "base/text.h"
 
-enum { HTTP_MARGIN_MS = 10000, SILENCE_MS = 6000 };
+enum {
+    HTTP_MARGIN_MS = 10000,
+    SILENCE_MS = 6000,
+    RECEIVED_MAX = 24 * PM_SQS_BODY_MAX, /* bytes: ten messages, every byte of them escaped */
+    ANSWER_MAX = 256 * 1024              /* of everything else */
+};
 
 static const char *environment(const char *name)
 {
@@ -168,6 +173,7 @@ static void on_response(void *data, const PmAwsResponse *response)
 
 bool pm_sqs_call_send(PmSqsCall *call, int64_t timeout_ms, PmError *err)
 {
+    bool receives = strcmp(call->operation, "ReceiveMessage") == 0;
     int64_t wait_ms = json_integer_value(json_object_get(call->request, "WaitTimeSeconds")) * 1000;
     free(call->body);
     call->body = json_dumps(call->request, JSON_COMPACT);
@@ -189,8 +195,7 @@ bool pm_sqs_call_send(PmSqsCall *call, int64_t timeout_ms, PmError *err)
                             .body = call->body,
                             .body_size = strlen(call->body),
                             .has_body = true,
-                            .response_max =
-                                (size_t)12 * PM_SQS_BODY_MAX * 2, /* ten messages, every byte of them escaped */
+                            .response_max = receives ? RECEIVED_MAX : ANSWER_MAX,
                             .lane = PM_HTTP_QUEUE,
                             .poll_ms = wait_ms,
                             .first_byte_timeout_ms = SILENCE_MS,

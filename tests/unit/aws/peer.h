@@ -6,6 +6,7 @@
  *     /mute        reads, never answers          /half        half of a body, then silence
  *     /drip/MS/N   N bytes, one every MS ms      /error/MIB   503 with a body of so many MiB
  *     /sink        accepts, reads no more        /sip/MS      reads 32 KiB every MS ms, then 200
+ *     /page/MIB    200 with a body of so many MiB
  *
  * Anything else: `peer->other` decides, which gives such a path for a request's head, or a whole answer ("HTTP/1.1
  * ...").
@@ -134,10 +135,11 @@ static inline void peer_behave(PeerConnection *c, const char *path)
         snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %ld\r\n\r\n", c->left);
         peer_say(c, text);
         c->timer = pm_loop_after(loop, c->every_ms, peer_drip, c);
-    } else if (strncmp(path, "/error/", 7) == 0) {
-        c->left = strtol(path + 7, NULL, 10) << 20;
+    } else if (strncmp(path, "/error/", 7) == 0 || strncmp(path, "/page/", 6) == 0) {
+        c->left = strtol(strchr(path + 1, '/') + 1, NULL, 10) << 20;
         snprintf(text, sizeof text,
-                 "HTTP/1.1 503 Slow\r\nContent-Length: %ld\r\n\r\n<Error><Code>SlowDown</Code></Error>", c->left + 36);
+                 "HTTP/1.1 %s\r\nETag: \"e\"\r\nContent-Length: %ld\r\n\r\n<Error><Code>SlowDown</Code></Error>",
+                 path[1] == 'e' ? "503 Slow" : "200 OK", c->left + 36);
         peer_say(c, text);
         pm_loop_unwatch(c->watch);
         c->watch = pm_loop_watch(loop, c->fd, PM_WRITABLE, peer_error, c);

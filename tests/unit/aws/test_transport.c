@@ -176,6 +176,53 @@ static void each_endpoint_has_retries_of_its_own(void **state)
     assert_int_equal(w->attempts, 2);
 }
 
+static const char *page_for_all(void *data, const char *head)
+{
+    (void)data;
+    (void)head;
+    return "/page/7";
+}
+
+static void on_paged(void *data, const PmS3Result *result)
+{
+    World *w = data;
+    w->status = result->err != NULL ? result->err->status : PM_OK;
+    w->attempts = result->attempts;
+    snprintf(w->message, sizeof w->message, "%s", result->err != NULL ? result->err->message : "");
+    pm_loop_stop(w->loop);
+}
+
+static void on_paged_batch(void *data, const PmSqsBatchResult *result)
+{
+    World *w = data;
+    w->status = result->err != NULL ? result->err->status : PM_OK;
+    pm_loop_stop(w->loop);
+}
+
+/* Megabytes for the answer to a put or to a delete: not kept, not believed, and not the image's fault. */
+static void long_answers_to_short_questions_are_not_kept(void **state)
+{
+    World *w = *state;
+    PmError err = {0};
+    char url[128];
+    w->peer.other = page_for_all;
+    PmS3 *s3 = pm_s3_new(w->loop, w->client, &(PmS3Options){.endpoint_url = w->peer.origin}, &err);
+    PmS3Put put = {.bucket = "bucket", .key = "k", .bytes = "hello", .size = 5};
+    assert_non_null(pm_s3_put(s3, &put, on_paged, w, &err));
+    pm_loop_run(w->loop);
+    assert_int_equal(w->status, PM_TRANSIENT);
+    assert_int_equal(w->attempts, 3);
+    assert_string_equal(w->message, "s3 PutObject in bucket bucket: the answer is longer than allowed");
+    pm_s3_free(s3);
+    snprintf(url, sizeof url, "%s/1/q", w->peer.origin);
+    PmSqs *sqs = pm_sqs_new(w->loop, w->client, &(PmSqsOptions){.queue_url = url}, &err);
+    w->status = PM_OK;
+    assert_non_null(pm_sqs_delete(sqs, &(PmSqsEntry){"handle", 0}, 1, on_paged_batch, w, &err));
+    pm_loop_run(w->loop);
+    assert_int_equal(w->status, PM_TRANSIENT);
+    pm_sqs_free(sqs);
+}
+
 /* --- silence --- */
 
 static const char *mute_once(void *data, const char *head)
@@ -287,9 +334,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(an_error_s_body_does_not_hide_its_status), TEST(a_refusal_that_names_no_reason_is_not_the_request_s),
-        TEST(each_endpoint_has_retries_of_its_own),     TEST(after_silence_comes_a_fresh_connection),
-        TEST(a_slow_service_is_given_more_time),        TEST(heartbeats_come_in_time_while_puts_are_slow),
+        TEST(an_error_s_body_does_not_hide_its_status),    TEST(a_refusal_that_names_no_reason_is_not_the_request_s),
+        TEST(each_endpoint_has_retries_of_its_own),        TEST(long_answers_to_short_questions_are_not_kept),
+        TEST(after_silence_comes_a_fresh_connection),      TEST(a_slow_service_is_given_more_time),
+        TEST(heartbeats_come_in_time_while_puts_are_slow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
