@@ -392,6 +392,7 @@ void pm_deliveries_add(PmDeliveries *all, PmEvent *event)
         settle(delivery);
         return;
     }
+    all->fresh_wanted = false;
     delivery->open = event->count;
     all->objects += event->count;
     for (size_t i = 0; i < event->count; i++) {
@@ -407,7 +408,7 @@ size_t pm_deliveries_room(const PmDeliveries *all)
     size_t room = pm_delivery_room_for_jobs(all), left = room > all->objects ? room - all->objects : 0;
     if (all->stopping) return 0;
     if (!pm_breaker_is_open(all->breaker)) return left;
-    return all->probe_wanted && all->waiting.first == NULL && left > 0 ? 1 : 0;
+    return all->fresh_wanted && left > 0 ? 1 : 0;
 }
 
 bool pm_deliveries_are_settled(const PmDeliveries *all)

@@ -52,15 +52,17 @@ struct PmDeliveries {
     PmDeliverySink sink;
     PmBreaker *breaker; /* NULL: failures are told at once (Lambda, apply) */
     Delivery *first;
-    Queue waiting;   /* for room to be fetched */
-    Queue fetched;   /* for a worker */
-    Queue held;      /* for something to work again */
-    size_t objects;  /* of all deliveries */
-    size_t begun;    /* of these, those with a job */
-    int64_t bytes;   /* of theirs */
-    size_t settling; /* events whose end is under way */
-    size_t probes;   /* jobs begun while the breaker was open */
-    bool probe_fresh, probe_wanted;
+    Queue waiting;     /* for room to be fetched */
+    Queue fetched;     /* for a worker */
+    Queue held;        /* for something to work again */
+    size_t objects;    /* of all deliveries */
+    size_t begun;      /* of these, those with a job */
+    int64_t bytes;     /* of theirs */
+    size_t settling;   /* events whose end is under way */
+    size_t probes;     /* jobs begun while the breaker was open */
+    bool probe_fresh;  /* whose turn it was: one that was not tried before, or a held one */
+    bool probe_wanted; /* one may begin though the breaker is open */
+    bool fresh_wanted; /* one may be received though it is open, to be tried next */
     bool stopping;
     bool beginning; /* begin_waiting is at it */
 };

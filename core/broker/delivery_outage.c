@@ -106,12 +106,13 @@ void pm_delivery_on_probe(void *data, int64_t tries)
     bool full = all->objects >= pm_delivery_room_for_jobs(all) && all->waiting.first == NULL;
     if (full && tries >= RETURN_TRIES) return_one(all);
     /* By turns one that failed and one that was not tried yet: it may be something about those that failed. */
-    all->probe_fresh = !all->probe_fresh || all->held.first == NULL;
+    all->probe_fresh = !all->probe_fresh;
     Item *item = NULL;
     if (!all->probe_fresh || all->waiting.first == NULL) item = pm_queue_first_out(&all->held);
     if (item != NULL) pm_queue_join_first(&all->waiting, item);
     all->probe_wanted = true;
     pm_delivery_begin_waiting(all);
+    all->fresh_wanted = all->waiting.first == NULL;
     all->sink.more(all->sink.data);
 }
 

@@ -33,12 +33,26 @@ const char *pm_letter_reason(const PmFate *fate);
 typedef struct PmDeadLetter {
     PmSqsSend send;
     PmNameValue attributes[10];
-    char attempts[16], message[1024], where[256];
+    char attempts[16], message[1024], where[256], step[160], plugin[160], short_source[1200];
 } PmDeadLetter;
+
+/* What of it is sent. */
+typedef enum PmLetterForm {
+    PM_LETTER_WHOLE,  /* the body as it came, everything that is known of the reason */
+    PM_LETTER_REASON, /* the body as it came; of the reason the kind and a short message, so that all is below 1 MiB */
+    PM_LETTER_CLAIM   /* a body of our own instead (pm_letter_claim), the reason as before */
+} PmLetterForm;
+/* Whether a body leaves room for all attributes. */
+bool pm_letter_fits(const char *body);
 
 /* All borrowed for as long as `send` is used. fate->reason is set. source: label of the object, or "". queue: where the
  * message came from. group_id: the message's own, or NULL; dead_letter_url tells whether one is needed. */
 void pm_letter_bury(PmDeadLetter *dead, const char *dead_letter_url, const PmPipeline *pipeline, const PmEvent *event,
-                    const PmFate *fate, const char *body, const char *source, const char *queue, const char *group_id);
+                    const PmFate *fate, PmLetterForm form, const char *body, const char *source, const char *queue,
+                    const char *group_id);
+
+/* A short event that names the same objects as a body that cannot be sent, so that a redrive does the same work, with
+ * the body's size, SHA-256 and beginning beside them. New string; NULL: out of memory. */
+char *pm_letter_claim(const PmPipeline *pipeline, const PmEvent *event, const char *body);
 
 #endif

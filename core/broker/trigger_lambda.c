@@ -244,8 +244,8 @@ static bool bury(LambdaTrigger *trigger, Settled *settled, const PmFate *fate)
     PmDeadLetter dead;
     PmError err = {0};
     if (fate->object != NULL) pm_object_label(fate->object, source, sizeof source);
-    pm_letter_bury(&dead, trigger->dead_letter_url, trigger->pipeline, &task->event, fate, task->body, source,
-                   task->source, task->group_id);
+    pm_letter_bury(&dead, trigger->dead_letter_url, trigger->pipeline, &task->event, fate, PM_LETTER_WHOLE, task->body,
+                   source, task->source, task->group_id);
     settled->burying = pm_sqs_send(trigger->dead_letters, &dead.send, on_buried, settled, &err);
     return settled->burying != NULL;
 }

@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "broker/cloud.h"
 #include "broker/lease.h"
-#include "broker/letter.h"
+#include "broker/letter_send.h"
 
 enum {
     RECEIVE_MAX = 10,
@@ -25,7 +25,6 @@ enum {
     EMPTY_MS = 1000,
     OUTAGE_MAX_STEP = 6, /* at most 20 s between tries, as pm_retry_delay_ms gives them */
     OUTAGE_MIN_MS = 500,
-    DEAD_TRIES = 5,
     DAMAGED_DELAY_S = 5
 };
 
@@ -36,14 +35,12 @@ typedef struct Letter {
     struct Letter *previous, *next;
     PmMessageLease *lease;
     char *body, *group_id;
-    bool waits; /* FIFO: for the one before it in its group */
+    bool waits;     /* FIFO: for the one before it in its group */
+    PmTimer *again; /* FIFO: it is the first of its group, and is tried again */
     /* its end */
     void (*done)(void *data, const PmError *err);
     void *data;
-    bool settling;
-    PmSqsCall *sending;
-    PmTimer *resend;
-    int tries;
+    PmLetterSend *sending;
     PmFate fate; /* copied; reason and tag below */
     PmError reason;
     char tag[160], source[1200];
@@ -111,8 +108,8 @@ static void free_letter(Letter *letter)
     else
         trigger->letters = letter->next;
     if (letter->next != NULL) letter->next->previous = letter->previous;
-    pm_sqs_cancel(letter->sending);
-    pm_loop_cancel(letter->resend);
+    pm_letter_send_cancel(letter->sending);
+    pm_loop_cancel(letter->again);
     for (size_t i = 0; i < letter->event.count; i++) pm_object_finish(&letter->event.objects[i]);
     free(letter->event.objects);
     free(letter->body);
@@ -152,6 +149,13 @@ static void hand_over(Letter *letter)
     trigger->base.sink.event(trigger->base.sink.data, &letter->event);
 }
 
+static void count_attempt(Letter *letter, int attempt)
+{
+    int max = letter->trigger->max_receive_count;
+    letter->event.attempt = attempt;
+    letter->event.last = max > 0 && attempt >= max;
+}
+
 /* The group's oldest letter that is still with us. `letters` has the newest first. */
 static Letter *first_of_group(const SqsTrigger *trigger, const char *group)
 {
@@ -186,8 +190,7 @@ static bool take(SqsTrigger *trigger, const PmSqsMessage *message, int64_t now)
     if (letter->next != NULL) letter->next->previous = letter;
     trigger->letters = letter;
     letter->event.trigger = &trigger->base;
-    letter->event.attempt = message->receive_count > 0 ? message->receive_count : 1;
-    letter->event.last = trigger->max_receive_count > 0 && letter->event.attempt >= trigger->max_receive_count;
+    count_attempt(letter, message->receive_count > 0 ? message->receive_count : 1);
     pm_text_copy(letter->event.id, sizeof letter->event.id, message->id);
     letter->body = malloc(message->body_size + 1);
     bool ok = letter->body != NULL && !message->damaged;
@@ -403,46 +406,60 @@ static void give_back(Letter *letter, int64_t delay_ms)
     pm_lease_release(lease, (delay_ms + 999) / 1000, on_lease_ended, letter);
 }
 
-static void bury(void *data);
+/* It stays in its own queue: nothing is lost, and it comes again. */
+static void retry_later(Letter *letter)
+{
+    letter->fate.kind = PM_FATE_RETRY;
+    letter->fate.delay_ms = letter->trigger->pipeline->on_error.backoff;
+    give_back(letter, letter->fate.delay_ms);
+}
 
 static void on_buried(void *data, const PmError *err)
 {
     Letter *letter = data;
     letter->sending = NULL;
     if (err == NULL) {
-        PM_CRASH_POINT("sqs.dead_letter_sent");
         PmMessageLease *lease = letter->lease;
         letter->lease = NULL;
         pm_lease_delete(lease, on_lease_ended, letter);
         return;
     }
-    char text[1200];
-    pm_error_format(err, text, sizeof text);
-    pm_log(PM_LOG_ERROR, "queue.dead_letter", "message", letter->event.id, "queue", letter->trigger->dead_letter_url,
-           "msg", text, NULL);
-    if (++letter->tries < DEAD_TRIES && err->status == PM_TRANSIENT) {
-        letter->resend = pm_loop_after(letter->trigger->loop, pm_retry_delay_ms(letter->tries), bury, letter);
-    } else {
-        /* It stays in its own queue: nothing is lost, and it comes again. */
-        letter->fate.kind = PM_FATE_RETRY;
-        give_back(letter, letter->trigger->pipeline->on_error.backoff);
-    }
+    retry_later(letter);
 }
 
 /* To the dead-letter queue, with the reason as attributes. */
-static void bury(void *data)
+static void bury(Letter *letter)
+{
+    const SqsTrigger *trigger = letter->trigger;
+    PmLetterToSend request = {.dead_letter_url = trigger->dead_letter_url,
+                              .pipeline = trigger->pipeline,
+                              .event = &letter->event,
+                              .fate = &letter->fate,
+                              .body = letter->body,
+                              .source = letter->source,
+                              .queue = trigger->config->queue_url,
+                              .group_id = letter->group_id};
+    letter->sending = pm_letter_send(trigger->loop, trigger->sqs, &request, on_buried, letter);
+    if (letter->sending == NULL) retry_later(letter);
+}
+
+static void on_again(void *data)
 {
     Letter *letter = data;
-    SqsTrigger *trigger = letter->trigger;
-    PmDeadLetter dead;
-    letter->resend = NULL;
-    pm_letter_bury(&dead, trigger->dead_letter_url, trigger->pipeline, &letter->event, &letter->fate, letter->body,
-                   letter->source, trigger->config->queue_url, letter->group_id);
-    PmError err = {0};
-    PM_CRASH_POINT("sqs.dead_letter_next");
-    letter->sending = pm_sqs_send(trigger->sqs, &dead.send, on_buried, letter, &err);
-    PM_CRASH_POINT("sqs.dead_letter_under_way");
-    if (letter->sending == NULL) on_buried(letter, &err);
+    letter->again = NULL;
+    hand_over(letter);
+}
+
+/* The head of a FIFO group is tried again under its own lease: the queue hands out none of its followers meanwhile, and
+ * those that are with us already keep their place without another delivery. */
+static bool keep(Letter *letter, int64_t delay_ms)
+{
+    const SqsTrigger *trigger = letter->trigger;
+    if (letter->group_id == NULL || trigger->stopped || pm_lease_lost(letter->lease)) return false;
+    letter->again = pm_loop_after(trigger->loop, delay_ms, on_again, letter);
+    if (letter->again == NULL) return false;
+    count_attempt(letter, letter->event.attempt + 1);
+    return true;
 }
 
 static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*done)(void *, const PmError *),
@@ -450,7 +467,6 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
 {
     (void)base;
     Letter *letter = (Letter *)event;
-    letter->settling = true;
     PM_CRASH_POINT("sqs.fate_known");
     letter->done = done;
     letter->data = data;
@@ -468,10 +484,13 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
         break;
     case PM_FATE_DEAD:
     case PM_FATE_QUARANTINE:
-        letter->resend = pm_loop_after(letter->trigger->loop, 0, bury, letter);
+        bury(letter);
         break;
     case PM_FATE_RETRY:
-        give_back(letter, fate->delay_ms);
+        if (keep(letter, fate->delay_ms))
+            done(data, NULL);
+        else
+            give_back(letter, fate->delay_ms);
         break;
     case PM_FATE_RELEASE:
         give_back(letter, 0);
@@ -498,7 +517,7 @@ static bool stop(PmTrigger *base)
     trigger->later = NULL;
     for (Letter *letter = trigger->letters, *next; letter != NULL; letter = next) {
         next = letter->next;
-        if (!letter->waits) continue;
+        if (!letter->waits && letter->again == NULL) continue;
         return_message(trigger, letter->lease, 0);
         free_letter(letter);
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong: with the image, a plugin, the rights, the network. Nothing is lost, and everything is told."""
 import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -207,6 +208,44 @@ def test_failure_that_passes_is_retried(world):
     assert [result["status"] for result in finished.results] == ["retry", "ok"]
     assert world.get(OUT)["Metadata"]["pixmill-src-etag"] == upload.etag
     world.assert_all_settled()
+
+
+def test_dead_letter_that_is_refused(world, proxies):
+    """First the reason gives way, then the body, to a short event that asks for the same work; nothing is lost, and it ends."""
+    bodies = []
+    for times in (1, 2):
+        upload = world.upload(f"in/{times}.jpg", b"no picture")
+        world.announce(upload)
+        proxy = proxies(world.peers.sqs_url)
+        rule = proxy.fail(faults.sqs_error(400, "InvalidMessageContents"), target="SendMessage", times=times)
+        world.run(code=3, env={"AWS_ENDPOINT_URL_SQS": proxy.url})
+        assert rule.struck == times
+        [letter] = world.dead()
+        assert letter.reason == "bad_input" and letter.source == f"s3://{world.source}/in/{times}.jpg"
+        assert "where" not in letter.attributes and "queue" not in str(letter.attributes.keys())
+        bodies.append((letter.body, upload))
+        world.assert_all_settled()
+    assert bodies[0][0] == events.aws(bodies[0][1])
+    claim, upload = json.loads(bodies[1][0]), bodies[1][1]
+    original = events.aws(upload)
+    assert claim["pixmill"]["body_size"] == len(original.encode())
+    assert claim["pixmill"]["body_sha256"] == hashlib.sha256(original.encode()).hexdigest()
+    world.upload("in/2.jpg")
+    again = events.aws(world.upload("in/3.jpg"))
+    claim["Records"][0]["s3"]["object"] = json.loads(again)["Records"][0]["s3"]["object"]
+    world.send(json.dumps(claim))
+    assert world.run().statuses() == ["ok"]
+
+
+def test_dead_letter_that_is_always_refused(world, proxies):
+    """It stays in its own queue, and is not sent without end: as often as the queue hands it out."""
+    world.announced("in/a.jpg", b"no picture")
+    proxy = proxies(world.peers.sqs_url)
+    rule = proxy.fail(faults.sqs_error(400, "InvalidMessageContents"), target="SendMessage")
+    world.run(code=3, env={"AWS_ENDPOINT_URL_SQS": proxy.url})
+    assert rule.struck == 3 * 3
+    world.sqs.receive_message(QueueUrl=world.queue_url)
+    assert len(world.dead()) == 1
 
 
 def test_queue_without_dead_letter_queue(world):

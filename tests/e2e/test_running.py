@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker in its life: holding messages, keeping order, being stopped, being killed."""
+import json
 import os
 import signal
 import time
@@ -67,6 +68,37 @@ def test_fifo_dead_letter_makes_room_for_the_next(world):
     [letter] = world.dead()
     assert (letter.reason, letter.group) == ("bad_input", "g")
     world.assert_all_settled()
+
+
+def test_fifo_head_that_fails_uses_up_no_receive_of_its_followers(world):
+    """It is tried again under its own lease until it is dead; those behind it keep their place, and are received once."""
+    world.make_queue(fifo=True, max_receive_count=3)
+    world.s3.put_bucket_policy(Bucket=world.target, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{world.target}/out/head.*"}]}))
+    world.pipeline(workers=4)
+    data = world.picture(width=64, height=48)
+
+    def send(group, name):
+        upload = world.upload(f"in/{name}.jpg", data)
+        world.send(events.aws(upload), MessageGroupId=group, MessageDeduplicationId=name)
+    send("a", "head")
+    for i in range(5):
+        send("a", f"a{i}")
+    running = world.start()
+    others = iter(range(1000))
+
+    def over():  # another group's images work, so it is the head's own failure
+        send("b", f"b{next(others)}")
+        return sum("/a" in key for key in world.keys()) == 5
+    wait_for(over, "the followers")
+    finished = running.terminate()
+    heads = [result for result in finished.results if result["source"].endswith("/head.jpg")]
+    followers = [result for result in finished.results if "/in/a" in result["source"]]
+    assert heads[-1]["attempt"] == 3 and heads[-1]["status"] == "bad_config"
+    assert [result["attempt"] for result in followers] == [1] * 5
+    assert [result["source"].rpartition("/")[2] for result in followers] == [f"a{i}.jpg" for i in range(5)]
+    [letter] = world.dead()
+    assert letter.group == "a" and letter.source.endswith("/head.jpg") and "AccessDenied" in letter.message
 
 
 def test_sigterm_finishes_what_is_under_way(world):
