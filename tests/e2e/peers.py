@@ -147,6 +147,7 @@ class Peers:
             self._make_key(modules)
             self._wait("radosgw", lambda: self._answers(s3_port))
             self._tool("radosgw-admin", "--name", "client.gateway", "user", "create", "--uid=tests", "--display-name=tests",
+                       "--max-buckets=0",  # no limit: every test makes two
                        f"--access-key={self.access_key}", f"--secret-key={self.secret_key}")
         except BaseException:
             self.stop()
