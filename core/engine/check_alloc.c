@@ -150,9 +150,8 @@ bool pm_check_fail_allocation(const PmLoaded *loaded, unsigned which)
 {
     until = which;
     failed = false;
-    void *handle = dlopen(loaded->file, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
     struct link_map *map = NULL;
-    if (handle == NULL || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0) return false;
+    if (loaded->handle == NULL || dlinfo(loaded->handle, RTLD_DI_LINKMAP, &map) != 0) return false;
     Tables t = find_tables(map);
     bool found = false;
     for (int table = 0; table < 2 && t.symbols != NULL && t.strings != NULL; table++) {

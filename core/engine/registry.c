@@ -17,6 +17,7 @@
 
 #include "base/text.h"
 #include "engine/handshake.h"
+#include "engine/trust.h"
 
 enum { PLUGINS_MAX = 256, DIRS_MAX = 32, FILE_MAX_BYTES = 256 * 1024 * 1024 };
 
@@ -56,63 +57,113 @@ void pm_registry_free(PmRegistry *registry)
     free(registry);
 }
 
-/* Whoever may write to a plugin, or to the folder it lies in, is the worker: so that must be root or the user. */
-static PmStatus check_owner(const char *path, const struct stat *st, const char *what, PmError *err)
-{
-    if (st->st_uid != 0 && st->st_uid != geteuid()) {
-        pm_error_set(err, PM_BAD_CONFIG, "%s: expected a plugin %s owned by root or user %u, found user %u", path, what,
-                     (unsigned)geteuid(), (unsigned)st->st_uid);
-        pm_error_hint(err, "chown it, or install the plugin where only you or root can write");
-        return PM_BAD_CONFIG;
-    }
-    if (st->st_mode & S_IWOTH) {
-        pm_error_set(err, PM_BAD_CONFIG, "%s: expected a plugin %s that others cannot write to, found mode %04o", path,
-                     what, (unsigned)st->st_mode & 07777);
-        pm_error_hint(err, "chmod o-w it");
-        return PM_BAD_CONFIG;
-    }
-    return PM_OK;
-}
-
 static PmStatus check_dir(const char *dir, PmError *err)
 {
     struct stat st;
     if (stat(dir, &st) != 0) return pm_error_set(err, PM_BAD_CONFIG, "%s: %s", dir, strerror(errno));
-    return check_owner(dir, &st, "folder", err);
+    PmStatus status = pm_trust_check(dir, &st, "folder", err);
+    return status == PM_OK ? pm_trust_check_above(dir, err) : status;
 }
 
-/* SHA-256 of the file as hex, and the checks that go with having it open. */
-static PmStatus digest_file(const char *file, bool check, char digest[65], PmError *err)
-{
-    PmStatus status = PM_OK;
-    EVP_MD_CTX *md = NULL;
-    struct stat st;
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* non-blocking: it might be a FIFO */
-    if (fd < 0) return pm_error_set(err, PM_BAD_CONFIG, "%s: cannot open: %s", file, strerror(errno));
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
-        status = pm_error_set(err, PM_BAD_CONFIG, "%s: expected a regular file of at most %d MiB", file,
-                              FILE_MAX_BYTES / 1024 / 1024);
-        goto out;
-    }
-    if (check) status = check_owner(file, &st, "file", err);
-    if (status != PM_OK) goto out;
+/* --- opening: what is digested is what runs --- */
 
-    md = EVP_MD_CTX_new();
-    unsigned char bytes[64 * 1024], sum[EVP_MAX_MD_SIZE];
+/* A plugin's file, open: its name may lead to another one at any moment. */
+typedef struct Opened {
+    int fd;
+    struct stat st;
+    bool by_path; /* it looks for libraries beside itself ($ORIGIN), which needs its real path */
+} Opened;
+
+/* Bytes that were read, with the end of those before: a name may lie across both. */
+static bool names_origin(const unsigned char *bytes, size_t size)
+{
+    static const char *const words[] = {"$ORIGIN", "${ORIGIN}"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (memmem(bytes, size, words[i], strlen(words[i])) != NULL) return true;
+    return false;
+}
+
+/* SHA-256 of the file as hex. */
+static PmStatus digest_file(const char *file, Opened *opened, char digest[65], PmError *err)
+{
+    enum { CHUNK = 64 * 1024, OVERLAP = 16 };
+    PmStatus status = PM_OK;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    unsigned char bytes[OVERLAP + CHUNK] = {0}, sum[EVP_MAX_MD_SIZE];
     bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
     ssize_t got = 0;
-    while (ok && (got = read(fd, bytes, sizeof bytes)) > 0) ok = EVP_DigestUpdate(md, bytes, (size_t)got) == 1;
+    while (ok && (got = read(opened->fd, bytes + OVERLAP, CHUNK)) > 0) {
+        ok = EVP_DigestUpdate(md, bytes + OVERLAP, (size_t)got) == 1;
+        opened->by_path = opened->by_path || names_origin(bytes, OVERLAP + (size_t)got);
+        memmove(bytes, bytes + got, OVERLAP);
+    }
     unsigned length = 0;
-    if (!ok || got < 0 || EVP_DigestFinal_ex(md, sum, &length) != 1 || length != 32) {
+    if (!ok || got < 0 || EVP_DigestFinal_ex(md, sum, &length) != 1 || length != 32)
         status =
             pm_error_set(err, PM_BAD_CONFIG, "%s: cannot read: %s", file, got < 0 ? strerror(errno) : "no SHA-256");
-        goto out;
-    }
-    for (unsigned i = 0; i < length; i++) snprintf(digest + 2 * i, 3, "%02x", sum[i]);
-out:
+    for (unsigned i = 0; status == PM_OK && i < length; i++) snprintf(digest + 2 * i, 3, "%02x", sum[i]);
     EVP_MD_CTX_free(md);
-    close(fd);
     return status;
+}
+
+static PmStatus open_file(const char *file, bool check, Opened *opened, PmError *err)
+{
+    *opened = (Opened){.fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)}; /* non-blocking: it might be a FIFO */
+    if (opened->fd < 0) return pm_error_set(err, PM_BAD_CONFIG, "%s: cannot open: %s", file, strerror(errno));
+    if (fstat(opened->fd, &opened->st) != 0 || !S_ISREG(opened->st.st_mode) || opened->st.st_size > FILE_MAX_BYTES)
+        return pm_error_set(err, PM_BAD_CONFIG, "%s: expected a regular file of at most %d MiB", file,
+                            FILE_MAX_BYTES / 1024 / 1024);
+    PmStatus status = check ? pm_trust_check(file, &opened->st, "file", err) : PM_OK;
+    return status == PM_OK && check ? pm_trust_check_above(file, err) : status;
+}
+
+static bool unchanged(const char *file, const struct stat *before)
+{
+    struct stat now;
+    return stat(file, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino &&
+           now.st_size == before->st_size && now.st_ctim.tv_sec == before->st_ctim.tv_sec &&
+           now.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
+}
+
+/* The descriptor's name, another one each time: to the dynamic linker a name that it knows is a file that it has, and
+ * numbers of descriptors come again. */
+static bool descriptor_path(int fd, char *out, size_t size)
+{
+    static unsigned times;
+    size_t used = (size_t)snprintf(out, size, "/proc/self/fd/");
+    for (unsigned i = 0; i < times && used + 2 < size; i++) used += (size_t)snprintf(out + used, size - used, "./");
+    if (used + 12 > size) return false;
+    snprintf(out + used, size - used, "%d", fd);
+    times++;
+    struct stat st;
+    return stat(out, &st) == 0;
+}
+
+/* From here on it goes by its real name: for who names the plugin that crashed, and for debuggers. The linker's own
+ * text stays where it is, since others may hold it. */
+static void rename_object(void *handle, const char *file)
+{
+    struct link_map *map = NULL;
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || map == NULL) return;
+    static char *kept[2 * PLUGINS_MAX];
+    static size_t count;
+    char *name = strdup(file);
+    if (name == NULL || count + 2 > sizeof kept / sizeof kept[0] || strcmp(map->l_name, file) == 0) {
+        free(name);
+        return;
+    }
+    kept[count++] = map->l_name;
+    kept[count++] = name;
+    map->l_name = name;
+}
+
+static void *open_object(const char *file, const Opened *opened)
+{
+    char path[PATH_MAX];
+    if (opened->by_path || !descriptor_path(opened->fd, path, sizeof path)) return dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (handle != NULL) rename_object(handle, file);
+    return handle;
 }
 
 /* The dynamic linker's message, told as a refusal: a missing symbol is the commonest one and needs its own fix. */
@@ -132,7 +183,12 @@ static PmStatus refuse_open(const char *file, const char *reason, PmError *err)
             pm_error_hint(err, "link what defines %.*s into the plugin", length, symbol);
         return PM_BAD_CONFIG;
     }
-    pm_error_set(err, PM_BAD_CONFIG, "%s: cannot be opened: %s", file, reason != NULL ? reason : "no reason given");
+    /* The linker knows the file by its descriptor. */
+    bool descriptor = reason != NULL && strncmp(reason, "/proc/self/fd/", 14) == 0 && strchr(reason, ':') != NULL;
+    pm_error_set(err, PM_BAD_CONFIG, "%s: cannot be opened: %s%s", file, descriptor ? file : "",
+                 reason == NULL ? "no reason given"
+                 : descriptor   ? strchr(reason, ':')
+                                : reason);
     pm_error_hint(err, "expected a shared object for this machine, with every library it names installed");
     return PM_BAD_CONFIG;
 }
@@ -187,6 +243,7 @@ static PmStatus open_plugin(PmRegistry *registry, const char *file, bool check, 
 {
     PmLoaded *loaded = NULL;
     PmStatus status;
+    Opened opened = {.fd = -1};
     if (registry->count == PLUGINS_MAX)
         return pm_error_set(err, PM_LIMIT, "%s: expected at most %d plugins", file, PLUGINS_MAX);
     loaded = calloc(1, sizeof *loaded);
@@ -194,14 +251,20 @@ static PmStatus open_plugin(PmRegistry *registry, const char *file, bool check, 
         status = pm_error_set(err, PM_LIMIT, "%s: out of memory", file);
         goto fail;
     }
-    status = digest_file(file, check, loaded->digest, err);
+    status = open_file(file, check, &opened, err);
+    if (status == PM_OK) status = digest_file(file, &opened, loaded->digest, err);
     if (status != PM_OK) goto fail;
 
-    void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    void *handle = open_object(file, &opened);
     if (handle == NULL) {
         status = refuse_open(file, dlerror(), err);
         goto fail;
     }
+    if (opened.by_path && !unchanged(file, &opened.st)) {
+        status = pm_error_set(err, PM_BAD_CONFIG, "%s: changed while it was opened", file);
+        goto fail;
+    }
+    loaded->handle = handle;
     PmPluginEntry entry;
     void *symbol = dlsym(handle, "pixmill_plugin");
     if (symbol == NULL) {
@@ -216,8 +279,10 @@ static PmStatus open_plugin(PmRegistry *registry, const char *file, bool check, 
     look_into(handle, loaded);
     registry->loaded[registry->count] = loaded;
     registry->count++;
+    close(opened.fd);
     return PM_OK;
 fail:
+    if (opened.fd >= 0) close(opened.fd);
     loaded_free(loaded);
     return status;
 }

@@ -16,6 +16,7 @@ typedef struct PmLoaded {
     PmTransform transform; /* copied, zero-extended; params points to a copied, zero-extended array */
     char digest[65];       /* SHA-256 of the file, hex */
     bool draws_text;       /* calls vips_text(): fonts are needed */
+    void *handle;          /* of the dynamic linker; never closed */
     uintptr_t begin, end;  /* where its code is mapped: for naming the plugin that crashed */
 } PmLoaded;
 
@@ -27,7 +28,8 @@ void pm_registry_free(
     PmRegistry *registry); /* shared objects stay open: they may have left threads and atexit handlers */
 
 /* The plugin called `name`, opened when it is not yet. Borrowed from the registry. NULL with PM_BAD_CONFIG: not found
- * (did you mean, and where was looked), unsafe folder, or a handshake rule broken (file, expected, found, fix).
+ * (did you mean, and where was looked), a file, folder or folder above that others can
+ * write to, or a handshake rule broken (file, expected, found, fix).
  * Handshake in this order: magic, ABI major, ABI minor, libvips version, required callbacks, name, parameter table. */
 const PmLoaded *pm_registry_load(PmRegistry *registry, const char *name, PmError *err);
 

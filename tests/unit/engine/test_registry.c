@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/registry.h"
 
+#include <dlfcn.h>
 #include <openssl/evp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -194,6 +195,21 @@ static void test_unsafe_places(void **state)
     chmod(file, 0666);
     assert_load_fails(where, "abi-first", "expected a plugin file that others cannot write to, found mode 0666",
                       "chmod o-w");
+    if (geteuid() == 0) { /* another group than one's own */
+        char message[200];
+        chmod(file, 0664);
+        assert_int_equal(chown(file, 0, 4711), 0);
+        assert_load_fails(where, "abi-first", "expected a plugin file that group 4711 cannot write to, found mode 0664",
+                          "chmod g-w");
+        assert_int_equal(chown(file, 0, 0), 0);
+        chmod(dir, 0775);
+        assert_int_equal(chown(dir, 0, 4711), 0);
+        snprintf(message, sizeof message, "chmod g-w %s", dir);
+        assert_load_fails(where, "abi-first",
+                          "expected a plugin folder that group 4711 cannot write to, found mode 0775", message);
+        assert_int_equal(chown(dir, 0, 0), 0);
+        chmod(dir, 0755);
+    }
     if (geteuid() == 0) { /* only root can give files away */
         chmod(file, 0644);
         assert_int_equal(chown(file, 4711, 4711), 0);
@@ -226,7 +242,106 @@ static void test_unsafe_places(void **state)
     rmdir(dir);
 }
 
+/* Of root or the user, and not to be written to by others, all the way up. */
+static void test_folders_above(void **state)
+{
+    (void)state;
+    char top[] = "/tmp/pixmill-registry-XXXXXX", dir[64], file[96], link[64], message[300];
+    assert_non_null(mkdtemp(top));
+    snprintf(dir, sizeof dir, "%s/plugins", top);
+    snprintf(file, sizeof file, "%s/abi-first.so", dir);
+    snprintf(link, sizeof link, "%s-link", top);
+    assert_int_equal(mkdir(dir, 0755), 0);
+    copy_file(PLUGINS "/abi-first.so", file);
+    assert_int_equal(symlink(dir, link), 0);
+    const char *const where[] = {dir, NULL}, *const linked[] = {link, NULL};
+
+    PmRegistry *registry = pm_registry_new(where); /* /tmp is everybody's, and sticky */
+    PmError err = {0};
+    if (pm_registry_load(registry, "abi-first", &err) == NULL) fail_msg("%s", err.message);
+    pm_registry_free(registry);
+
+    chmod(top, 0777);
+    snprintf(
+        message, sizeof message,
+        "%s: expected only root or user %u to be able to replace it, found the folder %s of user %u with mode 0777 "
+        "above it",
+        dir, (unsigned)geteuid(), top, (unsigned)geteuid());
+    char hint[100];
+    snprintf(hint, sizeof hint, "chmod go-w %s", top);
+    assert_load_fails(where, "abi-first", message, hint);
+    assert_load_fails(linked, "abi-first", "with mode 0777 above it", hint);
+    chmod(top, 01777);
+    registry = pm_registry_new(where);
+    assert_non_null(pm_registry_load(registry, "abi-first", NULL));
+    pm_registry_free(registry);
+    if (geteuid() == 0) {
+        chmod(top, 0755);
+        assert_int_equal(chown(top, 4711, 4711), 0);
+        assert_load_fails(where, "abi-first", "of user 4711 with mode 0755 above it",
+                          "below folders of root or yourself");
+        assert_int_equal(chown(top, 0, 4711), 0);
+        chmod(top, 0775);
+        assert_load_fails(where, "abi-first", "of user 0 with mode 0775 above it", hint);
+        /* plugin check takes a file anywhere. */
+        registry = pm_registry_new(where);
+        assert_non_null(pm_registry_load_file(registry, file, NULL));
+        pm_registry_free(registry);
+    }
+    unlink(link);
+    unlink(file);
+    rmdir(dir);
+    rmdir(top);
+}
+
 /* --- what loads --- */
+
+/* Under a name that the dynamic linker knows lies another file now: its digest, and its code. */
+static void test_what_is_digested_is_what_runs(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/pixmill-registry-XXXXXX", file[64], other[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(file, sizeof file, "%s/abi-first.so", dir);
+    snprintf(other, sizeof other, "%s/new", dir);
+    copy_file(PLUGINS "/abi-first.so", file);
+    PmRegistry *before = pm_registry_new(NULL), *after = pm_registry_new(NULL);
+    PmError err = {0};
+    const PmLoaded *first = pm_registry_load_file(before, file, &err);
+    assert_non_null(first);
+    copy_file(PLUGINS "/abi-long.so", other);
+    assert_int_equal(rename(other, file), 0);
+    const PmLoaded *second = pm_registry_load_file(after, file, &err);
+    if (second == NULL) { /* abi-long.so in the wrong place: so it was what ran */
+        assert_non_null(
+            strstr(err.message, "expected the file to be named abi-long.so after its step, found abi-first.so"));
+    } else {
+        fail_msg("the old code under the new digest %s", second->digest);
+    }
+    pm_registry_free(before);
+    pm_registry_free(after);
+    unlink(file);
+    rmdir(dir);
+}
+
+static void test_names_of_objects(void **state)
+{
+    (void)state;
+    PmRegistry *registry = pm_registry_new(dirs);
+    const char *const names[] = {"abi-first", "abi-short", "fault-segv", "origin"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        PmError err = {0};
+        const PmLoaded *loaded = pm_registry_load(registry, names[i], &err);
+        if (loaded == NULL) fail_msg("%s", err.message);
+        Dl_info info = {0};
+        void *apply;
+        memcpy(&apply, &loaded->transform.plan, sizeof apply);
+        assert_int_not_equal(dladdr(apply, &info), 0);
+        assert_string_equal(info.dli_fname, loaded->file);
+        assert_ptr_equal(pm_registry_at(registry, (uintptr_t)apply), loaded);
+    }
+    pm_registry_free(registry);
+}
 
 static void test_load(void **state)
 {
@@ -372,6 +487,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_undefined_symbols),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_unsafe_places),
+        cmocka_unit_test(test_folders_above),
+        cmocka_unit_test(test_what_is_digested_is_what_runs),
+        cmocka_unit_test(test_names_of_objects),
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_digest),
         cmocka_unit_test(test_names_of_folder),
