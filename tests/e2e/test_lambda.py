@@ -197,6 +197,17 @@ def test_a_freeze_between_invocations(world, function, drop):
     lambda_.end()
 
 
+def test_an_idle_function_waits(world, function):
+    """Longer than any connection may be silent elsewhere: the next event may come in an hour."""
+    upload = world.upload("in/a.jpg")
+    lambda_ = function()
+    assert lambda_.api.next_asked.wait(30)
+    time.sleep(12)
+    assert len(lambda_.api._waiting) == 1, "it asked again"
+    assert failed(lambda_.invoke(batch(events.aws(upload)))) == []
+    lambda_.end()
+
+
 def test_sigterm_ends_it_at_once(world, function):
     world.pipeline(steps=[{"fault-slow": {"time": "20s"}}], limits={"wall_time": "30s"})
     idle = function()

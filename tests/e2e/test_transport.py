@@ -108,6 +108,20 @@ def test_queue_unreachable_for_a_while(world, proxies):
     assert_all_done(world, 4)
 
 
+def test_sigterm_beside_a_silent_connection(world, proxies):
+    """What waits for an answer is done over another connection, inside the grace time."""
+    world.announced("in/a.jpg")
+    proxy = proxies(world.peers.s3_url)
+    rule = proxy.fail(silent, method="GET", times=1)
+    running = world.start("--grace", "30s", env={"AWS_ENDPOINT_URL_S3": proxy.url})
+    wait_for(lambda: rule.struck == 1, "a call into the silence")
+    began = time.monotonic()
+    finished = running.terminate()
+    assert finished.code == 0 and finished.statuses() == ["ok"]
+    assert time.monotonic() - began < 25
+    world.assert_all_settled()
+
+
 def test_answers_that_drip(world, proxies):
     """A source of 20 KB would take 7 minutes."""
     made = world.announced("in/a.jpg", world.picture(width=640, height=480))
