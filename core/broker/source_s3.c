@@ -114,10 +114,15 @@ static bool ask(PmSourceCall *call, PmError *err);
 /* There is a newer version, or one of the same bytes, or no right to the current one: then the event's by its id. */
 static bool wants_version(const PmSourceCall *call, const PmS3Result *result)
 {
-    if (call->by_version || call->object->version_id == NULL) return false;
-    if (result->outcome == PM_S3_OK) return differ(call->object->version_id, result->object.version_id);
+    const PmObject *asked = call->object;
+    if (call->by_version || asked->version_id == NULL) return false;
+    if (result->outcome == PM_S3_OK) {
+        const char *version = result->object.version_id;
+        return differ(asked->version_id, version) || (asked->etag == NULL && version[0] == '\0');
+    }
     return result->outcome == PM_S3_PRECONDITION ||
-           (result->outcome == PM_S3_FAILED && result->err->status == PM_BAD_CONFIG);
+           (result->outcome == PM_S3_FAILED &&
+            (result->err->status == PM_BAD_CONFIG || (result->err->status == PM_LIMIT && asked->etag == NULL)));
 }
 
 static void take(const PmSourceCall *call, const PmS3Object *object, PmFetched *fetched)
@@ -189,8 +194,9 @@ static PmSourceCall *get(PmSource *base, const PmObject *object, int64_t max, Pm
                            .max = (size_t)max,
                            .done = done,
                            .data = data};
-    /* A version without an ETag, as in S3 Batch Operations: somebody wants that very version. */
-    call->by_version = object->version_id != NULL && object->etag == NULL;
+    /* A version that no event speaks of, as in S3 Batch Operations: somebody wants that very one, deleted or not. */
+    call->by_version =
+        object->version_id != NULL && object->etag == NULL && object->sequencer == NULL && object->time_ms == 0;
     if (call->fd >= 0 && ask(call, err)) return call;
     if (call->fd >= 0) close(call->fd);
     free(call);
