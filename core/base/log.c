@@ -11,17 +11,21 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/writer.h"
 
-enum { LINE_MAX_BYTES = 16 * 1024, VALUE_MAX_BYTES = 2048 };
+enum { LINE_MAX_BYTES = 16 * 1024, VALUE_MAX_BYTES = 2048, KEPT_MAX_BYTES = 256 * 1024, FLUSH_MS = 500 };
 
 static const char *const levels[] = {"error", "warn", "info", "debug"};
-static int threshold = PM_LOG_INFO;
+static int threshold = PM_LOG_INFO, configured = PM_LOG_INFO;
 static bool as_json, for_lambda;
 static char request[128], trace[512];
+static PmWriter *writer; /* NULL: lines are written at once, and wait */
+static bool attached;    /* to a loop */
+static size_t dropped;
 
 void pm_log_setup(PmLogFormat format, int level)
 {
-    threshold = level;
+    threshold = configured = level;
     for_lambda = format == PM_LOG_JSON_LAMBDA;
     as_json = format == PM_LOG_JSON || for_lambda || (format == PM_LOG_AUTO && isatty(STDERR_FILENO) == 0);
 }
@@ -30,6 +34,12 @@ void pm_log_context(const char *request_id, const char *trace_id)
 {
     pm_text_copy(request, sizeof request, request_id != NULL ? request_id : "");
     pm_text_copy(trace, sizeof trace, trace_id != NULL ? trace_id : "");
+}
+
+bool pm_log_toggle_debug(void)
+{
+    threshold = threshold == configured ? PM_LOG_DEBUG : configured;
+    return threshold == PM_LOG_DEBUG;
 }
 
 bool pm_log_enabled(int level)
@@ -78,9 +88,42 @@ static void add_text(PmBuffer *line, const char *event, const char *level, va_li
     }
 }
 
+static void put(PmBuffer *line)
+{
+    if (writer != NULL) {
+        if (line->size > 0 && !pm_writer_line(writer, line->data, line->size)) dropped++;
+        if (!attached) pm_writer_flush(writer, FLUSH_MS);
+        return;
+    }
+    pm_buffer_adds(line, "\n");
+    /* One write, so that lines of several processes do not mix. */
+    if (line->size > 0 && write(STDERR_FILENO, line->data, line->size) < 0) { /* nowhere left to say it */
+    }
+}
+
+void pm_log_attach(struct PmLoop *loop)
+{
+    if (writer == NULL && loop != NULL) writer = pm_writer_new(STDERR_FILENO, KEPT_MAX_BYTES);
+    if (writer == NULL) return;
+    attached = loop != NULL;
+    pm_writer_attach(writer, loop);
+    if (!attached) pm_writer_flush(writer, FLUSH_MS);
+}
+
+/* Once there is room again: how much is missing. */
+static void tell_dropped(void)
+{
+    char count[24];
+    snprintf(count, sizeof count, "%zu", dropped);
+    dropped = 0;
+    pm_log(PM_LOG_WARN, "log.dropped", "lines", count, "msg", "nobody read standard error, so lines were left out",
+           NULL);
+}
+
 void pm_log(int level, const char *event, ...)
 {
     if (!pm_log_enabled(level)) return;
+    if (dropped > 0 && pm_writer_flush(writer, 0)) tell_dropped();
     const char *name = levels[level < 0 ? 0 : level > PM_LOG_DEBUG ? PM_LOG_DEBUG : level];
     PmBuffer line;
     pm_buffer_init(&line, LINE_MAX_BYTES);
@@ -91,9 +134,6 @@ void pm_log(int level, const char *event, ...)
     else
         add_text(&line, event, name, ap);
     va_end(ap);
-    pm_buffer_adds(&line, "\n");
-    /* One write, so that lines of several processes do not mix. */
-    if (line.size > 0 && write(STDERR_FILENO, line.data, line.size) < 0) { /* nowhere left to say it */
-    }
+    put(&line);
     pm_buffer_finish(&line);
 }

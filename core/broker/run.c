@@ -3,11 +3,13 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "broker/alive.h"
 #include "broker/delivery.h"
 #include "broker/world.h"
 
@@ -23,7 +25,9 @@ typedef struct Run {
     PmTrigger *trigger;
     PmNotifier *notifier; /* or NULL */
     PmDeliveries *deliveries;
+    PmAlive *alive; /* or NULL */
     PmTimer *grace;
+    int64_t started_ms;
     char digest[80];
     bool ready, dry, stopping;
 } Run;
@@ -178,6 +182,70 @@ static void on_gave_up(void *data, const char *failing)
     begin_to_stop(run);
 }
 
+/* --- status --- */
+
+static json_t *status_of(const Run *run)
+{
+    char failing[1000] = "";
+    PmDeliveryCounts counts = {0};
+    if (run->deliveries != NULL) {
+        counts = pm_deliveries_count(run->deliveries);
+        pm_deliveries_failing(run->deliveries, failing, sizeof failing);
+    }
+    const PmRunSummary *sums = run->summary;
+    return json_pack("{ss ss sI sI sI sI sI sI sI sI sI sI sI ss}", "pipeline", run->world.pipeline->name, "state",
+                     run->stopping ? "stopping"
+                     : run->ready  ? "running"
+                                   : "starting",
+                     "up_s", (json_int_t)((pm_clock_mono_ms() - run->started_ms) / 1000), "events",
+                     (json_int_t)counts.events, "objects", (json_int_t)counts.objects, "at_work",
+                     (json_int_t)(counts.begun - counts.fetched), "fetched", (json_int_t)counts.fetched, "waiting",
+                     (json_int_t)counts.waiting, "held", (json_int_t)counts.held, "bytes", (json_int_t)counts.bytes,
+                     "done", (json_int_t)sums->done, "failed", (json_int_t)sums->failed, "retried",
+                     (json_int_t)sums->retried, "failing", failing);
+}
+
+static void write_status(void *data, PmBuffer *out)
+{
+    json_t *status = status_of(data);
+    char *text = status != NULL ? json_dumps(status, JSON_COMPACT) : NULL;
+    if (text != NULL) pm_buffer_addf(out, "%s\n", text);
+    free(text);
+    json_decref(status);
+}
+
+static void on_status_signal(void *data)
+{
+    json_t *status = status_of(data);
+    char *text = status != NULL ? json_dumps(status, JSON_COMPACT) : NULL;
+    pm_log(PM_LOG_INFO, "run.status", "msg", text, NULL);
+    free(text);
+    json_decref(status);
+}
+
+static void on_debug_signal(void *data)
+{
+    (void)data;
+    bool debug = pm_log_toggle_debug();
+    pm_log(PM_LOG_INFO, "run.log_level", "msg", debug ? "debug, until the next SIGUSR1" : "as it was at the start",
+           NULL);
+}
+
+static void on_hangup(void *data)
+{
+    (void)data;
+    pm_log(PM_LOG_INFO, "run.hangup", "msg", "SIGHUP is ignored: start pixmill again for a new pipeline", NULL);
+}
+
+/* Nothing depends on it: a second process of the same file runs as well. */
+static void answer_alive(Run *run)
+{
+    PmError err = {0};
+    if (run->options->lambda != NULL || run->options->listing != NULL || run->options->once) return;
+    run->alive = pm_alive_new(run->loop, run->world.pipeline->file, write_status, run, &err);
+    if (run->alive == NULL) pm_log(PM_LOG_WARN, "run.alive", "msg", err.message, NULL);
+}
+
 /* --- wiring --- */
 
 static PmTrigger *new_trigger(Run *run, PmError *err)
@@ -187,6 +255,22 @@ static PmTrigger *new_trigger(Run *run, PmError *err)
     if (run->options->listing != NULL)
         return pm_trigger_list_new(run->loop, run->options->listing, &sink, NULL, NULL, err);
     return pm_world_trigger(&run->world, run->options, &sink, err);
+}
+
+static PmStatus handle_signals(Run *run, PmError *err)
+{
+    static const struct {
+        int signo;
+        PmTimerCallback *call;
+    } handlers[] = {{SIGTERM, on_signal},
+                    {SIGINT, on_signal},
+                    {SIGHUP, on_hangup},
+                    {SIGUSR1, on_debug_signal},
+                    {SIGUSR2, on_status_signal}};
+    for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++)
+        if (!pm_loop_signal(run->loop, handlers[i].signo, handlers[i].call, run))
+            return pm_error_set(err, PM_TRANSIENT, "cannot handle signals");
+    return PM_OK;
 }
 
 static PmStatus wire(Run *run, const char *text, size_t size, PmError *err)
@@ -203,11 +287,10 @@ static PmStatus wire(Run *run, const char *text, size_t size, PmError *err)
     if (run->trigger == NULL) return err->status;
     run->world.pool = pm_pool_new(run->loop, pipeline, text, size, &run->options->pool, &sink, err);
     if (run->world.pool == NULL) return err->status;
-    if (!pm_loop_signal(run->loop, SIGTERM, on_signal, run) || !pm_loop_signal(run->loop, SIGINT, on_signal, run))
-        return pm_error_set(err, PM_TRANSIENT, "cannot handle signals");
     PmDeliverySink heard = {.data = run, .more = on_more, .gave_up = on_gave_up};
     run->deliveries = pm_deliveries_new(&run->world, run->trigger, run->notifier, run->options, run->summary, &heard);
     if (run->deliveries == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
+    answer_alive(run);
     ask_for_more(run);
     return PM_OK;
 }
@@ -216,22 +299,27 @@ PmStatus pm_run(const PmPipeline *pipeline, const char *text, size_t size, const
                 PmRunSummary *summary, PmErrorList *errors, PmError *err)
 {
     Run run = {.options = options, .summary = summary, .errors = errors, .err = err, .world = {.pipeline = pipeline}};
-    int64_t started = pm_clock_mono_ms();
+    run.started_ms = pm_clock_mono_ms();
     *summary = (PmRunSummary){0};
     signal(SIGPIPE, SIG_IGN);
     run.loop = pm_loop_new(err);
-    if (run.loop != NULL && wire(&run, text, size, err) == PM_OK) {
+    pm_log_attach(run.loop);
+    if (run.loop != NULL && options->writer != NULL) pm_writer_attach(options->writer, run.loop);
+    if (run.loop != NULL && handle_signals(&run, err) == PM_OK && wire(&run, text, size, err) == PM_OK) {
         summary->ran = true;
         pm_loop_run(run.loop);
     }
     pm_deliveries_free(run.deliveries);
+    pm_alive_free(run.alive);
     pm_loop_cancel(run.grace);
     if (run.trigger != NULL) run.trigger->ops->free(run.trigger);
     pm_pool_free(run.world.pool);
     pm_notifier_free(run.notifier);
     pm_world_close(&run.world);
+    if (options->writer != NULL) pm_writer_attach(options->writer, NULL);
+    pm_log_attach(NULL);
     pm_loop_free(run.loop);
-    summary->ms = pm_clock_mono_ms() - started;
+    summary->ms = pm_clock_mono_ms() - run.started_ms;
     if (errors->count > 0) return PM_BAD_CONFIG;
     return err->status;
 }

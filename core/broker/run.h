@@ -6,6 +6,7 @@
 #ifndef PM_BROKER_RUN_H
 #define PM_BROKER_RUN_H
 
+#include "base/writer.h"
 #include "broker/pool.h"
 #include "broker/source.h"
 #include "broker/store.h"
@@ -37,6 +38,7 @@ typedef struct PmRunOptions {
     int64_t grace_ms;           /* after SIGTERM; 0: 20 s */
     const char *lambda; /* serve the Lambda Runtime API there ("address:port") instead of the trigger; or NULL */
     void *data;
+    PmWriter *writer; /* what `result` writes to: it is attached to the run's loop; or NULL */
     void (*started)(void *data, const json_t *info, size_t workers); /* may be NULL, as all below */
     void (*result)(void *data, const PmJobResult *result);
 } PmRunOptions;

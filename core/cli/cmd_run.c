@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -21,12 +22,18 @@ static const PmCommandOption options[] = {
 
 enum {
     LAMBDA_GRACE_MS = 200, /* Lambda gives a runtime 500 ms after SIGTERM, or less */
-    UNFINISHED_MAX = 10000
+    UNFINISHED_MAX = 10000,
+    KEPT_MAX = 256 * 1024,       /* bytes of results that nobody has read yet */
+    ONCE_MAX = 64 * 1024 * 1024, /* --once is read by a program that wants them all */
+    IDLE_MS = 10000,
+    STOP_IDLE_MS = 500
 };
 
 typedef struct Listener {
     const PmPipeline *pipeline;
     bool json;
+    PmWriter *writer; /* of standard output; owned */
+    size_t dropped;   /* results that found no room */
     json_t
         *unfinished; /* --once: {object: true}, those that failed so that they come again, and did not yet; else NULL */
 } Listener;
@@ -50,22 +57,36 @@ static void on_started(void *data, const json_t *info, size_t workers)
     }
 }
 
-static void print_text(const PmJobResult *result)
+/* Never waits: the work goes on when nobody reads. */
+static void put(Listener *listener, const char *text)
+{
+    char missing[24];
+    if (!pm_writer_line(listener->writer, text, strlen(text))) {
+        if (listener->dropped++ == 0)
+            pm_log(PM_LOG_WARN, "output.full", "msg", "nobody reads standard output: results are left out", NULL);
+        return;
+    }
+    if (listener->dropped == 0) return;
+    snprintf(missing, sizeof missing, "%zu", listener->dropped);
+    listener->dropped = 0;
+    pm_log(PM_LOG_WARN, "output.back", "results", missing, "msg",
+           "standard output is read again; so many were left out", NULL);
+}
+
+static void print_text(Listener *listener, const PmJobResult *result)
 {
     PmBuffer line;
     pm_buffer_init(&line, 64 * 1024);
     pm_result_to_text(result, &line);
-    if (!line.failed) puts(line.data);
-    fflush(stdout);
+    if (!line.failed) put(listener, line.data);
     pm_buffer_finish(&line);
 }
 
-static void print_json(const PmJobResult *result)
+static void print_json(Listener *listener, const PmJobResult *result)
 {
     json_t *object = pm_record_of(result);
     char *text = json_dumps(object, JSON_COMPACT);
-    if (text != NULL) puts(text);
-    fflush(stdout);
+    if (text != NULL) put(listener, text);
     free(text);
     json_decref(object);
 }
@@ -83,11 +104,11 @@ static void remember(json_t *unfinished, const PmJobResult *result)
 
 static void on_result(void *data, const PmJobResult *result)
 {
-    const Listener *listener = data;
+    Listener *listener = data;
     if (listener->json)
-        print_json(result);
+        print_json(listener, result);
     else
-        print_text(result);
+        print_text(listener, result);
     if (listener->unfinished != NULL) remember(listener->unfinished, result);
 }
 
@@ -129,11 +150,14 @@ static int run(const PmArguments *arguments)
     bool once = pm_arguments_get(arguments, "once") != NULL;
     Listener listener = {.pipeline = start.pipeline,
                          .json = pm_arguments_get(arguments, "json") != NULL,
+                         .writer = pm_writer_new(STDOUT_FILENO, once ? ONCE_MAX : KEPT_MAX),
                          .unfinished = once ? json_object() : NULL};
+    if (listener.writer == NULL) return PM_EXIT_FAILED;
     PmRunOptions request = {.pool = arguments->pool,
                             .once = once,
                             .grace_ms = grace,
                             .data = &listener,
+                            .writer = listener.writer,
                             .started = on_started,
                             .result = on_result};
     PmRunSummary summary;
@@ -154,8 +178,11 @@ static int run(const PmArguments *arguments)
         if (listener.json)
             pm_log(PM_LOG_INFO, "run.ended", "msg", text, NULL);
         else
-            puts(text);
+            put(&listener, text);
     }
+    if (!pm_writer_flush(listener.writer, summary.interrupted ? STOP_IDLE_MS : IDLE_MS))
+        pm_log(PM_LOG_WARN, "output.lost", "msg", "nobody reads standard output: the last results are lost", NULL);
+    pm_writer_free(listener.writer);
     json_decref(listener.unfinished);
     pm_start_finish(&start);
     return code;

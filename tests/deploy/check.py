@@ -175,9 +175,28 @@ def locked_in(templates):
     container = templates[FARGATE]["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]
     if container.get("ReadonlyRootFilesystem") is not True or container.get("User", "0").startswith(("0", "root")):
         yield "the container may write or is root"
-    grace = int(container["Command"][-1].rstrip("s"))
+    command = container["Command"]
+    grace = int(command[command.index("--grace") + 1].rstrip("s"))
     if container.get("StopTimeout", 30) <= grace:
         yield "the container is killed inside its grace time"
+    if container["HealthCheck"]["Command"] != ["CMD", "pixmill", "alive", command[1]]:
+        yield "the health check does not ask the process that runs"
+    yield from not_json(command)
+
+
+def not_json(command):
+    if "--json" not in command or ("--log-format", "json") not in zip(command, command[1:]):
+        yield "results and log are not JSON"
+
+
+def workload(documents):
+    """The Deployment of kubernetes/workload.yaml."""
+    [deployment] = [one for one in documents if one["kind"] == "Deployment"]
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    yield from not_json(container["args"])
+    for probe in ("startupProbe", "livenessProbe"):
+        if container.get(probe, {}).get("exec", {}).get("command") != ["pixmill", "alive", container["args"][1]]:
+            yield f"the {probe} does not ask the process that runs"
 
 
 def change(*path):
@@ -357,7 +376,7 @@ def dockerfile(modules, tally):
     tally.note("Dockerfile", run(file).stderr.splitlines())
     with tempfile.TemporaryDirectory() as folder:
         broken = pathlib.Path(folder, "Dockerfile")
-        broken.write_text(file.read_text().replace("--interval=30s", "--interval=30x"))
+        broken.write_text(file.read_text().replace("--interval=15s", "--interval=15x"))
         tally.note("Dockerfile, broken", () if "unknown unit x" in run(broken).stderr else ["not found"])
 
 
@@ -381,6 +400,10 @@ def main():
     done = subprocess.run([pixmill, "validate", str(DEPLOY / "pipeline.yaml")], capture_output=True, text=True, env={**os.environ, **NAMES})
     tally.note("pipeline", [done.stderr] if done.returncode else ())
     rights(pixmill, templates, tally)
+    text = (DEPLOY / "kubernetes" / "workload.yaml").read_text()
+    tally.note("workload", workload(yaml.safe_load_all(text)))
+    for old, new in (("pixmill, alive,", "pixmill, validate,"), (", --json", "")):
+        tally.note(f"workload without {old}", () if old in text and list(workload(yaml.safe_load_all(text.replace(old, new)))) else ["not found"])
     if arguments.modules:
         manifests(arguments.modules, tally)
         dockerfile(arguments.modules, tally)

@@ -45,7 +45,7 @@ def told(image, *arguments, options=()):
 def test_what_it_is(image):
     [about] = json.loads(subprocess.run(["podman", "image", "inspect", image], capture_output=True, check=True).stdout)
     assert about["Config"]["User"] == "65532:65532"
-    assert (about.get("Healthcheck") or about["HealthCheck"])["Test"] == ["CMD", "pixmill", "validate", "/etc/pixmill/pipeline.yaml"]
+    assert (about.get("Healthcheck") or about["HealthCheck"])["Test"] == ["CMD", "pixmill", "alive", "/etc/pixmill/pipeline.yaml"]
     assert about["Size"] < 70_000_000
     assert told(image, "version").stdout.startswith("pixmill ")
     shell = subprocess.run([*podman(image, options=["--entrypoint", "/bin/sh"]), "-c", "true"], capture_output=True, text=True)
@@ -84,7 +84,7 @@ def test_a_lambda_function(world, image):
     assert api.violations == []
 
 
-def test_the_health_check_finds_what_is_wrong(world, image):
+def test_validate_finds_what_is_wrong(world, image):
     check = ["validate", "/etc/pixmill/pipeline.yaml"]
     world.pipeline()
     fine = told(image, *check, options=mounted(world))
