@@ -89,6 +89,7 @@ typedef struct PmSqsAttributes {
     const PmError *err;
     int visibility_timeout_s;
     int64_t messages, in_flight, delayed, retention_s;
+    int64_t server_ms; /* the service's clock when it answered, to the second; 0 unknown */
     bool fifo;
     int max_receive_count;       /* 0: no redrive policy */
     const char *dead_letter_arn; /* "" none */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "aws/sqs_internal.h"
 #include "base/text.h"
@@ -17,9 +18,16 @@ static int64_t number_at(const json_t *object, const char *key)
     return json_is_string(value) ? strtoll(json_string_value(value), NULL, 10) : json_integer_value(value);
 }
 
+static int64_t clock_of(const PmAwsResponse *response)
+{
+    const char *date = response->http != NULL ? pm_http_header(response->http, "date") : NULL;
+    struct tm tm = {0};
+    if (date == NULL || strptime(date, "%a, %d %b %Y %H:%M:%S", &tm) == NULL) return 0;
+    return (int64_t)timegm(&tm) * 1000;
+}
+
 static void on_attributes(PmSqsCall *call, const PmError *err, const PmAwsResponse *response)
 {
-    (void)response;
     json_t *answer = json_incref(call->answer), *policy = NULL;
     const json_t *attributes = json_object_get(answer, "Attributes");
     const char *arn = json_string_value(json_object_get(attributes, "QueueArn"));
@@ -38,6 +46,7 @@ static void on_attributes(PmSqsCall *call, const PmError *err, const PmAwsRespon
                               .in_flight = number_at(attributes, "ApproximateNumberOfMessagesNotVisible"),
                               .delayed = number_at(attributes, "ApproximateNumberOfMessagesDelayed"),
                               .retention_s = number_at(attributes, "MessageRetentionPeriod"),
+                              .server_ms = response != NULL ? clock_of(response) : 0,
                               .fifo = fifo != NULL && strcmp(fifo, "true") == 0,
                               .max_receive_count = (int)number_at(policy, "maxReceiveCount"),
                               .dead_letter_arn = dead != NULL ? dead : "",

@@ -110,6 +110,7 @@ static void on_attributes(void *data, const PmSqsAttributes *from)
     PmQueueFacts *to = question->facts;
     if (from->err == NULL) {
         *to = (PmQueueFacts){.visibility_timeout_s = from->visibility_timeout_s,
+                             .server_ms = from->server_ms,
                              .max_receive_count = from->max_receive_count,
                              .messages = from->messages,
                              .in_flight = from->in_flight,

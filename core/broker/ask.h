@@ -31,7 +31,7 @@ PmStatus pm_ask_remove(PmAsk *ask, PmS3 *s3, const char *bucket, const char *key
 
 typedef struct PmQueueFacts {
     int visibility_timeout_s, max_receive_count;
-    int64_t messages, in_flight, delayed, retention_s;
+    int64_t messages, in_flight, delayed, retention_s, server_ms;
     bool fifo;
     char dead_letter_arn[512], arn[512];
 } PmQueueFacts;

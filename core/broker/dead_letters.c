@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/text.h"
 #include "broker/ask.h"
 
-enum { HIDE_S = 120, WAIT_S = 1, EMPTY_POLLS = 2 };
+enum { HIDE_S = 120, WAIT_S = 1, EMPTY_POLLS = 2, CLOCKS_AGREE_MS = 3000 };
 
 /* A letter that is put back at the end: its handle, and its id to know it again. */
 typedef struct Held {
@@ -23,6 +24,7 @@ typedef struct Visit {
     bool fifo;
     const char *reason; /* redrive only these; NULL: all */
     bool redrives;
+    int64_t begun_ms; /* by the service's clock, which letters are dated by */
     size_t max, seen_count;
     Held *held;
     size_t held_count, held_room;
@@ -32,6 +34,14 @@ typedef struct Visit {
     /* of the receive under way: copies, since a callback cannot ask */
     json_t *batch;
 } Visit;
+
+/* By our own clock, which knows milliseconds, unless it is wrong. */
+static int64_t begun_at(int64_t server_ms)
+{
+    int64_t now = pm_clock_wall_ms();
+    bool agree = server_ms == 0 || (now > server_ms - CLOCKS_AGREE_MS && now < server_ms + CLOCKS_AGREE_MS);
+    return agree ? now : server_ms + 999;
+}
 
 static PmStatus open_visit(Visit *visit)
 {
@@ -50,6 +60,7 @@ static PmStatus open_visit(Visit *visit)
         return visit->err->status;
     }
     visit->fifo = facts.fifo;
+    visit->begun_ms = begun_at(facts.server_ms);
     if (config->dead_letter_url != NULL && config->dead_letter_url[0] != '\0') {
         pm_text_copy(url, sizeof url, config->dead_letter_url);
     } else if (facts.dead_letter_arn[0] == '\0') {
@@ -148,7 +159,8 @@ static PmStatus redrive(Visit *visit, const json_t *copy)
 static PmStatus look_at(Visit *visit, const json_t *copy)
 {
     PmDeadLetter letter = letter_of(copy);
-    bool wanted = visit->redrives && visit->seen_count < visit->max &&
+    /* What was sent after the command began has failed again: beside a worker, this would never end. */
+    bool wanted = visit->redrives && visit->seen_count < visit->max && letter.sent_ms <= visit->begun_ms &&
                   (visit->reason == NULL || strcmp(visit->reason, letter.reason) == 0);
     bool again = false;
     if (wanted && redrive(visit, copy) != PM_OK) return visit->err->status;

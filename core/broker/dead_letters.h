@@ -22,7 +22,8 @@ typedef void PmDeadLetterSeen(void *data, const PmDeadLetter *letter);
  * PM_BAD_CONFIG: the pipeline has no SQS trigger, or no dead-letter queue. */
 PmStatus pm_dead_letters_list(const PmPipeline *pipeline, size_t max, PmDeadLetterSeen *seen, void *data, PmError *err);
 
-/* Sends letters back to the trigger's queue, then takes them from this one: reason NULL: all, at most max. `seen` is
+/* Sends letters back to the trigger's queue, then takes them from this one: reason NULL: all, at most max. Those that
+ * were sent after this began have failed again, and stay. `seen` is
  * told after each. *left is how many of those that were looked at stayed. Blocks. */
 PmStatus pm_dead_letters_redrive(const PmPipeline *pipeline, const char *reason, size_t max, PmDeadLetterSeen *seen,
                                  void *data, size_t *left, PmError *err);

@@ -177,7 +177,8 @@ const PmCommand pm_command_dlq_redrive = {
     .summary = "Send dead letters back to the queue, or failed files to the folder, that they came from.",
     .text =
         "Each is sent first and deleted then: when it is interrupted, a letter may be in both queues, which does no\n"
-        "harm. Mend the cause before: what fails again comes back. Of a folder trigger: each file moves back from\n"
+        "harm. Mend the cause before: what fails again comes back, and stays there. Of a folder trigger: each file "
+        "moves back from\n"
         "`failed` to its place in the folder, then its .reason.json is removed; a name that is taken gets a number.\n"
         "\n"
         "Examples:\n"

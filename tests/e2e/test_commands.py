@@ -84,6 +84,21 @@ def test_dlq_redrives_what_was_mended(world):
     assert len(world.dead()) == 1
 
 
+def test_dlq_redrive_beside_a_live_worker(world):
+    """What fails again meanwhile is not sent a second time: each letter once."""
+    for i in range(3):
+        world.announced(f"in/{i}.jpg", b"no picture")
+    world.run(code=3)
+    worker = world.start()
+    worker.wait_for_log("run.started")
+    assert "3 letters back in the queue" in pixmill(world, "dlq", "redrive", "p.yaml")
+    worker.wait_for_results(3)
+    finished = worker.terminate()
+    assert finished.statuses() == ["bad_input"] * 3
+    assert len(world.dead()) == 3
+    world.assert_all_settled()
+
+
 def test_dlq_without_letters(world):
     world.pipeline()
     assert pixmill(world, "dlq", "list", "p.yaml") == "no dead letters\n"
