@@ -154,9 +154,11 @@ static void count_result(PmRunSummary *summary, const PmJobResult *result, PmFat
 void pm_delivery_report(Item *item, const PmJobResult *result)
 {
     PmDeliveries *all = item->delivery->all;
-    count_result(all->summary, result, result->fate);
-    if (all->trigger->ops->result != NULL) all->trigger->ops->result(all->trigger, item->delivery->event, result);
-    if (all->options->result != NULL) all->options->result(all->options->data, result);
+    PmJobResult told = *result;
+    told.event_id = item->delivery->event->id;
+    count_result(all->summary, &told, told.fate);
+    if (all->trigger->ops->result != NULL) all->trigger->ops->result(all->trigger, item->delivery->event, &told);
+    if (all->options->result != NULL) all->options->result(all->options->data, &told);
 }
 
 static const char *notify_name(const PmDeliveries *all)
@@ -370,6 +372,7 @@ static void on_bad_event(Delivery *delivery)
     PmJobResult result = {.object = event->about != NULL ? event->about : &nameless,
                           .error = &event->error,
                           .fate = PM_FATE_DEAD,
+                          .event_id = event->id,
                           .attempt = event->attempt};
     all->summary->failed++;
     if (all->trigger->ops->result != NULL) all->trigger->ops->result(all->trigger, delivery->event, &result);

@@ -32,6 +32,7 @@ json_t *pm_record_of(const PmJobResult *result)
     pm_object_label(source, label, sizeof label);
     add_text(object, "source", label);
     add_text(object, "status", pm_record_status(result));
+    if (source->path == NULL) add_text(object, "message_id", result->event_id);
     if (source->bucket != NULL) {
         add_text(object, "bucket", source->bucket);
         add_text(object, "key", source->key);

@@ -15,6 +15,7 @@
 /* One finished object, for whoever prints. Borrowed for the call. */
 typedef struct PmJobResult {
     const PmObject *object;
+    const char *event_id;    /* of the message, or the file's path */
     const PmError *error;    /* NULL: fine */
     PmFateKind fate;         /* of the object, before the event's other objects have their say */
     const char *skipped;     /* why nothing was made ("superseded"), or NULL */

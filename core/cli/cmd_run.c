@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/record.h"
@@ -34,6 +35,8 @@ typedef struct Listener {
     bool json;
     PmWriter *writer; /* of standard output; owned */
     size_t dropped;   /* results that found no room */
+    bool logs;        /* failures go to the log too: somebody else reads it */
+    char host[256];
     json_t
         *unfinished; /* --once: {object: true}, those that failed so that they come again, and did not yet; else NULL */
 } Listener;
@@ -55,6 +58,30 @@ static void on_started(void *data, const json_t *info, size_t workers)
         pm_error_format(&warning, text, sizeof text);
         pm_log(PM_LOG_WARN, "pipeline.warning", "msg", text, NULL);
     }
+}
+
+static int level_of(const PmJobResult *result)
+{
+    if (result->error == NULL || result->error->status == PM_REJECTED || result->fate == PM_FATE_RELEASE)
+        return PM_LOG_INFO;
+    return result->fate == PM_FATE_RETRY ? PM_LOG_WARN : PM_LOG_ERROR;
+}
+
+/* A failure goes to the log too, with all that names the image. That of a bucket or folder is logged once, as such. */
+static void log_failure(const PmJobResult *result)
+{
+    char source[1400], attempt[16], text[1600];
+    const PmObject *object = result->object;
+    bool outage = result->fate == PM_FATE_RETRY && result->unavailable != NULL;
+    int level = level_of(result);
+    if (level == PM_LOG_INFO) return;
+    pm_object_label(object, source, sizeof source);
+    snprintf(attempt, sizeof attempt, "%d", result->attempt);
+    pm_error_format(result->error, text, sizeof text);
+    pm_log(outage ? PM_LOG_DEBUG : level, result->fate == PM_FATE_RETRY ? "image.retry" : "image.failed", "source",
+           source, "message_id", object->path == NULL ? result->event_id : NULL, "version_id", object->version_id,
+           "etag", object->etag, "sequencer", object->sequencer, "status", pm_status_name(result->error->status),
+           "attempt", attempt, "msg", text, NULL);
 }
 
 /* Never waits: the work goes on when nobody reads. */
@@ -85,6 +112,14 @@ static void print_text(Listener *listener, const PmJobResult *result)
 static void print_json(Listener *listener, const PmJobResult *result)
 {
     json_t *object = pm_record_of(result);
+    char when[25];
+    pm_clock_iso8601(pm_clock_wall_ms(), when);
+    json_object_set_new(object, "time", json_string(when));
+    json_object_set_new(object, "level",
+                        json_string(level_of(result) == PM_LOG_ERROR  ? "error"
+                                    : level_of(result) == PM_LOG_WARN ? "warn"
+                                                                      : "info"));
+    if (listener->host[0] != '\0') json_object_set_new(object, "host", json_string(listener->host));
     char *text = json_dumps(object, JSON_COMPACT);
     if (text != NULL) put(listener, text);
     free(text);
@@ -109,6 +144,7 @@ static void on_result(void *data, const PmJobResult *result)
         print_json(listener, result);
     else
         print_text(listener, result);
+    if (listener->logs) log_failure(result);
     if (listener->unfinished != NULL) remember(listener->unfinished, result);
 }
 
@@ -153,6 +189,8 @@ static int run(const PmArguments *arguments)
                          .writer = pm_writer_new(STDOUT_FILENO, once ? ONCE_MAX : KEPT_MAX),
                          .unfinished = once ? json_object() : NULL};
     if (listener.writer == NULL) return PM_EXIT_FAILED;
+    listener.logs = isatty(STDOUT_FILENO) == 0 || isatty(STDERR_FILENO) == 0;
+    if (gethostname(listener.host, sizeof listener.host - 1) != 0) listener.host[0] = '\0';
     PmRunOptions request = {.pool = arguments->pool,
                             .once = once,
                             .grace_ms = grace,

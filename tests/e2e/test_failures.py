@@ -44,6 +44,19 @@ def test_bad_image(world, kind):
     world.assert_all_settled()
 
 
+def test_failure_is_logged_with_all_that_names_it(world):
+    upload = world.announced("in/a.jpg", b"no picture")
+    good = world.announced("in/b.jpg")
+    finished = world.run(code=3)
+    [failed] = [line for line in finished.log if line["event"] == "image.failed"]
+    assert failed["level"] == "error" and failed["source"] == f"s3://{world.source}/in/a.jpg"
+    assert (failed["etag"], failed["sequencer"], failed["status"], failed["attempt"]) == (upload.etag, upload.sequencer, "bad_input", "1")
+    result = finished.result(upload)
+    assert result["message_id"] == failed["message_id"] and len(failed["message_id"]) == 36
+    assert result["level"] == "error" and finished.result(good)["level"] == "info"
+    assert result["host"] and result["time"].endswith("Z")
+
+
 def test_larger_than_allowed(world):
     world.pipeline(limits={"file_size": "10KiB"})
     told, untold = world.upload("in/told.jpg"), world.upload("in/untold.jpg")
