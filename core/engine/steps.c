@@ -241,7 +241,10 @@ static bool make_step(PmStepMaker *maker, const PmOutput *output, const PmStep *
 {
     const PmPipeline *pipeline = maker->pipeline;
     PmError err = {0};
+    PmJob loading = {.progress = maker->progress};
+    pm_job_at(&loading, step->plugin, step->path, step->line); /* its constructors run now */
     const PmLoaded *plugin = pm_registry_load(maker->registry, step->plugin, &err);
+    pm_job_at(&loading, NULL, NULL, 0);
     if (plugin == NULL) {
         pm_text_copy(err.where, sizeof err.where, step->where);
         pm_text_copy(err.step, sizeof err.step, step->path);

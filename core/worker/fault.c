@@ -35,6 +35,8 @@ static uintptr_t stack_top; /* of the main thread: above it nothing is mapped */
 
 static sigjmp_buf rescue;
 static volatile sig_atomic_t rescuing; /* pm_fault_survive is at work */
+static pid_t rescued;                  /* in this process: a fork of it is on its own */
+static volatile sig_atomic_t refused_call = -1;
 
 static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU, SIGALRM};
 enum { FATAL_COUNT = sizeof fatal / sizeof fatal[0] };
@@ -163,7 +165,8 @@ static void on_fatal(int signo, siginfo_t *info, void *context)
         for (size_t i = 0; i < sizeof page->fault_plugin - 1 && (page->fault_plugin[i] = plugin[i]) != '\0'; i++) {
         }
     if (pm_memory_ran_out(NULL) || memory_is_exhausted()) page->out_of_memory = 1;
-    if (rescuing != 0 && syscall(SYS_gettid) == getpid()) {
+    if (signo == SIGSYS) refused_call = info->si_syscall;
+    if (rescuing != 0 && getpid() == rescued && syscall(SYS_gettid) == rescued) {
         rescuing = 0;
         siglongjmp(rescue, signo);
     }
@@ -182,12 +185,18 @@ int pm_fault_survive(void (*call)(void *data), void *data, unsigned seconds)
         alarm(LAST_WORDS_SECONDS);
         return signo;
     }
+    rescued = getpid();
     rescuing = 1;
     alarm(seconds);
     call(data);
     alarm(0);
     rescuing = 0;
     return 0;
+}
+
+int pm_fault_refused_call(void)
+{
+    return refused_call;
 }
 
 static uintptr_t find_stack_top(void)

@@ -24,6 +24,9 @@ PmStatus pm_fault_install(PmProgress *progress, PmError *err);
  * back. */
 int pm_fault_survive(void (*call)(void *data), void *data, unsigned seconds);
 
+/* The number of the system call for which SIGSYS struck last; -1: it did not. */
+int pm_fault_refused_call(void);
+
 /* The plugin whose code contains `address`, or NULL. Async-signal-safe. */
 const char *pm_fault_plugin_at(uintptr_t address);
 

@@ -5,10 +5,14 @@
 #include <signal.h>
 #include <unistd.h>
 
-PmFilter pm_filter_new(void)
+/* 32 and 33 are glibc's own, for pthread_cancel() and setuid(). */
+const int pm_filter_signals[] = {0,       SIGABRT, SIGSEGV, SIGBUS,  SIGILL, SIGFPE, SIGTRAP, SIGSYS,
+                                 SIGXCPU, SIGALRM, SIGUSR1, SIGUSR2, 32,     33,     -1};
+
+PmFilter pm_filter_new(uint32_t action)
 {
     /* An unknown architecture's calls (x32, i386 on amd64) kill, which is libseccomp's default. */
-    PmFilter filter = {.context = seccomp_init(SCMP_ACT_ERRNO(EPERM))};
+    PmFilter filter = {.context = seccomp_init(action)};
     if (filter.context == NULL) filter.error = ENOMEM;
     return filter;
 }
@@ -33,9 +37,6 @@ void pm_filter_allow_if(PmFilter *filter, const char *name, struct scmp_arg_cmp 
 
 void pm_filter_add_signals(PmFilter *filter, uint32_t action)
 {
-    /* 32 and 33 are glibc's own, for pthread_cancel() and setuid(). */
-    static const int harmless[] = {0,      SIGABRT, SIGSEGV, SIGBUS,  SIGILL,  SIGFPE, SIGTRAP,
-                                   SIGSYS, SIGXCPU, SIGALRM, SIGUSR1, SIGUSR2, 32,     33};
     static const int deadly[] = {SIGKILL, SIGSTOP};
     static const struct {
         const char *name;
@@ -46,8 +47,8 @@ void pm_filter_add_signals(PmFilter *filter, uint32_t action)
         struct scmp_arg_cmp other = pm_filter_differs(0, self);
         pm_filter_add(filter, action, calls[i].name, 1, &other);
         struct scmp_arg_cmp args[] = {pm_filter_equals(0, self), pm_filter_equals(calls[i].signal, 0)};
-        for (size_t k = 0; k < sizeof harmless / sizeof harmless[0]; k++) {
-            args[1].datum_a = (scmp_datum_t)harmless[k];
+        for (size_t k = 0; pm_filter_signals[k] >= 0; k++) {
+            args[1].datum_a = (scmp_datum_t)pm_filter_signals[k];
             pm_filter_add(filter, SCMP_ACT_ALLOW, calls[i].name, 2, args);
         }
         for (size_t k = 0; k < sizeof deadly / sizeof deadly[0]; k++) {

@@ -13,8 +13,11 @@ typedef struct PmFilter {
     int error; /* errno of the first rule that failed */
 } PmFilter;
 
-/* A filter that answers EPERM to what no rule names. filter->error tells whether it could be had. */
-PmFilter pm_filter_new(void);
+/* A filter with `action` for what no rule names. filter->error tells whether it could be had. */
+PmFilter pm_filter_new(uint32_t action);
+
+/* Signals that a process may send to itself; -1 ends. */
+extern const int pm_filter_signals[];
 
 /* A call that this architecture lacks needs no rule. All of `args` must hold. */
 void pm_filter_add(PmFilter *filter, uint32_t action, const char *name, unsigned count,

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,8 +43,11 @@ static int allow_reading(int ruleset, const char *path)
 {
     int dir = open(path, O_PATH | O_CLOEXEC);
     if (dir < 0) return 0; /* nothing there, nothing to read */
-    PathRule rule = {.allowed = FS_READ_FILE | FS_READ_DIR, .parent_fd = dir};
-    int error = syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) == 0 ? 0 : errno;
+    struct stat info;
+    PathRule rule = {.allowed = FS_READ_FILE, .parent_fd = dir};
+    int error = fstat(dir, &info) == 0 ? 0 : errno;
+    if (error == 0 && S_ISDIR(info.st_mode)) rule.allowed |= FS_READ_DIR; /* which is refused for a file */
+    if (error == 0 && syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) != 0) error = errno;
     close(dir);
     return error;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/load.h"
 
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "worker/confine.h"
 #include "worker/fault.h"
 #include "worker/idle_threads.h"
 #include "worker/warmup.h"
@@ -57,16 +59,38 @@ static void read_pipeline(PmLoad *load, const PmMessage *message, PmErrorList *e
     pm_memfd_unmap(&text);
 }
 
+static void probe_sandbox(PmLoad *load)
+{
+    if (!load->probed) pm_sandbox_probe_end(&load->probe, &load->sandbox);
+    load->probed = true;
+}
+
+PmStatus pm_load_confine(PmLoad *load, const char *const *plugin_dirs, PmError *err)
+{
+    probe_sandbox(load);
+    return pm_confine(&load->sandbox, plugin_dirs, load->pipeline, err);
+}
+
 static void check_sandbox(PmLoad *load, PmErrorList *errors)
 {
     PmError err = {0};
     PmStatus status = PM_OK;
-    pm_sandbox_probe_end(&load->probe, &load->sandbox);
+    probe_sandbox(load);
     int64_t minimum = load->pipeline != NULL ? load->pipeline->worker.sandbox_minimum : 0;
     if (!load->check) status = pm_sandbox_check(&load->sandbox, minimum, &err);
     if (status == PM_OK) return;
     if (load->pipeline != NULL) pm_text_copy(err.file, sizeof err.file, load->pipeline->file);
     pm_error_list_add(errors, &err);
+}
+
+/* Before the first plugin is opened. */
+static bool confine(PmLoad *load, PmErrorList *errors)
+{
+    PmError err = {0};
+    load->plugin_dirs = pm_load_strings(json_object_get(load->message, "plugin_dirs"), "plugin_dirs", &err);
+    if (load->plugin_dirs != NULL && pm_load_confine(load, load->plugin_dirs, &err) == PM_OK) return true;
+    pm_error_list_add(errors, &err);
+    return false;
 }
 
 /* --- code of libraries and plugins runs for the first time --- */
@@ -77,6 +101,12 @@ static PmProgress *progress = &nobody_reads; /* whose create() it is */
 
 static const char *crash_text(char *out, size_t size, int signo)
 {
+    char *call = signo == SIGSYS ? seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, pm_fault_refused_call()) : NULL;
+    if (call != NULL) {
+        snprintf(out, size, "called %.30s(), which no plugin may,", call);
+        free(call);
+        return out;
+    }
     if (signo == SIGALRM) return "did not come back";
     snprintf(out, size, "crashed (SIG%s)", sigabbrev_np(signo));
     return out;
@@ -84,6 +114,7 @@ static const char *crash_text(char *out, size_t size, int signo)
 
 static void start_libvips(void *data)
 {
+    pm_warm_up_names();
     pm_idle_threads_watch();
     pm_engine_setup(data);
 }
@@ -109,12 +140,6 @@ static void start_engine(void *data)
 {
     const Start *start = data;
     PmLoad *load = start->load;
-    PmError err = {0};
-    load->plugin_dirs = pm_load_strings(json_object_get(load->message, "plugin_dirs"), "plugin_dirs", &err);
-    if (load->plugin_dirs == NULL) {
-        pm_error_list_add(start->errors, &err);
-        return;
-    }
     PmEngineOptions options = {.plugin_dirs = load->plugin_dirs, .progress = progress, .fetch = load->fetch};
     load->engine = pm_engine_new(load->pipeline, &options, start->errors);
     if (load->engine != NULL) pm_engine_set_progress(load->engine, NULL);
@@ -214,6 +239,7 @@ bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *erro
     show_progress(message, errors);
     read_pipeline(load, message, errors);
     check_sandbox(load, errors);
+    if (!confine(load, errors)) return false;
     /* Also with errors in the file: the operator is to see the plugins' complaints at the same time. */
     if (load->pipeline != NULL) start_guarded(load, errors);
     if (load->engine == NULL || errors->count > 0) {

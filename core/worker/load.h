@@ -19,7 +19,8 @@ typedef struct PmLoad {
     json_t *message; /* what the strings below belong to, owned */
     const char **plugin_dirs;
     PmSandbox sandbox;
-    bool check; /* only validated: nothing will be spawned */
+    bool probed; /* the above is known */
+    bool check;  /* only validated: nothing will be spawned */
     int64_t jobs_per_child;
     bool fetch; /* the broker carries out FETCH */
 } PmLoad;
@@ -32,6 +33,9 @@ void pm_load_begin(PmLoad *load);
  * found goes to `errors`; false then, and *ready NULL. A plugin that crashes, or hangs for PM_LOAD_SECONDS, is an
  * error too, and the process must end after it. Once, after pm_load_begin. */
 bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *errors);
+
+/* Before plugins are opened without a LOAD: confines the process, for good. */
+PmStatus pm_load_confine(PmLoad *load, const char *const *plugin_dirs, PmError *err);
 
 /* When a plugin ends the process by exit() while pm_load is at work: the error to send last. false: it is not. */
 bool pm_load_interrupted(PmError *err);

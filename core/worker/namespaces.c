@@ -86,6 +86,7 @@ __attribute__((noreturn)) static void be_init(const char *const *folders)
     if (said.error != 0 || read(STDIN_FILENO, &command, 1) != 1) _exit(0);
     said = (Said){.what = CLOSED, .error = said.root_error == 0 ? pm_empty_root_close(folders, command == 'f') : 0};
     if (said.error == 0) said.error = pm_sandbox_drop_capabilities(0);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     say(said, NULL);
     while (read(STDIN_FILENO, &command, 1) > 0) {
     }
@@ -119,7 +120,10 @@ __attribute__((noreturn)) static void make(int sock, const char *const *folders)
     Said said = {.what = MADE};
     uid_t uid = geteuid();
     gid_t gid = getegid();
-    said.error = unshare(KINDS) == 0 ? map_ids(uid, gid) : errno;
+    said.error = unshare(KINDS) == 0 ? 0 : errno;
+    /* What the kernel does not dump has a /proc/self of root's. There is nothing to see here yet. */
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    if (said.error == 0) said.error = map_ids(uid, gid);
     if (said.error == 0) said.init = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
     if (said.error == 0 && said.init == 0) be_init(folders);
     if (said.init < 0) said.error = errno;
@@ -209,7 +213,7 @@ PmStatus pm_namespaces_enter(PmNamespaces *namespaces, bool root, bool fonts, Pm
 {
     Said said = {0};
     char command = fonts ? 'f' : 'n';
-    if (send(namespaces->sock, &command, 1, MSG_NOSIGNAL) != 1 || !hear(namespaces, &said))
+    if (write(namespaces->sock, &command, 1) != 1 || !hear(namespaces, &said))
         return pm_error_set(err, PM_TRANSIENT, "the first process of the children's namespace is gone");
     if (said.error != 0) return pm_error_set(err, PM_BUG, "the children's root directory: %s", strerror(said.error));
     for (size_t i = 0; i < PM_NAMESPACES; i++) {

@@ -89,7 +89,8 @@ PmStatus pm_sandbox_isolate(PmSandbox *sandbox, bool fonts, pid_t *init_pid, PmE
     *init_pid = 0;
     if ((sandbox->layers & PM_LAYER_NAMESPACES) == 0) {
         pm_namespaces_drop(&sandbox->namespaces);
-        return PM_OK;
+        int error = pm_sandbox_drop_capabilities(0);
+        return error == 0 ? PM_OK : pm_error_set(err, PM_BUG, "capabilities: %s", strerror(error));
     }
     *init_pid = sandbox->namespaces.init;
     return pm_namespaces_enter(&sandbox->namespaces, (sandbox->layers & PM_LAYER_ROOT) != 0, fonts, err);

@@ -98,8 +98,8 @@ int pm_sandbox_drop_capabilities(uint32_t keep);
 
 /* The kernel's Landlock ABI, or -errno. */
 int pm_landlock_abi(void);
-/* Denies all file access, except reading below `readable` (NULL-terminated; what does not exist is left out),
- * and with newer ABIs TCP, abstract sockets and signals to outside. */
+/* Denies all file access, except reading below `readable` (NULL-terminated, folders and files; what does not exist is
+ * left out), and with newer ABIs TCP, abstract sockets and signals to outside. */
 int pm_landlock_enter(int abi, const char *const *readable);
 
 /* Installs the filter. `may_read`: files may be opened for reading, as Landlock decides which. `new_code`: executable

@@ -93,7 +93,7 @@ static void add_memory_and_threads(PmFilter *filter, bool new_code, bool ask)
 
 int pm_seccomp_enter(bool may_read, bool new_code, int *listener)
 {
-    PmFilter filter = pm_filter_new();
+    PmFilter filter = pm_filter_new(SCMP_ACT_ERRNO(EPERM));
     pm_filter_add_all(&filter, SCMP_ACT_ALLOW, allowed);
     pm_filter_add_all(&filter, SCMP_ACT_ALLOW, sanitized);
     pm_filter_add_all(&filter, SCMP_ACT_KILL_PROCESS, deadly);

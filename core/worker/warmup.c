@@ -42,12 +42,16 @@ static void warm_up_text(void)
     vips_error_clear();
 }
 
-void pm_warm_up(bool fonts)
+void pm_warm_up_names(void)
 {
     json_object_seed(0); /* else the first object of a child would look for /dev/urandom */
     tzset();
     (void)g_get_home_dir(); /* would ask for the user over a socket, which kills */
     (void)g_get_user_name();
+}
+
+void pm_warm_up(bool fonts)
+{
     /* glibc loads it when the first thread ends by pthread_exit(). Never closed. */
     (void)dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_GLOBAL);
     warm_up_heif();

@@ -7,6 +7,9 @@
 
 #include "base/error.h"
 
+/* Who and where we are, which libraries ask later and would have to look up. Before the process is confined. */
+void pm_warm_up_names(void);
+
 /* After pm_engine_setup, before the first fork. Reads no image but a few made-up bytes, computes no pixels, and does
  * not fail: what is not there now is not there later. fonts: text will be drawn; reading Fontconfig's configuration and
  * caches takes as long as all the rest. */

@@ -102,6 +102,7 @@ __attribute__((noreturn)) static void stand_by(pid_t pid)
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
+    if (WTERMSIG(status) == SIGKILL) _exit(PM_CHILD_PROTOCOL); /* which nobody may send, see pm_confine */
     signal(WTERMSIG(status), SIG_DFL);
     kill(getpid(), WTERMSIG(status));
     _exit(PM_CHILD_PROTOCOL);
@@ -153,7 +154,7 @@ static void on_describe(Zygote *z, const PmMessage *message)
     const char **names = NULL;
     if (err.status == PM_OK && json_is_array(wanted)) names = pm_load_strings(wanted, "names", &err);
     if (err.status == PM_OK) err = z->load.early;
-    if (err.status == PM_OK)
+    if (err.status == PM_OK && pm_load_confine(&z->load, dirs, &err) == PM_OK)
         answer(z, PM_MSG_DESCRIBED, pm_engine_describe_plugins(dirs, names), NULL, 0);
     else
         answer_error(z, &err);
@@ -238,6 +239,13 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, int word
     _exit(pm_child_run(&child));
 }
 
+/* Where calls are filtered none of ours may send SIGKILL. There a child cannot take back that it dies with us, and it
+ * ends when the broker closes its channel. */
+static void end_child(const Zygote *z, pid_t pid)
+{
+    if ((z->load.sandbox.layers & PM_LAYER_SECCOMP) == 0) kill(pid, SIGKILL);
+}
+
 static Slot *free_slot(Zygote *z)
 {
     for (size_t i = 0; i < CHILDREN_MAX; i++)
@@ -268,7 +276,7 @@ static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid
         pm_error_set(err, PM_TRANSIENT, "no process: %s", strerror(errno));
     else if ((pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0) {
         pm_error_set(err, PM_TRANSIENT, "no handle for the process: %s", strerror(errno));
-        kill(*pid, SIGKILL); /* reaped without a slot: the broker never hears of it */
+        end_child(z, *pid); /* reaped without a slot: the broker never hears of it */
     } else {
         *slot = (Slot){.pid = *pid, .number = number};
     }
@@ -410,6 +418,6 @@ int pm_zygote_run(int sock)
         if (!z->over && waits[0].revents != 0) on_message(z);
     }
     for (size_t i = 0; i < CHILDREN_MAX; i++)
-        if (z->slots[i].pid > 0) kill(z->slots[i].pid, SIGKILL);
+        if (z->slots[i].pid > 0) end_child(z, z->slots[i].pid);
     return z->exit_code;
 }

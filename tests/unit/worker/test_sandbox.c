@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -355,6 +356,7 @@ static int run(unsigned layers, int (*attempt)(void))
         PmSandbox sandbox;
         PmThreadGuard guard;
         pid_t init = 0;
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* as the zygote is */
         if (pm_thread_guard_open(&guard, NULL) != PM_OK || pm_fault_install(NULL, NULL) != PM_OK ||
             pm_sandbox_probe_begin(&probe, NULL) != PM_OK)
             _exit(BROKEN);
