@@ -41,6 +41,32 @@ typedef struct Listener {
         *unfinished; /* --once: {object: true}, those that failed so that they come again, and did not yet; else NULL */
 } Listener;
 
+/* "a; b" */
+static void join(const json_t *list, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < json_array_size(list) && used < size; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        int n = snprintf(out + used, size - used, "%s%s", i > 0 ? "; " : "", text != NULL ? text : "");
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* What this host does not stop is the operator's to know, and to weigh. */
+static void tell_sandbox(const json_t *sandbox)
+{
+    char open[512], missing[1024], text[1600];
+    join(json_object_get(sandbox, "open"), open, sizeof open);
+    join(json_object_get(sandbox, "missing"), missing, sizeof missing);
+    if (open[0] != '\0') {
+        snprintf(text, sizeof text, "a codec or plugin that is taken over by an image could here: %s", open);
+        pm_log(PM_LOG_WARN, "sandbox.weak", "msg", text, "missing", missing, NULL);
+    } else if (missing[0] != '\0') {
+        pm_log(PM_LOG_INFO, "sandbox.partial", "missing", missing, NULL);
+    }
+}
+
 static void on_started(void *data, const json_t *info, size_t workers)
 {
     const PmPipeline *pipeline = ((const Listener *)data)->pipeline;
@@ -51,6 +77,7 @@ static void on_started(void *data, const json_t *info, size_t workers)
              (int)json_integer_value(json_object_get(json_object_get(info, "sandbox"), "tier")));
     pm_log(PM_LOG_INFO, "run.started", "pipeline", pipeline->name, "workers", count, "sandbox", sandbox, "vips",
            json_string_value(json_object_get(info, "vips")), NULL);
+    tell_sandbox(json_object_get(info, "sandbox"));
     for (size_t i = 0; i < json_array_size(json_object_get(info, "warnings")); i++) {
         PmError warning;
         char text[2000];
