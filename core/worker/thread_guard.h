@@ -15,7 +15,7 @@
 enum { PM_CHILD_THREADS = 128 };
 
 typedef struct PmThreadGuard {
-    int fd;   /* readable when there is something to serve; -1: not in use */
+    int fd;   /* readable when there is something to serve; -1: the kernel does not ask */
     int proc; /* /proc, opened when it could be */
     struct seccomp_notif *question;
     struct seccomp_notif_resp *answer;
