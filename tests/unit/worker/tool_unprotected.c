@@ -17,7 +17,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
         if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), seccomp_syscall_resolve_name(calls[i]), 0) != 0)
             return EXIT_FAILURE;
-    if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) != 0)
+    if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0)) !=
+        0)
         return EXIT_FAILURE;
     if (seccomp_load(filter) != 0) return EXIT_FAILURE;
     execv(PM_BUILD_DIR "/bin/pixmill-worker", argv);
