@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "worker/sanitized.h"
+
 static char folder[] = "/tmp/pixmill-test-XXXXXX";
 
 static bool lists(const PmFonts *fonts, const char *path)
@@ -84,7 +86,9 @@ static void no_other_folder_is_opened(void **state)
         pm_fonts_list(&fonts);
         assert_string_equal(fonts.named, "");
         assert_string_equal(fonts.refused, tries[i].refused);
+#ifndef PM_SANITIZED /* which lists / */
         assert_false(lists(&fonts, tries[i].path));
+#endif
     }
     PmFonts fonts = find("FONTCONFIG_PATH", "relative/fonts");
     assert_string_equal(fonts.named, "");
