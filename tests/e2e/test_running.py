@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker in its life: holding messages, keeping order, being stopped, being killed."""
+import io
 import json
 import os
+import pathlib
 import signal
 import time
+
+from PIL import Image
 
 import events
 from world import wait_for
@@ -240,3 +244,31 @@ def test_two_brokers_share_a_queue(world):
     assert sorted(result["source"] for result in results) == [f"s3://{world.source}/in/{i:02}.jpg" for i in range(20)]
     assert {result["status"] for result in results} == {"ok"}
     world.assert_all_settled()
+
+
+def test_forged_sizes_evade_no_budget(world):
+    """Events that claim 0 bytes: sources wait in memory as many bytes as four of the largest allowed, all the same."""
+    size = 900
+    noise = io.BytesIO()
+    Image.frombytes("RGB", (size, size), os.urandom(3 * size * size)).save(noise, "PNG")
+    data = noise.getvalue()
+    world.pipeline(steps=slow("150ms"), workers=2, limits={"file_size": len(data)})
+    for i in range(14):
+        world.send(events.aws(world.upload(f"in/{i}.png", data), size=0))
+    running = world.start()
+    most = 0
+
+    def over():
+        nonlocal most
+        held = {}  # by inode: a worker's job has a descriptor of its own
+        for fd in pathlib.Path(f"/proc/{running.process.pid}/fd").iterdir():
+            try:
+                if "memfd:source" in os.readlink(fd):
+                    held[fd.stat().st_ino] = fd.stat().st_size
+            except FileNotFoundError:
+                pass
+        most = max(most, sum(held.values()))
+        return len(world.keys()) == 14
+    wait_for(over, "all renditions")
+    running.terminate()
+    assert len(data) < most <= 4 * len(data) + 10 * 64 * 1024, most
