@@ -63,6 +63,19 @@ static void take_out(List *list, PmHelperJob *job)
     job->previous = job->next = NULL;
 }
 
+static PmHelperJob *take_first(List *list)
+{
+    PmHelperJob *job = list->first;
+    if (job == NULL) return NULL;
+    list->first = job->next;
+    if (list->first != NULL)
+        list->first->previous = NULL;
+    else
+        list->last = NULL;
+    job->previous = job->next = NULL;
+    return job;
+}
+
 static void *run(void *data)
 {
     PmHelper *helper = data;
@@ -70,8 +83,7 @@ static void *run(void *data)
     for (;;) {
         while (!helper->stop && helper->waiting.first == NULL) pthread_cond_wait(&helper->wake, &helper->lock);
         if (helper->stop) break;
-        PmHelperJob *job = helper->waiting.first;
-        take_out(&helper->waiting, job);
+        PmHelperJob *job = take_first(&helper->waiting);
         job->state = RUNNING;
         pthread_mutex_unlock(&helper->lock);
         job->work(job->data);
@@ -103,8 +115,7 @@ static void finish(PmHelperJob *job, bool cancelled)
 static PmHelperJob *first_ended(PmHelper *helper)
 {
     pthread_mutex_lock(&helper->lock);
-    PmHelperJob *job = helper->ended.first;
-    if (job != NULL) take_out(&helper->ended, job);
+    PmHelperJob *job = take_first(&helper->ended);
     pthread_mutex_unlock(&helper->lock);
     return job;
 }
@@ -189,10 +200,7 @@ void pm_helper_free(PmHelper *helper)
     }
     List *lists[] = {&helper->waiting, &helper->ended};
     for (size_t i = 0; i < 2; i++)
-        for (PmHelperJob *job; (job = lists[i]->first) != NULL;) {
-            take_out(lists[i], job);
-            finish(job, true);
-        }
+        for (PmHelperJob *job; (job = take_first(lists[i])) != NULL;) finish(job, true);
     pthread_cond_destroy(&helper->wake);
     pthread_mutex_destroy(&helper->lock);
     close(helper->event);

@@ -204,7 +204,7 @@ static PmAsideOutcome copy_over(Move *move)
     if (target >= 0) close(target);
     if (source >= 0) close(source);
     errno = e;
-    if (ok) ok = moved = renameat(move->from, move->name, move->from, hidden) == 0;
+    if (ok) moved = renameat(move->from, move->name, move->from, hidden) == 0;
     if (moved && is_version(move->from, hidden, &move->aside->version)) {
         unlinkat(move->from, hidden, 0);
         return PM_ASIDE_MOVED;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Renditions that become files keep the order of their sources' versions; a slow disk stops nothing else."""
+import errno
 import json
 import os
 import shutil
@@ -123,3 +124,57 @@ def test_a_half_written_file_is_not_taken(world):
     assert running.terminate().statuses() == ["ok", "ok"]
     assert (folder / "done/a.png").read_bytes() == data
     assert len(list((world.folder / "out").glob("a.*"))) == 1
+
+
+@pytest.fixture
+def small_disk(world):
+    """A file system of its own at out/, as long as the test takes."""
+    out = world.folder / "out"
+    out.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=100,mode=777", "pixmill-test", out], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"nothing can be mounted here: {mounted.stderr.decode().strip()}")
+    yield out
+    subprocess.run(["umount", "--lazy", out], check=True)
+
+
+def remount(out, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", out], check=True)
+
+
+def fill(out):
+    with open(out / "filler", "wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(bytes(4096))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+
+
+DISKS = {"full": (fill, lambda out: (out / "filler").unlink()),
+         "no-inodes": (lambda out: remount(out, "nr_inodes=1"), lambda out: remount(out, "nr_inodes=200")),
+         "read-only": (lambda out: remount(out, "ro"), lambda out: remount(out, "rw"))}
+
+
+@pytest.mark.parametrize("spoil, mend", DISKS.values(), ids=DISKS)
+def test_a_disk_that_fails_sets_no_source_aside(world, small_disk, spoil, mend):
+    """Forty good images while nothing can be written, and no retry allowed: none is in failed/, all are done afterwards."""
+    folder = world.folder / "in"
+    folder.mkdir()
+    (world.folder / "p.yaml").write_text(json.dumps({
+        "version": 1, "workers": 2, "on_error": {"backoff": "100ms", "retries": 0}, "trigger": {"directory": {"path": "in"}},
+        "outputs": {"a": {"steps": [{"resize": {"width": 64}}], "to": {"file": {"path": "out/{stem}.{ext}"}}}}}))
+    spoil(small_disk)
+    data = world.picture(width=100, height=80)
+    for n in range(40):
+        (folder / f"{n}.jpg").write_bytes(data)
+    running = world.start()
+    running.wait_for_log("dependency.failing")
+    running.wait_for_results(5)  # each of them more than on_error.retries allows
+    assert not (folder / "failed").exists()
+    assert len(list(folder.glob("*.jpg"))) == 40
+    mend(small_disk)
+    wait_for(lambda: len(list(folder.glob("done/*.jpg"))) == 40, "all are done")
+    assert running.terminate().code == 0
+    assert not (folder / "failed").exists()
+    assert len(list(small_disk.glob("*.jpg"))) == 40
