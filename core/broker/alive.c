@@ -71,8 +71,8 @@ static void on_asked(void *data, int fd, unsigned events)
 
 PmAlive *pm_alive_new(PmLoop *loop, const char *file, PmAliveAnswer *answer, void *data, PmError *err)
 {
-    struct sockaddr_un address;
-    socklen_t size;
+    struct sockaddr_un address = {0};
+    socklen_t size = 0;
     if (address_of(file, &address, &size, err) != PM_OK) return NULL;
     PmAlive *alive = calloc(1, sizeof *alive);
     if (alive == NULL) {
@@ -116,8 +116,8 @@ static PmStatus read_answer(int fd, char *answer, size_t size, int timeout_ms, P
 
 PmStatus pm_alive_ask(const char *file, int timeout_ms, char *answer, size_t size, PmError *err)
 {
-    struct sockaddr_un address;
-    socklen_t length;
+    struct sockaddr_un address = {0};
+    socklen_t length = 0;
     if (address_of(file, &address, &length, err) != PM_OK) return err->status;
     struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
