@@ -129,11 +129,14 @@ static bool is_open(PmSlotOutput state)
     return state == PM_OUTPUT_OPEN || state == PM_OUTPUT_BEGUN;
 }
 
-/* A child that has done other jobs has holes in its memory, and less of it: what it cannot do, a new one may. So no
- * picture meets a limit because of the one before it. */
+/* A child that has done other jobs has holes in its memory, and less of it; when a codec cannot have what it needs, it
+ * may say "too large", "damaged", or crash. So only a fresh child's word counts against a picture, and its fate does
+ * not depend on the one before it. */
 bool pm_slot_once_more(PmSlot *slot, const PmError *err)
 {
-    if (err->status != PM_LIMIT || slot->jobs == 0 || slot->again || slot->planned != NULL) return false;
+    bool counts = err->status == PM_LIMIT || err->status == PM_BAD_INPUT ||
+                  (err->status == PM_BUG && slot->attempt > 1); /* the first time it is tried again anyway */
+    if (!counts || slot->jobs == 0 || slot->again || slot->planned != NULL) return false;
     size_t count = pm_pool_pipeline(slot->pool)->output_count, open = 0;
     json_t *names = json_array();
     for (size_t i = 0; i < count; i++) {

@@ -102,6 +102,7 @@ void pm_slot_report_death(PmSlot *slot, int code, int signo)
     /* The page is the child's to write: only a plugin of the pipeline can be blamed. */
     const char *plugin = pm_said_plugin(pipeline, at.fault_plugin[0] != '\0' ? at.fault_plugin : at.plugin);
     char tag[160] = "", limit[32];
+    bool again = false;
     if (slot->violation.status != PM_OK) {
         report.error = slot->violation;
     } else if (slot->overdue != PM_OVERDUE_NOT) {
@@ -113,14 +114,16 @@ void pm_slot_report_death(PmSlot *slot, int code, int signo)
     } else if (signo != 0 && at.out_of_memory != 0) {
         pm_text_bytes(limit, sizeof limit, pipeline->limits.memory);
         pm_error_set(&report.error, PM_LIMIT, "needs more memory than limits.memory, %s", limit);
-        if (pm_slot_once_more(slot, &report.error)) return;
+        again = pm_slot_once_more(slot, &report.error);
     } else if (signo == SIGKILL) {
         /* Not by us, and a plugin cannot: no fault of the image that is known. */
         pm_error_set(&report.error, PM_TRANSIENT, "the worker process was killed from outside (SIGKILL)");
         pm_error_hint(&report.error, "the kernel does that when the machine or the container is out of memory");
     } else {
         crashed(&report, plugin, code, signo, tag, sizeof tag);
+        again = pm_slot_once_more(slot, &report.error);
     }
+    if (again) return;
     place_error(slot, &at, &report.error);
     pm_slot_end_job(slot, &report, NULL);
 }
