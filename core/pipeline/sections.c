@@ -23,8 +23,9 @@ static const PmParam top[] = {
     PM_PARAM_STRING(PmTopConfig, name, "name", .min = 1, .max = 64,
                     .doc = "Name of the pipeline in logs and metrics. Default: the file's name without its ending."),
     PM_PARAM_INT(PmTopConfig, workers, "workers", .def = "0", .min = 0, .max = 1024,
-                 .doc =
-                     "How many images are worked on at the same time, each in a process of its own. 0: one per core."),
+                 .doc = "How many images are worked on at the same time, each in a process of its own. 0: one per "
+                        "processor that may be used (CPU affinity, the control group's quota), as far as its memory "
+                        "has room for `limits.memory` each."),
     PM_PARAM_ENUM(
         PmTopConfig, isolation, "isolation", .def = "shared", .choices = isolations,
         .doc =
