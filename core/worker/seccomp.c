@@ -59,13 +59,12 @@ static const char *const deadly[] = {"socket",
                                      "kexec_load",
                                      NULL};
 
+/* No memfd_create: memory that is not mapped has no limit. The broker hands out what a child may write to. */
 static void add_descriptors(PmFilter *filter, bool may_read)
 {
-    static const int commands[] = {F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC, F_ADD_SEALS, F_GET_SEALS};
+    static const int commands[] = {F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC, F_GET_SEALS};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         pm_filter_allow_if(filter, "fcntl", pm_filter_equals(1, (scmp_datum_t)commands[i]));
-    /* Huge pages could fault the reader, see pm_memfd_map. */
-    pm_filter_allow_if(filter, "memfd_create", pm_filter_bits(1, MFD_HUGETLB, 0));
 #ifndef PM_SANITIZED
     /* glibc before 2.39 spells fstat(fd) as newfstatat(fd, "", .., AT_EMPTY_PATH), and a filter does not see whether
      * the path is empty: our handler of SIGSYS looks, and calls fstat (pm_fault_install). */

@@ -35,6 +35,7 @@
 #include "worker/thread_guard.h"
 
 static PmSandbox host; /* what this machine allows */
+static int room = -1;  /* in an attempt: a memory file that the broker has made */
 
 enum { DID_IT = 0, DENIED = 1, BROKEN = 99 };
 
@@ -193,9 +194,19 @@ static int sleep_for_ever(void *data)
     return 0;
 }
 
-static int huge_memfd(void)
+static int make_memory_file(void)
+{
+    return done(memfd_create("t", MFD_CLOEXEC) >= 0);
+}
+
+static int make_huge_memory_file(void)
 {
     return done(memfd_create("t", MFD_HUGETLB) >= 0 || errno == ENOSYS || errno == ENOENT);
+}
+
+static int seal_the_room(void)
+{
+    return done(fcntl(room, F_ADD_SEALS, F_SEAL_SEAL) == 0);
 }
 
 static int kill_oneself(void)
@@ -265,11 +276,10 @@ static int compute(void)
     void *result = NULL;
     if (pthread_create(&id, NULL, thread, (void *)&host) != 0 || pthread_join(id, &result) != 0 || result != &host)
         return 2;
-    int fd = memfd_create("t", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0 || write(fd, "abc", 3) != 3 || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) != 0) return 3;
+    if (ftruncate(room, 0) != 0 || pwrite(room, "abc", 3, 0) != 3 || fcntl(room, F_GET_SEALS) != 0) return 3;
     struct stat info;
-    if (fstat(fd, &info) != 0 || info.st_size != 3) return 4;
-    void *page = mmap(NULL, 3, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (fstat(room, &info) != 0 || info.st_size != 3) return 4;
+    void *page = mmap(NULL, 3, PROT_READ, MAP_PRIVATE, room, 0);
     if (page == MAP_FAILED || memcmp(page, "abc", 3) != 0) return 5;
     char *bytes = malloc(8 << 20);
     if (bytes == NULL) return 6;
@@ -315,10 +325,9 @@ static int open_many(void)
     return DID_IT;
 }
 
-static int write_a_large_memfd(void)
+static int fill_the_room(void)
 {
-    int fd = memfd_create("t", MFD_CLOEXEC);
-    return fd < 0 ? BROKEN : done(ftruncate(fd, (off_t)1 << 30) == 0);
+    return done(ftruncate(room, (off_t)1 << 30) == 0);
 }
 
 #ifndef PM_SANITIZED
@@ -357,7 +366,8 @@ static int run(unsigned layers, int (*attempt)(void))
         PmThreadGuard guard;
         pid_t init = 0;
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* as the zygote is */
-        if (pm_thread_guard_open(&guard, NULL) != PM_OK || pm_fault_install(NULL, NULL) != PM_OK ||
+        room = memfd_create("room", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (room < 0 || pm_thread_guard_open(&guard, NULL) != PM_OK || pm_fault_install(NULL, NULL) != PM_OK ||
             pm_sandbox_probe_begin(&probe, NULL) != PM_OK)
             _exit(BROKEN);
         pm_sandbox_probe_end(&probe, &sandbox);
@@ -440,7 +450,9 @@ static const Attempt attempts[] = {
     {"map writable code", map_new_code, DID_IT, 0, false},
     {"make data executable", make_code_executable, DID_IT, 0, false},
     {"unshare", new_namespace, -1, SIGSYS, true},
-    {"memfd on huge pages", huge_memfd, DID_IT, 0, true},
+    {"memory file", make_memory_file, DID_IT, 0, true},
+    {"memory file on huge pages", make_huge_memory_file, DID_IT, 0, true},
+    {"seal a memory file of the broker's", seal_the_room, DID_IT, 0, true},
 };
 
 static void assert_blocked(unsigned layers, const char *tier)
@@ -601,7 +613,7 @@ static void limits_hold_at_every_tier(void **state)
         if ((host.layers & tiers[i]) != tiers[i]) continue;
         assert_int_equal(WEXITSTATUS(run(tiers[i], dump_core)), DENIED);
         assert_int_equal(WEXITSTATUS(run(tiers[i], open_many)), DENIED);
-        assert_int_equal(WEXITSTATUS(run(tiers[i], write_a_large_memfd)), DENIED);
+        assert_int_equal(WEXITSTATUS(run(tiers[i], fill_the_room)), DENIED);
         assert_int_equal(WEXITSTATUS(run(tiers[i], raise_limits)), DENIED);
 #ifndef PM_SANITIZED
         assert_int_equal(WEXITSTATUS(run(tiers[i], allocate_much)), DENIED);
