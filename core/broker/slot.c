@@ -396,7 +396,7 @@ static PmStatus begin(PmSlot *slot, PmError *err)
     slot->has_job = true;
     slot->overdue = PM_OVERDUE_NOT;
     slot->messages = slot->lines = 0;
-    slot->fetched_ms = slot->made_bytes = 0;
+    slot->fetched_ms = slot->made_bytes = slot->said_bytes = 0;
     if (pm_outbox_send(&slot->outbox, slot->request_type, slot->request, &slot->source_fd, slot->source_fd >= 0 ? 1 : 0,
                        err) == PM_OK)
         return PM_OK;

@@ -60,6 +60,7 @@ typedef struct PmSlot {
     bool *begun;           /* owned; likewise: told to the sink */
     size_t messages, lines;
     int64_t made_bytes; /* of renditions */
+    int64_t said_bytes; /* of bodies in rooms */
     PmError violation;  /* what it did against the protocol */
 } PmSlot;
 

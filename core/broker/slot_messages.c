@@ -19,6 +19,8 @@ enum {
     OUTPUT_BYTES_MAX = 1 << 30,
     TOTAL_BYTES_MIN = 256 * 1024 * 1024, /* of all renditions of a job, whatever limits.memory says */
     FETCH_BODY_MAX = 16 * 1024 * 1024,
+    SAID_BYTES_BESIDES = 512 * 1024, /* of bodies that are too large for a packet, in a job: JSON to be parsed */
+    SAID_BYTES_PER_OUTPUT = 64 * 1024,
     MESSAGES_PER_OUTPUT = 8,
     MESSAGES_BESIDES = 400, /* log lines, requests and their rooms, the end */
     LINES_MAX = 100,        /* PM_SINK_LOG_LINES_MAX: a worker that keeps to it says so in its last line */
@@ -283,7 +285,15 @@ static json_t *whole_body(PmSlot *slot, const PmMessage *message)
     const json_t *size = json_object_get(message->body, "in_room");
     PmMapping text = {0};
     if (size == NULL) return json_incref(message->body);
-    if (!take_room(slot, PM_SLOT_ROOM_BODY, size, PM_IPC_BODY_MAX, &text)) return NULL;
+    int64_t max = slot->planned != NULL ? PM_IPC_BODY_MAX
+                                        : SAID_BYTES_BESIDES + SAID_BYTES_PER_OUTPUT *
+                                                                   (int64_t)pm_pool_pipeline(slot->pool)->output_count;
+    if (message->type == PM_MSG_LOG || message->type == PM_MSG_FETCH || message->type == PM_MSG_ROOM) {
+        pm_slot_break(slot, "a %s that is larger than a packet", pm_message_name(message->type));
+        return NULL;
+    }
+    if (!take_room(slot, PM_SLOT_ROOM_BODY, size, max - slot->said_bytes, &text)) return NULL;
+    slot->said_bytes += (int64_t)text.size;
     json_t *body = json_loadb(text.bytes != NULL ? text.bytes : "", text.size, JSON_REJECT_DUPLICATES, NULL);
     pm_memfd_unmap(&text);
     if (json_is_object(body)) return body;

@@ -16,7 +16,7 @@
 static const PmCommandOption options[] = {
     {"out", "DIR", "Where the renditions go: below it, each output's own path. Made when needed.", 'o'},
     {"output", "NAME", "Only this output; may be given several times.", 0},
-    {"workers", "N", "How many images at the same time; one per core by default.", 'w'},
+    {"workers", "N", "How many images at the same time; as many as processors may be used by default.", 'w'},
     {"json", NULL, "One JSON object for everything, on standard output.", 0},
     {NULL, NULL, NULL, 0},
 };

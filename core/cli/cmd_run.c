@@ -15,7 +15,7 @@
 
 static const PmCommandOption options[] = {
     {"once", NULL, "End when everything that is there is done.", 0},
-    {"workers", "N", "How many images at the same time; one per core by default.", 'w'},
+    {"workers", "N", "How many images at the same time; as many as processors may be used by default.", 'w'},
     {"grace", "TIME", "How long to finish what is under way after SIGTERM; 20s by default.", 0},
     {"json", NULL, "One JSON object per image on standard output.", 0},
     {NULL, NULL, NULL, 0},

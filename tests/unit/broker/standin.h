@@ -96,6 +96,23 @@ static void end_with(const StandinChild *child, PmStatus status, const char *rej
     say(child, PM_MSG_DONE, json_pack("{so ss}", "error", pm_error_to_json(&err), "rejected_as", rejected_as));
 }
 
+/* A body in a room, as large as is believed once. */
+static void say_much(const StandinChild *child, PmMessageType type, const char *output, size_t size)
+{
+    char *text = malloc(size);
+    if (text == NULL) _exit(9);
+    memset(text, ' ', size);
+    int n = snprintf(text, size, "{\"output\":\"%s\",\"format\":\"webp\",\"width\":8,\"height\":8,\"pages\":1", output);
+    text[n] = ' ';
+    text[size - 1] = '}';
+    say(child, PM_MSG_ROOM, json_object());
+    int room = hear_room(child);
+    if (write(room, text, size) != (ssize_t)size) _exit(9);
+    close(room);
+    free(text);
+    say(child, type, json_pack("{sI}", "in_room", (json_int_t)size));
+}
+
 static void write_for(int64_t ms)
 {
     static const char line[] = "a line on stderr that nobody asked for\n";
@@ -141,6 +158,14 @@ static void misbehave(const StandinChild *child)
             if (ftruncate(hear_room(child), 200 << 20) != 0) _exit(9);
             say(child, PM_MSG_OUTPUT, rendition(outputs[i], "webp", 200 << 20));
         }
+        sleep_for_ever();
+    } else if (strcmp(mode, "long-line") == 0) {
+        say_much(child, PM_MSG_LOG, "a", 100000);
+        sleep_for_ever();
+    } else if (strcmp(mode, "long-bodies") == 0) {
+        say_much(child, PM_MSG_BEGINS, "a", 600000);
+        close(hear_room(child));
+        say_much(child, PM_MSG_BEGINS, "b", 600000);
         sleep_for_ever();
     } else if (strcmp(mode, "rooms") == 0) {
         for (int i = 0; i < 100000; i++) say(child, PM_MSG_ROOM, json_object());
