@@ -158,6 +158,8 @@ static void on_response(void *data, const PmAwsResponse *response)
     snprintf(operation, sizeof operation, "sqs %s", call->operation);
     PmError err = {0};
     pm_aws_error(response, operation, &err);
+    /* SQS names its reasons. An answer without one comes from something before it: an outage, not a missing right. */
+    if (err.status != PM_OK && response->http->status != 0 && response->code[0] == '\0') err.status = PM_TRANSIENT;
     json_decref(call->answer);
     call->answer = NULL;
     if (err.status == PM_OK) {
