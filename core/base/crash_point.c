@@ -40,8 +40,8 @@ __attribute__((constructor)) static void read_environment(void)
     if (text == NULL) return;
     if (strcmp(text, "list") == 0) list();
     const char *colon = strchr(text, ':');
-    size_t n = colon != NULL ? (size_t)(colon - text) : strlen(text);
-    if (n < sizeof chosen) memcpy(chosen, text, n);
+    int length = colon != NULL ? (int)(colon - text) : (int)strlen(text);
+    snprintf(chosen, sizeof chosen, "%.*s", length, text);
     atomic_store(&left, colon != NULL ? strtol(colon + 1, NULL, 10) : 1);
     if (is_known(chosen)) return;
     fprintf(stderr, "PIXMILL_CRASH_AT=%s: this program has no such point\n", text);
