@@ -62,7 +62,7 @@ class World:
         self.rng, self.sequence, self.sent = rng, 0, 0
         self.sound, self.damaged, self.gone = {}, set(), set()  # sound: the ETag of each one's current version
         self.order = {}  # FIFO: keys of each group as they were sent
-        self.fifo, self.groups = False, 12
+        self.fifo, self.groups, self.returns = False, 12, True
 
     # --- buckets and queues ---
 
@@ -159,7 +159,7 @@ def make_messages(world, bucket, count, first=0, damaged=0.03):
             world.gone.add(key)
         else:
             # A; A, B; or A, B, A, whose third upload has the first one's bytes and ETag.
-            history = [0] if kind < 0.75 else [0, 1] if kind < 0.87 else [0, 1, 0]
+            history = [0] if kind < 0.75 else [0, 1] if kind < 0.87 or not world.returns else [0, 1, 0]
             events = [world.upload(bucket, key, picture(number, version)) for version in history]
             world.sound[key] = world.etag
         if not world.fifo:
