@@ -44,7 +44,7 @@ PASSES = [
     ("shared workers", "shared", "{}"),
     ("a worker for each image", "per-job", "{}"),
     # Bombs reach the decoders: only memory and time hold them.
-    ("limits wide open", "shared", "{ pixels: 4G, side: 1M, aspect: 1M, frames: 100k, " + EVERY_FORMAT + " }"),
+    ("limits wide open", "shared", "{ pixels: 4G, side: 1M, aspect: 1M, frames: 9999, " + EVERY_FORMAT + " }"),
 ]
 SECONDS = 90            # for one pass
 BROKER_MIB = 128        # it never holds a decoded picture
@@ -53,7 +53,7 @@ MAGIC = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n", "webp": b"RIFF", 
          "heif": b"ftyp", "jxl": (b"\xff\x0a", b"\0\0\0\x0cJXL ")}
 # What an operator must be able to act on: the format that is broken, or the key of the limit.
 TELLING = re.compile(r"^the [a-z]+ is damaged|\blimits\.[a-z_]+|not an image of a format|file is empty|don't fit into|^writing [a-z]+|"
-                     r"can't hold|would be [0-9]+x[0-9]+|this libvips cannot read [a-z]+")
+                     r"can't hold|would be [0-9]+x[0-9]+|this libvips cannot read [a-z]+|^the [a-z]+ has .* which have no agreed meaning")
 
 passed = failed = 0
 
@@ -120,6 +120,8 @@ class Watched:
 def wrong_of_result(result, out, expects):
     """What is wrong with how one image ended, or None."""
     error = result.get("error")
+    if result["status"] == "skipped":  # by its name no image of a format that is let in, and said so
+        return None if result.get("skipped") else "skipped without a reason"
     if result["status"] == "ok":
         names = sorted(o["output"] for o in result["outputs"])
         if names != expects:
