@@ -51,10 +51,14 @@ def disturb(build, folder, pipeline, world, messages, kills, how):
 
 def kill_workers(build, folder, pipeline, world, messages, kills):
     """One broker; any of its other processes, while it works. What was wrong with it."""
-    share = max(1, len(messages) // kills)
+    share, log = max(1, len(messages) // kills), folder / "broker.log"
     broker = proof.work(build, folder, pipeline, world)
     for i in range(kills):
         world.send(messages[i * share:(i + 1) * share if i + 1 < kills else None])
+        # Only what has got on since the last kill: on a slow machine a worker needs longer to start than we to strike.
+        said, until = log.stat().st_size if log.exists() else 0, time.time() + 5
+        while i > 0 and log.stat().st_size == said and time.time() < until and broker.poll() is None:
+            time.sleep(0.02)
         time.sleep(world.rng.uniform(0.02, 0.3))
         workers = proof.descendants(broker.pid)
         if workers:
