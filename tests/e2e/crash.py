@@ -9,6 +9,7 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -41,7 +42,7 @@ def points_of(build):
                           stdin=subprocess.DEVNULL, text=True, timeout=10, check=False)
     found = {}
     for name in sorted(set(said.stdout.split())) if said.returncode == 0 else []:
-        found.setdefault(name.partition(".")[0], []).append(name)
+        found.setdefault(APART.get(name, name.partition(".")[0]), []).append(name)
     return found
 
 
@@ -208,15 +209,20 @@ def folders(build, folder, environment, rng, points, times):
     want = tree(calm / "out")
     digest = lambda path: hashlib.sha256(path.read_bytes()).hexdigest()  # noqa: E731
     reasons = {name for name in found if name.startswith("failed/") and name.endswith(".reason.json")}
+    aside = {}  # what was set aside, by its first name: after a kill between its reason and the move it is numbered
+    for name in found:
+        if name.startswith("failed/") and not name.endswith(".reason.json"):
+            aside.setdefault(re.sub(r"-\d+(?=\.jpg$)", "", name.removeprefix("failed/")), []).append(name.removeprefix("failed/"))
     checks = tally.check()
     checks.update({
         "the last run ends by itself": [] if last in (0, 3) else [f"exit code {last}"],
         "every sound file is in done/, once and whole":
             [name for name, data in sound.items() if f"done/{name}" not in found or found[f"done/{name}"].read_bytes() != data],
         "every damaged file is in failed/, with its reason":
-            [name for name in damaged if f"failed/{name}" not in found or f"failed/{name}.reason.json" not in reasons],
-        "nothing else is in the folder": sorted(set(found) - {f"done/{name}" for name in sound} - {f"failed/{name}" for name in damaged} -
-                                                {f"failed/{name}.reason.json" for name in damaged}),
+            [name for name in damaged if not [one for one in aside.get(name, []) if f"failed/{one}.reason.json" in reasons]],
+        "nothing else is in the folder": sorted(name for name in found if not name.startswith("failed/") and
+                                                name not in {f"done/{one}" for one in sound}) +
+                                         [f"{name}: {names}" for name, names in aside.items() if name not in damaged or len(names) != 1],
         "every rendition is what an undisturbed run makes":
             [name for name, path in want.items() if name not in out or digest(out[name]) != digest(path)] +
             ([] if len(want) == 2 * len(sound) else [f"{len(want)} in the undisturbed run"]),
@@ -225,7 +231,62 @@ def folders(build, folder, environment, rng, points, times):
     return checks
 
 
-SCENES = [("a queue", QUEUE, queue), ("a FIFO queue", FIFO, lambda *arguments: queue(*arguments, fifo=True)),
+def redrive_files(build, folder, environment, rng, points, times):
+    """Files of failed/ on their way back into the folder: in one of both, whole."""
+    del environment, rng
+    tally, wrong = Tally(points, min(times, 5)), []
+    for number, (point, _) in enumerate(tally.rounds()):
+        place = folder / str(number)
+        (place / "in").mkdir(parents=True)
+        (place / "p.yaml").write_text(FOLDER_PIPELINE)
+        damaged = {f"{i}.jpg": proof.picture(i, 0)[:700] for i in range(3)}
+        for name, data in damaged.items():
+            (place / "in" / name).write_bytes(data)
+        proof.run(build, folder, place / "p.yaml", "--once").wait(60)
+        if died(proof.run(build, folder, place / "p.yaml", command=("dlq", "redrive"), env={**os.environ, "PIXMILL_CRASH_AT": f"{point}:1"}), 30):
+            tally.died(point)
+        found = sorted(path.read_bytes() for name, path in tree(place / "in").items() if not name.endswith(".json") and "/." not in f"/{name}")
+        if found != sorted(damaged.values()):
+            wrong.append(f"{point}: {sorted(tree(place / 'in'))}")
+    checks = tally.check()
+    checks["no file was lost on its way back, and none is there twice"] = wrong
+    return checks
+
+
+def objects_to_files(build, folder, environment, rng, points, times):
+    """Sources from S3, renditions as files: stamped before they get their names."""
+    world, tally = proof.World(environment, rng), Tally(points, min(times, 5))
+    world.queue()
+    source = world.bucket("source")
+    pipeline = folder / "p.yaml"
+    pipeline.write_text(f"""\
+version: 1
+name: proof
+on_error: {{ backoff: 300ms }}
+trigger: {{ sqs: {{ queue_url: "{world.url}", wait_time: 1s }} }}
+source: {{ s3: {{ buckets: [{source}], prefix: in/ }} }}
+outputs:
+  small:
+    steps: [ {{ resize: {{ width: 120 }} }} ]
+    to: {{ file: {{ path: "out/{{stem}}.{{ext}}" }} }}
+""")
+    number = 0
+    for point, passing in tally.rounds():
+        world.send(proof.make_messages(world, source, 4, first=number, damaged=0))
+        number += 10
+        if died(proof.work(build, folder, pipeline, world, PIXMILL_CRASH_AT=f"{point}:{passing}")):
+            tally.died(point)
+    in_time = proof.drain(build, folder, pipeline, world)
+    found = {name for name in tree(folder / "out") if not name.startswith(".pixmill")}
+    checks = tally.check()
+    checks["every sound source has its file, and there is no other"] = sorted(found ^ {key.removeprefix("in/") for key in world.sound})
+    checks["the queue is empty, and there is no dead letter"] = [] if in_time and not world.dead_sources() else [str(world.counts(world.url))]
+    return checks
+
+
+APART = {"file.stamped": "objects", "redrive.moved": "files back"}  # passed by a scene of their own
+
+SCENES = [("objects to files", ("objects",), objects_to_files), ("files back from failed/", ("files back",), redrive_files), ("a queue", QUEUE, queue), ("a FIFO queue", FIFO, lambda *arguments: queue(*arguments, fifo=True)),
           ("renditions in several parts", MULTIPART, multipart), ("folders", FOLDER, folders), ("a redrive", REDRIVE, redrive)]
 
 
@@ -242,7 +303,7 @@ def prove(options, environment, folder):
         chosen = [name for kind in kinds for name in points.get(kind, []) if not asked or any(name.startswith(one) for one in asked)]
         if not chosen:
             continue
-        place = folder / kinds[0]
+        place = folder / kinds[0].replace(" ", "-")
         place.mkdir()
         started = time.time()
         checks = scene(build, place, dict(environment), random.Random(f"{options.seed} {title}"), chosen, options.times)
