@@ -80,8 +80,9 @@ typedef struct SaveOption {
     int value;
 } SaveOption;
 
-/* What a saver is told so that it writes no EXIF where the image has none; metadata.c. */
-SaveOption metadata_option(VipsImage *image);
+/* What a saver is told so that it writes no EXIF where the image has none; metadata.c. strips: it may be told to leave
+ * out all metadata, where libvips 8.14 has no other way and the image has no other either. */
+SaveOption metadata_option(VipsImage *image, bool strips);
 
 /* format->save(), with the EXIF that the image has and no other. *lost: the format has no place for it. */
 int save_with_metadata(VipsImage *image, VipsTarget *target, const Format *format, const Config *config, int quality,

@@ -30,7 +30,7 @@ static int palette_bits(const Config *config, bool any)
 
 static int save_jpeg(VipsImage *image, VipsTarget *target, const Config *config, int quality)
 {
-    SaveOption metadata = metadata_option(image);
+    SaveOption metadata = metadata_option(image, true);
     return vips_jpegsave_target(image, target, "Q", quality, "interlace", config->progressive, "optimize_coding",
                                 config->optimize_coding, "subsample_mode", subsample(config), metadata.name,
                                 metadata.value, NULL);
@@ -38,25 +38,26 @@ static int save_jpeg(VipsImage *image, VipsTarget *target, const Config *config,
 
 static int save_png(VipsImage *image, VipsTarget *target, const Config *config, int quality)
 {
+    SaveOption metadata = metadata_option(image, false); /* it would strip texts, too */
     if (config->palette)
         return vips_pngsave_target(image, target, "palette", TRUE, "Q", quality, "bitdepth",
                                    palette_bits(config, false), "dither", config->dither, "effort",
                                    effort(config, 1, 10, 7), "compression", effort(config, 1, 9, 6), "interlace",
-                                   config->progressive, NULL);
+                                   config->progressive, metadata.name, metadata.value, NULL);
     return vips_pngsave_target(image, target, "compression", effort(config, 1, 9, 6), "interlace", config->progressive,
-                               NULL);
+                               metadata.name, metadata.value, NULL);
 }
 
 static int save_webp(VipsImage *image, VipsTarget *target, const Config *config, int quality)
 {
-    SaveOption metadata = metadata_option(image);
+    SaveOption metadata = metadata_option(image, false);
     return vips_webpsave_target(image, target, "Q", quality, "lossless", config->lossless, "effort",
                                 effort(config, 0, 6, 4), metadata.name, metadata.value, NULL);
 }
 
 static int save_avif(VipsImage *image, VipsTarget *target, const Config *config, int quality)
 {
-    SaveOption metadata = metadata_option(image);
+    SaveOption metadata = metadata_option(image, true);
     return vips_heifsave_target(image, target, "compression", VIPS_FOREIGN_HEIF_COMPRESSION_AV1, "Q", quality,
                                 "lossless", config->lossless, "effort", effort(config, 0, 9, 4), "bitdepth",
                                 format_depth(&formats[FORMAT_AVIF], config, image->BandFmt), "subsample_mode",
@@ -82,7 +83,7 @@ static int save_tiff(VipsImage *image, VipsTarget *target, const Config *config,
 
 static int save_jxl(VipsImage *image, VipsTarget *target, const Config *config, int quality)
 {
-    SaveOption metadata = metadata_option(image);
+    SaveOption metadata = metadata_option(image, true);
     return vips_jxlsave_target(image, target, "Q", quality, "lossless", config->lossless, "effort",
                                effort(config, 3, 9, 7), metadata.name, metadata.value, NULL);
 }

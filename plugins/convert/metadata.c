@@ -34,12 +34,12 @@ static bool has_other_metadata(VipsImage *image)
            vips_image_get_typeof(image, VIPS_META_IPTC_NAME);
 }
 
-SaveOption metadata_option(VipsImage *image)
+SaveOption metadata_option(VipsImage *image, bool strips)
 {
     enum { KEEP_ALL_BUT_EXIF = 2 | 4 | 8 | 16 }; /* VIPS_FOREIGN_KEEP_XMP, _IPTC, _ICC, _OTHER */
     if (has_exif(image)) return (SaveOption){NULL, 0};
     if (keeps_by_kind()) return (SaveOption){"keep", KEEP_ALL_BUT_EXIF};
-    return has_other_metadata(image) ? (SaveOption){NULL, 0} : (SaveOption){"strip", TRUE};
+    return !strips || has_other_metadata(image) ? (SaveOption){NULL, 0} : (SaveOption){"strip", TRUE};
 }
 
 static VipsImage *without_exif(VipsImage *in)
