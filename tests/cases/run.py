@@ -296,6 +296,7 @@ def main():
     if not (build / "bin" / "pixmill").exists():
         sys.exit(f"{build}/bin/pixmill is not there: build first")
     flags = {"asan"} if is_sanitized(build) else set()
+    flags |= set() if (build / "bin" / "pm-unprotected").exists() else {"bundle"}
     cases = [c for c in load_cases() if wanted(c[0], options.globs)]
     if options.list:
         print("\n".join(name for name, _, _ in cases))
