@@ -18,6 +18,7 @@
 #include "broker/cloud.h"
 #include "broker/stamp_s3.h"
 #include "broker/store.h"
+#include "broker/turns.h"
 
 /* What was learnt of a bucket's conditions is not believed for ever: stores are upgraded, and a refusal may have had
  * another reason. */
@@ -38,6 +39,7 @@ typedef struct S3Store {
     PmCloud *cloud;
     const PmS3Source *source; /* for copied metadata and tags; NULL: sources are no objects */
     struct Bucket *buckets;   /* owned; one for each that the pipeline writes to */
+    PmTurns turns;            /* of the puts, by bucket and key */
 } S3Store;
 
 typedef enum Seen { NOTHING_YET, ROOM, NO_ROOM, UNSURE } Seen;
@@ -47,6 +49,7 @@ struct PmStoreCall {
     PmS3 *s3;
     PmS3Call *call;
     PmTimer *timer;
+    PmTurn turn; /* at its key */
     Bucket *bucket;
     const PmS3Place *place;
     char *key, *content_type, *digest, *location, *if_match;
@@ -62,6 +65,7 @@ struct PmStoreCall {
     bool conditional;  /* the put under way has a condition */
     bool trial;        /* its condition was refused: without one, to learn whether that was why */
     bool awaits_bytes; /* expected, not yet asked to put */
+    bool prepared;     /* what comes along from the source is here */
     Seen seen;         /* while it awaits them */
     PmError err;
     PmStoreOutcome outcome;
@@ -79,6 +83,7 @@ static void free_pairs(PmNameValue *pairs, size_t count)
 
 static void free_call(PmStoreCall *call)
 {
+    pm_turn_end(&call->store->turns, &call->turn);
     pm_s3_cancel(call->call);
     pm_loop_cancel(call->timer);
     pm_object_finish(&call->source);
@@ -147,6 +152,13 @@ static void add_list(PmNameValue *pairs, size_t *count, size_t max, const PmList
 
 static void look(PmStoreCall *call);
 
+static void forget_look(PmStoreCall *call)
+{
+    free(call->if_match);
+    call->if_match = NULL;
+    call->seen = NOTHING_YET;
+}
+
 static void on_later(void *data)
 {
     PmStoreCall *call = data;
@@ -211,11 +223,23 @@ static void on_put(void *data, const PmS3Result *result)
     }
 }
 
+static bool takes_turn(PmStoreCall *call);
+
 static void put_now(PmStoreCall *call)
 {
     if (call->awaits_bytes) {
         call->seen = ROOM;
         return;
+    }
+    if (!call->turn.has) {
+        if (!takes_turn(call)) return;
+        /* An ETag tells bytes, not stamps: when the same bytes are written again for a newer event, a condition from
+         * before still holds. So what is written over something is looked at while nobody else here writes to it. */
+        if (call->if_match != NULL) {
+            forget_look(call);
+            look(call);
+            return;
+        }
     }
     const PmS3Place *place = call->place;
     static const char *const encryptions[] = {NULL, "AES256", "aws:kms"};
@@ -305,6 +329,7 @@ static void on_head(void *data, const PmS3Result *result)
 static void look(PmStoreCall *call)
 {
     PmError err = {0};
+    call->prepared = true;
     call->call = pm_s3_head(call->s3, call->place->bucket, call->key, NULL, on_head, call, &err);
     if (call->call == NULL) fail(call, &err);
 }
@@ -439,8 +464,32 @@ static void go_on(void *data)
         put_now(call);
     else if (call->seen == NO_ROOM)
         tell(call);
-    else
+    else if (call->awaits_bytes || takes_turn(call))
         begin(call);
+}
+
+static void on_turn_timer(void *data)
+{
+    PmStoreCall *call = data;
+    call->timer = NULL;
+    look(call);
+}
+
+/* What was seen before it waited is old. */
+static void on_turn(void *data)
+{
+    PmStoreCall *call = data;
+    forget_look(call);
+    call->timer = pm_loop_after(call->store->loop, 0, call->prepared ? on_turn_timer : go_on, call);
+    if (call->timer != NULL) return;
+    PmError err = {0};
+    pm_error_set(&err, PM_TRANSIENT, "out of memory");
+    fail(call, &err);
+}
+
+static bool takes_turn(PmStoreCall *call)
+{
+    return pm_turn_take(&call->store->turns, &call->turn, call->bucket, call->key, on_turn, call);
 }
 
 static PmStoreCall *expect(PmStore *base, const PmStorePut *request)

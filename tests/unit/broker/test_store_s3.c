@@ -48,17 +48,11 @@ static void on_stored(void *data, const PmStored *stored)
     pm_loop_stop(w->objects.loop);
 }
 
-/* Stores one rendition of the source; `output` is an index, -1 the quarantine. The answers end with NULL. */
-static void store(World *w, int output, const char *sequencer, const char *const *answers)
+static void ask(World *w, const PmObject *source, int output, PmStoreCall *expected, bool only_expects,
+                PmStoreCall **call)
 {
     const PmPipeline *pipeline = w->objects.pipeline;
     PmError err = {0};
-    PmObject source = {.bucket = (char *)"in",
-                       .key = (char *)"k",
-                       .etag = (char *)"e1",
-                       .sequencer = (char *)sequencer,
-                       .time_ms = 5,
-                       .size = 1};
     PmStorePut put = {.place = output < 0 ? &pipeline->quarantine : &pipeline->outputs[output].to,
                       .key = "k",
                       .key_prefix = "",
@@ -67,12 +61,38 @@ static void store(World *w, int output, const char *sequencer, const char *const
                       .content_type = "image/jpeg",
                       .output = "a",
                       .quarantine = output < 0,
-                      .source = &source,
-                      .digest = "d"};
+                      .source = source,
+                      .digest = "d",
+                      .expected = expected};
+    *call =
+        only_expects ? w->store->ops->expect(w->store, &put) : w->store->ops->put(w->store, &put, on_stored, w, &err);
+    assert_non_null(*call);
+}
+
+static PmObject version(const char *etag, const char *sequencer)
+{
+    return (PmObject){.bucket = (char *)"in",
+                      .key = (char *)"k",
+                      .etag = (char *)etag,
+                      .sequencer = (char *)sequencer,
+                      .time_ms = 5,
+                      .size = 1};
+}
+
+static void prepare(World *w, const char *const *answers)
+{
     objects_reset(&w->objects);
     while (*answers != NULL) stub_answer(&w->objects.stub, *answers++);
     w->calls = 0;
-    assert_non_null(w->store->ops->put(w->store, &put, on_stored, w, &err));
+}
+
+/* Stores one rendition of the source; `output` is an index, -1 the quarantine. The answers end with NULL. */
+static void store(World *w, int output, const char *sequencer, const char *const *answers)
+{
+    PmObject source = version("e1", sequencer);
+    PmStoreCall *call;
+    prepare(w, answers);
+    ask(w, &source, output, NULL, false, &call);
     pm_loop_run(w->objects.loop);
     assert_int_equal(w->calls, 1);
 }
@@ -157,6 +177,60 @@ static void what_changes_meanwhile_is_looked_at_again(void **state)
     assert_true(objects_sent(&w->objects, 3, "If-None-Match: *"));
     store(w, 0, "03", ANSWERS(NO_KEY, XML("404 No", "NoSuchBucket")));
     assert_went(w, PM_STORE_FAILED, PM_BAD_CONFIG, "HEAD PUT");
+    unmake(w);
+}
+
+static void on_soon(void *data)
+{
+    pm_loop_stop(data);
+}
+
+/* Uploads A, B, A: the third has the bytes of the first, so that the rendition's ETag stays while its stamp goes
+ * forward. A put of B that looked before would still meet its condition: it waits its turn, and looks again. */
+static void two_versions_at_one_key_take_turns(void **state)
+{
+    (void)state;
+    World *w = make("");
+    PmObject b = version("e2", "02"), a = version("e1", "03");
+    PmStoreCall *calls[2];
+    /* B is still computed: it has looked and found A's first version */
+    prepare(w, ANSWERS(FOUND(STAMP("e1", "01")), FOUND(STAMP("e1", "01")), DONE, FOUND(STAMP("e1", "03"))));
+    ask(w, &b, 0, NULL, true, &calls[0]);
+    pm_loop_after(w->objects.loop, 300, on_soon, w->objects.loop);
+    pm_loop_run(w->objects.loop);
+    assert_string_equal(objects_asked(&w->objects), "HEAD");
+    /* A's third is at it when B's bytes come */
+    ask(w, &a, 0, NULL, false, &calls[1]);
+    ask(w, &b, 0, calls[0], false, &calls[0]);
+    pm_loop_run(w->objects.loop);
+    assert_int_equal(w->calls, 1);
+    assert_int_equal(w->outcome, PM_STORED);
+    pm_loop_run(w->objects.loop);
+    assert_int_equal(w->calls, 2);
+    assert_went(w, PM_STORE_STALE, PM_OK, "HEAD HEAD PUT HEAD");
+
+    /* Nobody else is at it: what exists is looked at once more, since the look may be old by now */
+    prepare(w, ANSWERS(FOUND(STAMP("e1", "01")), FOUND(STAMP("e1", "03"))));
+    ask(w, &b, 0, NULL, true, &calls[0]);
+    pm_loop_after(w->objects.loop, 300, on_soon, w->objects.loop);
+    pm_loop_run(w->objects.loop);
+    ask(w, &b, 0, calls[0], false, &calls[0]);
+    pm_loop_run(w->objects.loop);
+    assert_went(w, PM_STORE_STALE, PM_OK, "HEAD HEAD");
+
+    /* Who waits may be cancelled, and so may the one before */
+    prepare(w, ANSWERS(FOUND(STAMP("e1", "03"))));
+    PmStoreCall *third;
+    ask(w, &a, 0, NULL, false, &calls[0]);
+    ask(w, &b, 0, NULL, false, &calls[1]);
+    ask(w, &b, 0, NULL, false, &third);
+    pm_loop_after(w->objects.loop, 0, on_soon, w->objects.loop);
+    pm_loop_run(w->objects.loop);
+    w->store->ops->cancel(w->store, calls[1]);
+    w->store->ops->cancel(w->store, calls[0]);
+    pm_loop_run(w->objects.loop);
+    assert_int_equal(w->calls, 1);
+    assert_int_equal(w->outcome, PM_STORE_STALE);
     unmake(w);
 }
 
@@ -251,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_page_of_a_load_balancer_is_not_believed),
         cmocka_unit_test(what_is_there_decides),
         cmocka_unit_test(what_changes_meanwhile_is_looked_at_again),
+        cmocka_unit_test(two_versions_at_one_key_take_turns),
         cmocka_unit_test(conditions_are_given_up_for_one_bucket_and_only_when_they_were_the_reason),
         cmocka_unit_test(a_rejected_original_has_a_mark_of_its_own),
         cmocka_unit_test(a_source_that_goes_away_meanwhile),
