@@ -15,6 +15,7 @@ enum {
     FIRST_MIN_MS = 100,
     FIRST_MAX_MS = 1000, /* of a configured backoff: an outage is looked at soon, however patient retries are */
     PAUSE_MAX_MS = 15000,
+    REFUSED_MAX_MS = 2000, /* where everything that fails answers, and refuses: it bears to be asked */
     LOG_EVERY_MS = 60000,
     LOG_AGAIN_TRIES = 2, /* within LOG_EVERY_MS: once it has lasted so many pauses */
     MEMORY = 512
@@ -22,8 +23,8 @@ enum {
 
 typedef struct Dependency {
     char name[300];
-    bool failing;
-    bool logged; /* as failing */
+    bool failing, refuses; /* refuses: it answered, for the operator to mend something */
+    bool logged;           /* as failing */
     uint64_t successes;
     int64_t since_ms;  /* it has been failing */
     int64_t logged_ms; /* when it was last logged as failing; 0 never */
@@ -93,7 +94,10 @@ static void on_pause_over(void *data);
 
 static void start_pause(PmBreaker *breaker)
 {
-    int64_t pause = pm_pause_ms(breaker->backoff_ms, breaker->tries, PAUSE_MAX_MS);
+    bool away = false;
+    for (size_t i = 0; i < breaker->count; i++)
+        away = away || (breaker->dependencies[i]->failing && !breaker->dependencies[i]->refuses);
+    int64_t pause = pm_pause_ms(breaker->backoff_ms, breaker->tries, away ? PAUSE_MAX_MS : REFUSED_MAX_MS);
     pm_loop_cancel(breaker->timer);
     breaker->timer = pm_loop_after(breaker->loop, pause, on_pause_over, breaker);
 }
@@ -138,6 +142,7 @@ void pm_breaker_failed(PmBreaker *breaker, const char *name, const PmError *err)
     if (one == NULL) return;
     if (!one->failing) one->since_ms = pm_clock_mono_ms();
     one->failing = true;
+    one->refuses = err->status == PM_BAD_CONFIG;
     breaker->open = true;
     if (breaker->timer == NULL) {
         breaker->tries = 0;

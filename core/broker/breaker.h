@@ -25,8 +25,8 @@ typedef struct PmBreakerHold {
     uint64_t successes; /* of the dependency at that time */
 } PmBreakerHold;
 
-/* backoff_ms: the first pause, which doubles up to 15 s; half of each is random. loop and sink's data outlive it. New;
- * NULL: out of memory. */
+/* backoff_ms: the first pause, which doubles up to 15 s, or to 2 s while what fails answers that it refuses; half of
+ * each is random. loop and sink's data outlive it. New; NULL: out of memory. */
 PmBreaker *pm_breaker_new(PmLoop *loop, int64_t backoff_ms, const PmBreakerSink *sink);
 void pm_breaker_free(PmBreaker *breaker); /* NULL is fine, here and below */
 

@@ -105,10 +105,11 @@ void pm_delivery_on_probe(void *data, int64_t tries)
     if (all->probes > 0) return; /* one is still trying */
     bool full = all->objects >= pm_delivery_room_for_jobs(all) && all->waiting.first == NULL;
     if (full && tries >= RETURN_TRIES) return_one(all);
-    /* By turns one that failed and one that was not tried yet: it may be something about those that failed. */
-    all->probe_fresh = !all->probe_fresh;
-    Item *item = NULL;
-    if (!all->probe_fresh || all->waiting.first == NULL) item = pm_queue_first_out(&all->held);
+    /* One that was not tried yet, if there is any: it may be something about those that failed. Where all that were
+     * received have failed, by turns one of these and a new one. */
+    bool fresh = all->waiting.first != NULL || all->held.first == NULL;
+    if (!fresh) fresh = all->probe_fresh = !full && !all->probe_fresh;
+    Item *item = fresh ? NULL : pm_queue_first_out(&all->held);
     if (item != NULL) pm_queue_join_first(&all->waiting, item);
     all->probe_wanted = true;
     pm_delivery_begin_waiting(all);

@@ -172,7 +172,7 @@ static uint32_t write_directory(Writer *writer, ExifDirectory which)
     const Directory *directory = &writer->reader->directories[which];
     uint32_t offset = end_of(writer);
     guint at = writer->out->len;
-    qsort(directory->entries, directory->count, sizeof(Entry), by_tag);
+    if (directory->count) qsort(directory->entries, directory->count, sizeof(Entry), by_tag);
     g_byte_array_set_size(writer->out, at + 2 + (guint)directory->count * ENTRY + 4);
     memset(writer->out->data + at, 0, writer->out->len - at);
     set16(block, writer->out->data + at, (unsigned)directory->count);

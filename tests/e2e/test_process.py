@@ -120,7 +120,7 @@ def test_results_beyond_the_limit_are_counted(folder):
         assert made < 3000
         folder.add(100)
         made += 100
-        wait_for(lambda: folder.done() == made, "all sources done")
+        wait_for(lambda: folder.done() == made, "all sources done", 240)
     os.close(writer)
     received = []
 
