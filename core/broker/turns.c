@@ -24,6 +24,7 @@ bool pm_turn_take(PmTurns *turns, PmTurn *turn, const void *place, const char *k
 void pm_turn_end(PmTurns *turns, PmTurn *turn)
 {
     PmTurn **at = &turns->first;
+    if (turn->key == NULL) return;
     while (*at != NULL && *at != turn) at = &(*at)->next;
     if (*at == NULL) return;
     *at = turn->next;

@@ -190,7 +190,7 @@ static uint32_t write_directory(Writer *writer, ExifDirectory which)
         set16(block, bytes, entry->tag);
         set16(block, bytes + 2, entry->type);
         set32(block, bytes + 4, entry->count);
-        if (far)
+        if (!entry->value || entry->size > 4)
             set32(block, bytes + 8, far);
         else
             memcpy(bytes + 8, entry->value, entry->size);

@@ -77,7 +77,7 @@ def test_denied_prefix_does_not_stop_the_others(world):
     for i in range(40):
         world.announced(f"in/{'secret' if i % 2 else 'open'}/{i}.jpg", picture)
     running = world.start()
-    wait_for(lambda: len(world.keys()) == 20, "those that may be written")
+    wait_for(lambda: len(world.keys()) == 20, "those that may be written", 180)
     # From now on only the denied ones are left; new ones still come through.
     for i in range(3):
         world.announced(f"in/open/late-{i}.jpg", picture)
@@ -90,7 +90,7 @@ def test_denied_prefix_does_not_stop_the_others(world):
         time.sleep(0.2)
         letters.extend(world.dead())
         return len(letters) >= 20
-    wait_for(ended, "an end for each message")
+    wait_for(ended, "an end for each message", 180)
     wait_for(lambda: world.depth() == (0, 0), "an empty queue")
     assert running.terminate().code == 3
     assert len(letters) == 20
