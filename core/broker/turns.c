@@ -6,7 +6,7 @@
 
 static bool is_same(const PmTurn *a, const PmTurn *b)
 {
-    return a->place == b->place && strcmp(a->key, b->key) == 0;
+    return a->place == b->place && a->key != NULL && b->key != NULL && strcmp(a->key, b->key) == 0;
 }
 
 bool pm_turn_take(PmTurns *turns, PmTurn *turn, const void *place, const char *key, void (*begins)(void *data),
