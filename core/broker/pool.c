@@ -20,7 +20,14 @@
 #include "broker/slot.h"
 #include "broker/workers.h"
 
-enum { MESSAGES_A_TURN = 8, CROWDED_MS = 10000, RESTART_MIN_MS = 100, RESTART_MAX_MS = 10000, RESTARTS_IN_A_ROW = 5 };
+enum {
+    MESSAGES_A_TURN = 8,
+    CROWDED_MS = 10000,
+    RESTART_MIN_MS = 100,
+    RESTART_MAX_MS = 10000,
+    RESTART_KILLED_MAX_MS = 1600,
+    RESTARTS_IN_A_ROW = 5
+};
 
 struct PmPool {
     PmLoop *loop;
@@ -132,15 +139,17 @@ static void lost_zygote(PmPool *pool, const char *why)
     for (size_t i = 0; i < pool->count; i++) pm_slot_lost(&pool->slots[i]);
     pool->failures = was_ready ? 1 : pool->failures + 1;
     /* What cannot start once is the operator's to mend; what did start is tried again, and what was killed from
-     * outside. */
+     * outside: that one for ever once it has worked, however fast the kills come. */
     bool killed = WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL;
-    if ((!pool->was_ready && (!killed || pool->options.check)) || pool->failures >= RESTARTS_IN_A_ROW) {
+    bool too_often = pool->failures >= RESTARTS_IN_A_ROW && !(killed && pool->was_ready);
+    if ((!pool->was_ready && (!killed || pool->options.check)) || too_often) {
         tell_failed(pool, how, why);
         return;
     }
-    int64_t delay = RESTART_MIN_MS << (pool->failures * 2);
+    int64_t max = killed ? RESTART_KILLED_MAX_MS : RESTART_MAX_MS;
+    int64_t delay = pool->failures < RESTARTS_IN_A_ROW ? RESTART_MIN_MS << (pool->failures * 2) : max;
     pm_log(PM_LOG_WARN, "worker.lost", "msg", why, NULL);
-    pool->restart = pm_loop_after(pool->loop, delay > RESTART_MAX_MS ? RESTART_MAX_MS : delay, start, pool);
+    pool->restart = pm_loop_after(pool->loop, delay > max ? max : delay, start, pool);
 }
 
 void pm_pool_restart(PmPool *pool, const char *why)

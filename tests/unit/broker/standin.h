@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -260,6 +261,23 @@ static void standin_reap(int sock, pid_t *children)
         }
 }
 
+/* As if from outside: once after it was ready, and then again and again before it is. The file counts for all starts.
+ */
+static void standin_strike(const char *mode, bool ready)
+{
+    enum { KILLS = 7 };
+    char path[64];
+    struct stat info;
+    if (strcmp(mode, "killed-while-starting") != 0) return;
+    snprintf(path, sizeof path, "/tmp/pixmill-standin-%d", (int)getppid());
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0 || fstat(fd, &info) != 0) _exit(1);
+    bool strikes = info.st_size < KILLS && (info.st_size > 0 || ready);
+    if (strikes && write(fd, "x", 1) != 1) _exit(1);
+    close(fd);
+    if (strikes) kill(getpid(), SIGKILL);
+}
+
 /* The stand-in's main. */
 static int standin_run(void)
 {
@@ -276,12 +294,14 @@ static int standin_run(void)
         if (pm_ipc_receive(STANDIN_CHANNEL, MSG_DONTWAIT, &message, &got, NULL) != PM_OK) return 0;
         if (got && message.type == PM_MSG_LOAD) {
             snprintf(mode, sizeof mode, "%s", json_string_value(json_object_get(message.body, "file")));
+            standin_strike(mode, false);
             json_t *ready =
                 json_pack("{s[{ss s[s]}] s[s]}", "plugins", "name", "convert", "mime_types",
                           strcmp(mode, "declares-html") == 0 ? "text/html" : "image/webp", "facts", "look.score");
             pm_ipc_send(STANDIN_CHANNEL, PM_MSG_READY, ready, NULL, 0, NULL);
             json_decref(ready);
         } else if (got && message.type == PM_MSG_SPAWN) {
+            standin_strike(mode, true);
             standin_spawn(STANDIN_CHANNEL, &message, mode, children);
         }
         pm_message_finish(&message);

@@ -267,6 +267,21 @@ static void works(void **state)
     finish(w);
 }
 
+/* Kills that come faster than it can start: once it has worked, it is started again however often. */
+static void who_is_killed_while_it_starts_is_started_again(void **state)
+{
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/pixmill-standin-%d", (int)getpid());
+    unlink(path);
+    World *w = run("killed-while-starting", 1, 1, 0);
+    unlink(path);
+    assert_int_equal(w->done, 1);
+    assert_int_equal(w->report.error.status, PM_OK);
+    assert_true(count_lines(w, "worker.lost") >= 7);
+    finish(w);
+}
+
 /* Both children send as fast as they can, before any job. */
 static void who_speaks_while_idle_is_ended(void **state)
 {
@@ -528,6 +543,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--fd") == 0) return standin_run();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(works),
+        cmocka_unit_test(who_is_killed_while_it_starts_is_started_again),
         cmocka_unit_test(who_speaks_while_idle_is_ended),
         cmocka_unit_test(log_lines_of_a_job_have_an_end),
         cmocka_unit_test(log_lines_a_second_have_an_end),
