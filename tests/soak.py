@@ -40,6 +40,7 @@ outputs:
 """
 EVERY_S = 0.5
 LONG = 5000  # below that the tenth that is compared with has one or two samples,
+SHORT_FLOOR_KIB = 2048  # and the heap has not settled either: 2 KiB an image would show
 CONNECTIONS = 8  # in which as many connections may happen to be idle; a leak of one an image is far above
 FLOOR_KIB = 512  # of growth, below which a percentage says nothing: a page cache of malloc's, not a leak
 KINDS = ("broker", "zygote", "worker")
@@ -177,7 +178,7 @@ class Soak:
                 continue
             percent = 100 * (found[1] - found[0]) / found[0]
             checks[f"{kind}: resident memory {found[0] / 1024:.1f} MiB after a tenth, {found[1] / 1024:.1f} MiB at the end ({percent:+.2f} %)"] = (
-                [f"more than +{most} %"] if percent >= most and found[1] - found[0] > FLOOR_KIB else [])
+                [f"more than +{most} %"] if percent >= most and found[1] - found[0] > (FLOOR_KIB if self.images >= LONG else SHORT_FLOOR_KIB) else [])
             checks[f"{kind}: at most {open_[0]:.0f} descriptors after a tenth, {open_[1]:.0f} at the end"] = (
                 ["more than before"] if open_[1] > open_[0] + (CONNECTIONS if self.images < LONG else 0) else [])
         return checks

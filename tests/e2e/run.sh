@@ -42,7 +42,7 @@ failed=$((${failed:-0} + ${errors:-0}))
 [ -n "$passed" ] || [ "$failed" != 0 ] || failed=1
 
 proofs=("$build --how broker --messages 200 --kills 5" "$build --how workers --messages 100 --kills 20" "$build --how term --messages 100 --kills 5"
-    "$build --versions --no-returns --messages 60 --kills 3" "$build --fifo --how none --messages 40" "$build --faults 404-page,200-page,halved,bare-403,mixed --messages 30")
+    "$build --versions --messages 60 --kills 3" "$build --fifo --how none --messages 40" "$build --faults 404-page,200-page,halved,bare-403,mixed --messages 30")
 [ -z "$crash" ] || proofs+=("$crash --how crash --times 1")
 for how in "${proofs[@]}"; do
     # shellcheck disable=SC2086 # arguments
