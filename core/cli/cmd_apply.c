@@ -99,10 +99,11 @@ static void print_summary(const Apply *apply, const PmRunSummary *summary, const
                (double)summary->ms / 1000);
         return;
     }
-    json_t *root = json_pack("{sO s{sI sI sI sI sI sI}}", "results", apply->results, "summary", "done",
-                             (json_int_t)summary->done, "failed", (json_int_t)summary->failed, "rejected",
-                             (json_int_t)summary->rejected, "skipped", (json_int_t)(summary->skipped + apply->skipped),
-                             "outputs", (json_int_t)summary->outputs, "ms", (json_int_t)summary->ms);
+    json_t *root =
+        json_pack("{sO s{sI sI sI sI sI sI}}", "results", apply->results, "summary", "done", (json_int_t)summary->done,
+                  "failed", (json_int_t)summary->failed, "rejected", (json_int_t)summary->rejected, "skipped",
+                  (json_int_t)summary->skipped + (json_int_t)apply->skipped, "outputs", (json_int_t)summary->outputs,
+                  "ms", (json_int_t)summary->ms);
     char *text = json_dumps(root, JSON_INDENT(2));
     if (text != NULL) puts(text);
     free(text);
