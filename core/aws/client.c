@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "aws/classify.h"
 #include "aws/retry.h"
 #include "aws/xml.h"
 #include "base/clock.h"
@@ -196,7 +197,7 @@ static void read_answer(const PmAwsCall *call, const PmHttpResponse *http, PmAws
     else
         read_xml_error(http, out);
     if (ok && out->code[0] == '\0') pm_text_copy(out->code, sizeof out->code, "InternalError");
-    out->status = pm_retry_classify(http->status, out->code);
+    out->status = pm_aws_classify(http->status, out->code);
     /* Only S3 has a HEAD, and says "no such key" without a word. */
     if (call->request.protocol != PM_AWS_S3 && out->code[0] == '\0' && out->status == PM_BAD_INPUT)
         out->status = PM_TRANSIENT;

@@ -24,9 +24,6 @@ void pm_retry_refund(PmRetryBucket *bucket, int paid);
 /* Milliseconds before attempt + 1: full jitter over min(2^(attempt-1), 20) seconds. attempt counts from 1. */
 int64_t pm_retry_delay_ms(int attempt);
 
-/* What an HTTP status and the service's error code mean for the work at hand. */
-PmStatus pm_retry_classify(int http_status, const char *code);
-
 /* Uniform in 0 .. limit-1. */
 uint32_t pm_retry_random(uint32_t limit);
 
