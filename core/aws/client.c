@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "aws/classify.h"
-#include "aws/retry.h"
 #include "aws/xml.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "net/retry.h"
 
 enum { ATTEMPTS = 3, OFFSETS_MAX = 16, BUDGETS_MAX = 32, HEADERS_MAX = 48, ERROR_BODY_MAX = 64 * 1024 };
 

@@ -8,8 +8,8 @@
 #define PM_AWS_CLIENT_H
 
 #include "aws/credentials.h"
-#include "aws/http.h"
 #include "aws/sigv4.h"
+#include "net/http.h"
 
 typedef struct PmAwsClient PmAwsClient;
 typedef struct PmAwsCall PmAwsCall;

@@ -8,8 +8,8 @@
 #ifndef PM_AWS_CREDENTIALS_H
 #define PM_AWS_CREDENTIALS_H
 
-#include "aws/http.h"
 #include "aws/sigv4.h"
+#include "net/http.h"
 
 typedef struct PmCredentials PmCredentials;
 

@@ -8,8 +8,8 @@
 #include <strings.h>
 #include <time.h>
 
-#include "aws/uri.h"
 #include "base/text.h"
+#include "net/uri.h"
 
 enum { FIELD_MAX = 1024 };
 

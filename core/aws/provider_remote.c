@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "aws/provider.h"
-#include "aws/uri.h"
 #include "aws/xml.h"
 #include "base/buffer.h"
 #include "base/text.h"
+#include "net/uri.h"
 
 enum { ANSWER_MAX = 64 * 1024, METADATA_TIMEOUT_MS = 2000, CONTAINER_TIMEOUT_MS = 5000, STS_FIRST_BYTE_MS = 5000 };
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "aws/s3_internal.h"
-#include "aws/uri.h"
 #include "aws/xml.h"
 #include "base/text.h"
+#include "net/uri.h"
 
 /* One attempt: a minute, and what its bytes take on a slow line; silence ends it much sooner (http.h). */
 enum { CALL_MS = 60000, CALL_BYTES_PER_S = 16 * 1024, SLOW_CALL_MS = 300000, SLOW_SILENCE_MS = 60000 };

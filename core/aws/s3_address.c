@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "aws/s3_internal.h"
-#include "aws/uri.h"
 #include "base/text.h"
+#include "net/uri.h"
 
 bool pm_s3_bucket_valid(const char *bucket)
 {

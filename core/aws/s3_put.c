@@ -6,8 +6,8 @@
 #include <zlib.h>
 
 #include "aws/s3_internal.h"
-#include "aws/uri.h"
 #include "base/text.h"
+#include "net/uri.h"
 
 enum { METADATA_MAX_BYTES = 2048, TAGS_MAX = 10, TAGS_MAX_BYTES = 4096 };
 

@@ -10,8 +10,8 @@
 #include <strings.h>
 #include <time.h>
 
-#include "aws/uri.h"
 #include "base/text.h"
+#include "net/uri.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 

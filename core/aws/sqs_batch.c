@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/retry.h"
 #include "aws/sqs_internal.h"
+#include "net/retry.h"
 
 enum { ROUNDS = 3, TIMEOUT_MS = 15000 };
 

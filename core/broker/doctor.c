@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "aws/retry.h"
 #include "base/text.h"
 #include "broker/ask.h"
+#include "net/retry.h"
 
 enum { VISIBILITY_FACTOR = 2, RECEIVES_LEAST = 3 };
 

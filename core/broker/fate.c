@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/fate.h"
 
-#include "aws/retry.h"
+#include "net/retry.h"
 
 enum { BUG_ATTEMPTS = 2, DELAY_MAX_MS = 3600000 };
 

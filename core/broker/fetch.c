@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "aws/http.h"
-#include "aws/retry.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "net/http.h"
+#include "net/retry.h"
 
 enum { RETRY_MIN_MS = 100 };
 

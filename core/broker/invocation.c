@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/uri.h"
 #include "base/text.h"
 #include "broker/record.h"
+#include "net/uri.h"
 
 enum { TASKS_MAX = 10000, RESULT_STRING_MAX = 1000 };
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/uri.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "net/uri.h"
 
 enum { SHORT_MESSAGE = 200, SHORT_SOURCE = 400, SHORT_ATTRIBUTES = 5, BEGINNING = 2048 };
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/retry.h"
 #include "base/crash_point.h"
 #include "base/log.h"
+#include "net/retry.h"
 
 enum { TRIES = 5 };
 

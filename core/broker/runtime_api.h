@@ -7,7 +7,7 @@
 #ifndef PM_BROKER_RUNTIME_API_H
 #define PM_BROKER_RUNTIME_API_H
 
-#include "aws/http.h"
+#include "net/http.h"
 
 enum { PM_RUNTIME_PAYLOAD_MAX = 6 * 1024 * 1024 }; /* bytes of an event, and of an answer */
 

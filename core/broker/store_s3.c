@@ -9,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "aws/retry.h"
 #include "aws/xml.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
@@ -19,6 +18,7 @@
 #include "broker/stamp_s3.h"
 #include "broker/store.h"
 #include "broker/turns.h"
+#include "net/retry.h"
 
 /* What was learnt of a bucket's conditions is not believed for ever: stores are upgraded, and a refusal may have had
  * another reason. */

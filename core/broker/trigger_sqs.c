@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/retry.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/log.h"
@@ -16,6 +15,7 @@
 #include "broker/cloud.h"
 #include "broker/lease.h"
 #include "broker/letter_send.h"
+#include "net/retry.h"
 
 enum {
     RECEIVE_MAX = 10,

@@ -10,7 +10,7 @@ may() {
     local allowed="$folder"
     for other; do allowed="$allowed|$other"; done
     local found
-    found=$(grep -nE '#include "(base|pipeline|engine|worker|aws|broker|cli)/' "core/$folder"/*.[ch] | grep -vE "#include \"($allowed)/")
+    found=$(grep -nE '#include "(base|net|pipeline|engine|worker|aws|broker|cli)/' "core/$folder"/*.[ch] | grep -vE "#include \"($allowed)/")
     [ -z "$found" ] || say "core/$folder may include only $allowed:
 $found"
 }
@@ -18,14 +18,15 @@ may base
 may pipeline base
 may engine pipeline base
 may worker engine pipeline base
-may aws base
-may broker aws pipeline base
-may cli broker aws pipeline base
+may net base
+may aws net base
+may broker aws net pipeline base
+may cli broker aws net pipeline base
 
-found=$(grep -nE '#include <(vips|glib)' core/{base,pipeline,aws,broker,cli}/*.[ch])
+found=$(grep -nE '#include <(vips|glib)' core/{base,net,pipeline,aws,broker,cli}/*.[ch])
 [ -z "$found" ] || say "no image library outside engine and worker: $found"
-found=$(grep -nE '#include <curl' core/{base,pipeline,engine,worker}/*.[ch])
-[ -z "$found" ] || say "no HTTP outside aws: $found"
+found=$(grep -nE '#include <curl' core/*/*.[ch] | grep -v '^core/net/')
+[ -z "$found" ] || say "no libcurl outside net: $found"
 found=$(grep -nE '#include "' plugins/*/*.[ch] | grep -vE '#include "(\.\./common/)?[a-z_-]+\.h"')
 [ -z "$found" ] || say "plugins see the public header alone: $found"
 

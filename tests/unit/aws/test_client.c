@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "aws/client.h"
-#include "aws/retry.h"
 #include "aws/s3.h"
-#include "stub.h"
+#include "net/retry.h"
+#include "net/stub.h"
 
 #define OK    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
 #define FOUND "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"

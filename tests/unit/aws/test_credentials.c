@@ -17,7 +17,7 @@
 #include "aws/client.h"
 #include "aws/credentials.h"
 #include "base/clock.h"
-#include "stub.h"
+#include "net/stub.h"
 
 #define OK           "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
 #define BARE(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

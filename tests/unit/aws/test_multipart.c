@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "aws/s3.h"
-#include "peer.h"
+#include "net/peer.h"
 
 #define ANSWER(status, headers, length, body) \
     "HTTP/1.1 " status "\r\n" headers "Content-Length: " #length "\r\n\r\n" body

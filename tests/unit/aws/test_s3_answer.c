@@ -13,7 +13,7 @@
 #include "aws/operations.h"
 #include "aws/s3.h"
 #include "aws/xml.h"
-#include "stub.h"
+#include "net/stub.h"
 
 #define END     "Connection: close\r\n\r\n"
 #define REQUEST "x-amz-request-id: 4442587FB7D0A2F9\r\n"

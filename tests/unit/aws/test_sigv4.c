@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 #include "aws/sigv4.h"
-#include "aws/uri.h"
+#include "net/uri.h"
 
 #define VECTORS PM_SOURCE_DIR "/../shared/vectors/sigv4"
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "aws/sqs.h"
-#include "stub.h"
+#include "net/stub.h"
 
 typedef struct World {
     PmLoop *loop;

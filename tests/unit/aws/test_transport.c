@@ -15,8 +15,8 @@
 #include "aws/s3.h"
 #include "aws/sqs.h"
 #include "base/clock.h"
-#include "peer.h"
-#include "stub.h"
+#include "net/peer.h"
+#include "net/stub.h"
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
 

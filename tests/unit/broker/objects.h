@@ -7,8 +7,8 @@
 
 #include "reading.h"
 
-#include "aws/stub.h"
 #include "broker/cloud.h"
+#include "net/stub.h"
 
 #define END "Connection: close\r\n\r\n"
 #define INGRESS \

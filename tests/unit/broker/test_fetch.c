@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reading.h"
 
-#include "aws/stub.h"
 #include "broker/fetch.h"
+#include "net/stub.h"
 
 #define ANSWER(status, body) "HTTP/1.1 " status "\r\nConnection: close\r\nContent-Type: text/x\r\n\r\n" body
 

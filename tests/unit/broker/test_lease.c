@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reading.h"
 
-#include "aws/stub.h"
 #include "base/clock.h"
 #include "broker/lease.h"
+#include "net/stub.h"
 
 #define ANSWER(body) "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0\r\n\r\n" body
 

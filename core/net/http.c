@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "aws/http_internal.h"
+#include "net/http_internal.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -3,8 +3,8 @@
  * Whose turn it is. Each lane runs a number of exchanges at a time; more wait here, in order, before libcurl sees them,
  * so that no timeout runs while they wait. One connection carries one exchange, so lanes bound connections too.
  */
-#include "aws/http_internal.h"
 #include "base/clock.h"
+#include "net/http_internal.h"
 
 static const int defaults[PM_HTTP_LANES] = {
     [PM_HTTP_READS] = 64, [PM_HTTP_WRITES] = 32, [PM_HTTP_QUEUE] = 32, [PM_HTTP_CREDENTIALS] = 8};

@@ -5,8 +5,8 @@
  * has a lane of its own, so that many slow ones of one kind leave room for the others, and limits of its own on how
  * long its connection may be silent or slow.
  */
-#ifndef PM_AWS_HTTP_H
-#define PM_AWS_HTTP_H
+#ifndef PM_NET_HTTP_H
+#define PM_NET_HTTP_H
 
 #include "base/error.h"
 #include "base/loop.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When and whether to try again: AWS's "standard" retry mode as numbers. Pure but for the random jitter.
+ * When and whether to try again, in the numbers of AWS's "standard" retry mode. Pure but for the random jitter.
  * Source: "Retry behavior" (AWS SDKs and Tools Reference Guide).
  */
-#ifndef PM_AWS_RETRY_H
-#define PM_AWS_RETRY_H
+#ifndef PM_NET_RETRY_H
+#define PM_NET_RETRY_H
 
 #include "base/error.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "aws/retry.h"
+#include "net/retry.h"
 
 #include <sys/random.h>
 

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include <curl/curlver.h>
 
-#include "aws/http.h"
 #include "base/clock.h"
+#include "net/http.h"
 #include "peer.h"
 
 enum { CALLS_MAX = 80, PATIENCE_MS = 20000 };

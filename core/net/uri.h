@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Percent-encoding as AWS signs it (RFC 3986): unreserved bytes as they are, the rest %XX in upper case.
+ * Percent-encoding (RFC 3986), in the form that AWS signs: unreserved bytes as they are, the rest %XX in upper case.
  */
-#ifndef PM_AWS_URI_H
-#define PM_AWS_URI_H
+#ifndef PM_NET_URI_H
+#define PM_NET_URI_H
 
 #include "base/buffer.h"
 

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
-#include "aws/http_internal.h"
 #include "base/clock.h"
+#include "net/http_internal.h"
 
 enum {
     STALL_MS = 10000,

@@ -3,13 +3,13 @@
  * Shared by http.c (exchanges), http_lanes.c (whose turn it is) and http_limits.c (how long it may take). Not for
  * others.
  */
-#ifndef PM_AWS_HTTP_INTERNAL_H
-#define PM_AWS_HTTP_INTERNAL_H
+#ifndef PM_NET_HTTP_INTERNAL_H
+#define PM_NET_HTTP_INTERNAL_H
 
 #include <curl/curl.h>
 
-#include "aws/http.h"
 #include "base/buffer.h"
+#include "net/http.h"
 
 enum { PM_HTTP_HEADERS_MAX = 100 };
 

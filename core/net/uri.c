@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "aws/uri.h"
+#include "net/uri.h"
 
 #include <string.h>
 
