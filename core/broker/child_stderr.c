@@ -10,7 +10,11 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum { BYTES_PER_SECOND = 32 * 1024 }; /* that we read: a child that writes for ever must not keep us busy */
+enum {
+    BYTES_PER_SECOND = 32 * 1024, /* that we read: a child that writes for ever must not keep us busy */
+    CHUNK_BYTES = 4096,
+    PIPE_CHUNKS = 16 /* what a pipe holds */
+};
 
 static void end_line(PmChildStderr *out)
 {
@@ -18,28 +22,36 @@ static void end_line(PmChildStderr *out)
     if (out->used > 0 && pm_log_gate_admits(out->gate, out->share)) {
         PmProgress at = out->progress != NULL ? pm_progress_read(out->progress) : (PmProgress){0};
         const char *plugin = at.fault_plugin[0] != '\0' ? at.fault_plugin : at.plugin;
-        pm_log(PM_LOG_WARN, "worker.stderr", "plugin", plugin[0] != '\0' ? plugin : NULL, "msg", out->line, NULL);
+        pm_log(PM_LOG_WARN, "worker.stderr", PM_JOB_NAMES(out->names), "plugin", plugin[0] != '\0' ? plugin : NULL,
+               "msg", out->line, NULL);
     }
     out->used = 0;
 }
 
 static void on_pause_over(void *data);
 
+/* What read() returned. */
+static ssize_t take_chunk(PmChildStderr *out)
+{
+    char chunk[CHUNK_BYTES];
+    ssize_t n = read(out->fd, chunk, sizeof chunk);
+    for (ssize_t i = 0; i < n; i++) {
+        if (chunk[i] != '\n') out->line[out->used++] = chunk[i];
+        if (chunk[i] == '\n' || out->used == sizeof out->line - 1) end_line(out);
+    }
+    return n;
+}
+
 static void on_bytes(void *data, int fd, unsigned events)
 {
-    (void)events;
+    (void)fd, (void)events;
     PmChildStderr *out = data;
-    char chunk[4096];
-    ssize_t n = read(fd, chunk, sizeof chunk);
+    ssize_t n = take_chunk(out);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) { /* the child is gone */
         pm_loop_unwatch(out->watch);
         out->watch = NULL;
         return;
-    }
-    for (ssize_t i = 0; i < n; i++) {
-        if (chunk[i] != '\n') out->line[out->used++] = chunk[i];
-        if (chunk[i] == '\n' || out->used == sizeof out->line - 1) end_line(out);
     }
     int64_t now = pm_clock_mono_ms(), second = now / 1000;
     if (second != out->second) {
@@ -61,10 +73,10 @@ static void on_pause_over(void *data)
 }
 
 int pm_child_stderr_open(PmChildStderr *out, PmLoop *loop, PmLogGate *gate, PmLogShare *share,
-                         const PmProgress *progress, PmError *err)
+                         const PmProgress *progress, const PmJobNames *names, PmError *err)
 {
     int ends[2];
-    *out = (PmChildStderr){.loop = loop, .gate = gate, .share = share, .progress = progress, .fd = -1};
+    *out = (PmChildStderr){.loop = loop, .gate = gate, .share = share, .progress = progress, .names = names, .fd = -1};
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
         pm_error_set(err, PM_TRANSIENT, "no pipe for a worker's stderr: %s", strerror(errno));
         return -1;
@@ -80,10 +92,17 @@ int pm_child_stderr_open(PmChildStderr *out, PmLoop *loop, PmLogGate *gate, PmLo
     return ends[1];
 }
 
+/* However much it wrote this second: one pipe's content a job is little. */
+void pm_child_stderr_end_job(PmChildStderr *out)
+{
+    for (int i = 0; i < PIPE_CHUNKS && out->fd >= 0 && take_chunk(out) > 0; i++) continue;
+    if (out->fd >= 0) end_line(out);
+}
+
 void pm_child_stderr_close(PmChildStderr *out)
 {
     /* Last words. A watch that is gone was told to read no more. */
-    for (int i = 0; i < BYTES_PER_SECOND / 4096 && out->watch != NULL; i++) {
+    for (int i = 0; i < BYTES_PER_SECOND / CHUNK_BYTES && out->watch != NULL; i++) {
         size_t before = out->bytes;
         on_bytes(out, out->fd, PM_READABLE);
         if (out->bytes == before) break;

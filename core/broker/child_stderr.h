@@ -7,13 +7,15 @@
 #define PM_BROKER_CHILD_STDERR_H
 
 #include "base/ipc.h"
+#include "broker/job_names.h"
 #include "broker/log_gate.h"
 
 typedef struct PmChildStderr {
-    PmLoop *loop; /* borrowed, as the next three */
+    PmLoop *loop; /* borrowed, as the next four */
     PmLogGate *gate;
     PmLogShare *share;
     const PmProgress *progress; /* whose code was at work when a line came */
+    const PmJobNames *names;    /* of the job at work then */
     int fd;                     /* our end; -1: none */
     PmWatch *watch;
     PmTimer *pause; /* read no more before it rings */
@@ -25,7 +27,9 @@ typedef struct PmChildStderr {
 /* Returns the child's end of a new pipe, CLOEXEC, which never blocks the child: what does not fit is lost. -1: there
  * is none, and `err` says why. */
 int pm_child_stderr_open(PmChildStderr *out, PmLoop *loop, PmLogGate *gate, PmLogShare *share,
-                         const PmProgress *progress, PmError *err);
+                         const PmProgress *progress, const PmJobNames *names, PmError *err);
+/* The job ends: what the child wrote so far belongs to it, and is read now. */
+void pm_child_stderr_end_job(PmChildStderr *out);
 void pm_child_stderr_close(PmChildStderr *out); /* after a last look */
 
 #endif

@@ -334,7 +334,8 @@ static void begin(Item *item)
     PmJobSink sink = {.data = item, .ready = on_fetched, .done = on_done};
     PmError err = {0};
     int64_t bytes = reserve_of(all, item);
-    item->job = pm_job_new(all->world, item->object, item->delivery->event->attempt, bytes, &sink, &err);
+    item->job = pm_job_new(all->world, item->object, item->delivery->event->id, item->delivery->event->attempt, bytes,
+                           &sink, &err);
     if (item->job == NULL) {
         refuse_object(item, &err);
         return;

@@ -22,6 +22,7 @@ struct PmFetch {
     PmFetcher *fetcher;
     char *url, *method, *content_type; /* owned */
     PmMapping body;                    /* owned */
+    const PmJobNames *names;
     int64_t timeout_ms;
     int tries;
     PmHttpCall *call;
@@ -99,7 +100,7 @@ static void fail(PmFetch *fetch, const PmError *err)
 {
     char origin[300];
     pm_text_origin(origin, sizeof origin, fetch->url);
-    pm_log(PM_LOG_WARN, "fetch.failed", "url", origin, "msg", err->message, NULL);
+    pm_log(PM_LOG_WARN, "fetch.failed", PM_JOB_NAMES(fetch->names), "url", origin, "msg", err->message, NULL);
     finish(fetch, json_pack("{so}", "error", pm_error_to_json(err)), -1);
 }
 
@@ -163,7 +164,8 @@ static void send_request(void *data)
     if (fetch->call == NULL) fail(fetch, &err);
 }
 
-PmFetch *pm_fetch_start(PmFetcher *fetcher, const json_t *request, PmMapping body, PmFetchDone *done, void *data)
+PmFetch *pm_fetch_start(PmFetcher *fetcher, const json_t *request, PmMapping body, const PmJobNames *names,
+                        PmFetchDone *done, void *data)
 {
     PmFetch *fetch = calloc(1, sizeof *fetch);
     if (fetch == NULL) {
@@ -174,7 +176,7 @@ PmFetch *pm_fetch_start(PmFetcher *fetcher, const json_t *request, PmMapping bod
                *method = json_string_value(json_object_get(request, "method")),
                *type = json_string_value(json_object_get(request, "content_type"));
     int64_t asked = json_integer_value(json_object_get(request, "timeout_ms"));
-    *fetch = (PmFetch){.fetcher = fetcher, .body = body, .done = done, .data = data};
+    *fetch = (PmFetch){.fetcher = fetcher, .body = body, .names = names, .done = done, .data = data};
     fetch->timeout_ms = fetcher->pipeline->fetch.timeout;
     if (asked > 0 && asked < fetch->timeout_ms) fetch->timeout_ms = asked;
     fetch->url = strdup(url != NULL ? url : "");

@@ -8,6 +8,7 @@
 
 #include "base/ipc.h"
 #include "base/loop.h"
+#include "broker/job_names.h"
 #include "pipeline/pipeline.h"
 
 typedef struct PmFetcher PmFetcher;
@@ -19,9 +20,10 @@ void pm_fetcher_free(PmFetcher *fetcher); /* every fetch has ended or been cance
 
 /* Carries out FETCH's body (borrowed for the call); the request's body is given away to it. `done` comes once, never
  * from here: with FETCHED's body, borrowed, and a memfd of the answer's body, borrowed, or -1. An error is told in the
- * same way. NULL: out of memory. */
+ * same way. `names`: of the job, for log lines; outlives the fetch. NULL: out of memory. */
 typedef void PmFetchDone(void *data, const json_t *fetched, int body_fd);
-PmFetch *pm_fetch_start(PmFetcher *fetcher, const json_t *request, PmMapping body, PmFetchDone *done, void *data);
+PmFetch *pm_fetch_start(PmFetcher *fetcher, const json_t *request, PmMapping body, const PmJobNames *names,
+                        PmFetchDone *done, void *data);
 void pm_fetch_cancel(PmFetch *fetch); /* NULL is fine */
 
 /* --- for tests --- */

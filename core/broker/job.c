@@ -34,6 +34,7 @@ struct PmImageJob {
     const PmJobWorld *world;
     PmJobSink sink;
     const PmObject *object;
+    const char *event_id;
     PmObject pinned; /* the object with the etag and version that were delivered */
     PmFacts *facts;
     PmSourceCall *fetching;
@@ -426,16 +427,21 @@ static void on_fetched(void *data, const PmFetched *fetched)
 
 /* --- life --- */
 
-PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int attempt, int64_t max, const PmJobSink *sink,
-                       PmError *err)
+PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, const char *event_id, int attempt, int64_t max,
+                       const PmJobSink *sink, PmError *err)
 {
     PmImageJob *job = calloc(1, sizeof *job);
     if (job == NULL) {
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    *job = (PmImageJob){
-        .world = world, .sink = *sink, .object = object, .max = max, .source_fd = -1, .started_ms = pm_clock_mono_ms()};
+    *job = (PmImageJob){.world = world,
+                        .sink = *sink,
+                        .object = object,
+                        .event_id = event_id,
+                        .max = max,
+                        .source_fd = -1,
+                        .started_ms = pm_clock_mono_ms()};
     job->result.attempt = attempt;
     job->facts = pm_facts_new();
     job->puts = calloc(world->pipeline->output_count + 1, sizeof *job->puts); /* one more: quarantine */
@@ -458,8 +464,11 @@ PmStatus pm_job_work(PmImageJob *job, PmError *err)
     /* A worker never learns where the object lies. */
     json_object_del(facts, "bucket");
     json_object_del(facts, "etag");
-    PmPoolJob request = {
-        .source_fd = job->source_fd, .facts = facts, .outputs = job->world->outputs, .attempt = job->result.attempt};
+    PmPoolJob request = {.source_fd = job->source_fd,
+                         .facts = facts,
+                         .outputs = job->world->outputs,
+                         .attempt = job->result.attempt,
+                         .names = pm_job_names(job->object, job->event_id)};
     PmPoolJobSink sink = {
         .data = job, .begins = on_begins, .output = on_output, .skipped = on_skipped, .done = on_worked};
     job->lease = pm_pool_run(job->world->pool, &request, &sink, err);

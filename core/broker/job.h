@@ -36,11 +36,12 @@ typedef struct PmJobSink {
     void (*done)(void *data, PmImageJob *job);  /* see pm_job_result; freed by the callback's owner */
 } PmJobSink;
 
-/* New; starts to fetch at once. `object` is borrowed and outlives the job. max: bytes to read at most; when it is below
- * limits.file_size and the source has more, the job ends and pm_job_is_larger says so. `done` may come without `ready`.
+/* New; starts to fetch at once. `object` and `event_id` (for log lines; may be NULL) are borrowed and outlive the job.
+ * max: bytes to read at most; when it is below limits.file_size and the source has more, the job ends and
+ * pm_job_is_larger says so. `done` may come without `ready`.
  */
-PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, int attempt, int64_t max, const PmJobSink *sink,
-                       PmError *err);
+PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, const char *event_id, int attempt, int64_t max,
+                       const PmJobSink *sink, PmError *err);
 /* Gives it a worker; on failure (none is free) it stays as it is. */
 PmStatus pm_job_work(PmImageJob *job, PmError *err);
 /* Ends it wherever it is; nothing is told. Puts under way may or may not become visible. */

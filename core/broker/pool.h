@@ -8,6 +8,7 @@
 
 #include "base/ipc.h"
 #include "base/loop.h"
+#include "broker/job_names.h"
 #include "pipeline/pipeline.h"
 
 typedef struct PmPool PmPool;
@@ -42,6 +43,7 @@ typedef struct PmPoolJob {
     const json_t *facts;   /* borrowed for the call */
     const json_t *outputs; /* names wanted; NULL: all */
     int attempt;
+    PmJobNames names; /* for log lines, while it is worked on */
 } PmPoolJob;
 
 typedef struct PmPoolOutput {

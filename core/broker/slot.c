@@ -86,6 +86,8 @@ static void stop_job(PmSlot *slot)
 static void forget_job(PmSlot *slot)
 {
     stop_job(slot);
+    if (slot->has_job) pm_child_stderr_end_job(&slot->words);
+    slot->names = (PmJobNames){0};
     slot->has_job = slot->wants_fresh = slot->again = false;
     json_decref(slot->request);
     slot->request = NULL;
@@ -149,7 +151,7 @@ bool pm_slot_once_more(PmSlot *slot, const PmError *err)
     json_decref(names);
     if (open == 0) return false;
     stop_job(slot);
-    pm_log(PM_LOG_DEBUG, "worker.once_more", "msg", err->message, NULL);
+    pm_log(PM_LOG_DEBUG, "worker.once_more", PM_JOB_NAMES(&slot->names), "msg", err->message, NULL);
     slot->wants_fresh = slot->again = true;
     return true;
 }
@@ -322,7 +324,7 @@ int pm_slot_prepare(PmSlot *slot, PmProgress *progress, PmError *err)
 {
     slot->log = (PmLogShare){0};
     int end = pm_child_stderr_open(&slot->words, pm_pool_loop(slot->pool), pm_pool_log_gate(slot->pool), &slot->log,
-                                   progress, err);
+                                   progress, &slot->names, err);
     if (end >= 0) slot->progress = progress;
     return end;
 }
@@ -406,9 +408,11 @@ static PmStatus begin(PmSlot *slot, PmError *err)
 }
 
 /* Takes `request`. */
-static PmStatus begin_first(PmSlot *slot, PmMessageType type, json_t *request, int source_fd, PmError *err)
+static PmStatus begin_first(PmSlot *slot, PmMessageType type, json_t *request, const PmJobNames *names, int source_fd,
+                            PmError *err)
 {
     forget_job(slot);
+    if (names != NULL) slot->names = *names;
     slot->request_type = type;
     slot->request = request;
     if (request == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
@@ -443,12 +447,12 @@ PmStatus pm_slot_run(PmSlot *slot, const PmPoolJob *job, const PmPoolJobSink *si
         slot->outputs[i] = is_wanted(job->outputs, pipeline->outputs[i].name) ? PM_OUTPUT_OPEN : PM_OUTPUT_UNWANTED;
         slot->begun[i] = false;
     }
-    return begin_first(slot, PM_MSG_JOB, body, job->source_fd, err);
+    return begin_first(slot, PM_MSG_JOB, body, &job->names, job->source_fd, err);
 }
 
 PmStatus pm_slot_plan(PmSlot *slot, const json_t *body, int source_fd, PmPoolPlanned *planned, void *data, PmError *err)
 {
     slot->planned = planned;
     slot->planned_data = data;
-    return begin_first(slot, PM_MSG_PLAN, json_incref((json_t *)body), source_fd, err);
+    return begin_first(slot, PM_MSG_PLAN, json_incref((json_t *)body), NULL, source_fd, err);
 }

@@ -48,6 +48,7 @@ typedef struct PmSlot {
     json_t *request; /* owned, as the next: it may be done once more */
     int source_fd;
     int attempt;
+    PmJobNames names; /* empty between jobs */
     bool wants_fresh; /* waits for a new child, to be done once more */
     bool again;       /* it is the second time */
     PmTimer *deadline;

@@ -41,7 +41,7 @@ static void give_room(PmSlot *slot, int room)
     if (slot->rooms[room] < 0 ||
         pm_outbox_send(&slot->outbox, PM_MSG_ROOM, body, &slot->rooms[room], 1, &err) != PM_OK) {
         /* Its job ends as it ends when the worker is lost. */
-        pm_log(PM_LOG_WARN, "worker.room", "msg", err.message, NULL);
+        pm_log(PM_LOG_WARN, "worker.room", PM_JOB_NAMES(&slot->names), "msg", err.message, NULL);
         pm_slot_retire(slot);
         pm_slot_kill(slot);
     }
@@ -243,7 +243,7 @@ static void on_log(PmSlot *slot, const json_t *body)
     if (level < PM_LOG_ERROR || level > PM_LOG_DEBUG) level = PM_LOG_DEBUG;
     if (!pm_log_enabled((int)level) || !pm_log_gate_admits(pm_pool_log_gate(slot->pool), &slot->log)) return;
     pm_text_copy(text, sizeof text, said != NULL ? said : "");
-    pm_log((int)level, "plugin.log", "plugin", plugin, "msg", text, NULL);
+    pm_log((int)level, "plugin.log", PM_JOB_NAMES(&slot->names), "plugin", plugin, "msg", text, NULL);
 }
 
 /* --- fetch --- */
@@ -271,7 +271,7 @@ static void on_fetch(PmSlot *slot, const json_t *request)
     PmFetcher *fetcher = pm_pool_fetcher(slot->pool, &err);
     slot->fetching_since_ms = pm_clock_mono_ms();
     if (fetcher != NULL)
-        slot->fetching = pm_fetch_start(fetcher, request, body, on_fetched, slot);
+        slot->fetching = pm_fetch_start(fetcher, request, body, &slot->names, on_fetched, slot);
     else
         pm_memfd_unmap(&body);
     if (slot->fetching == NULL) pm_slot_break(slot, "a FETCH that there is no memory for");

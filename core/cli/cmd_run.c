@@ -97,18 +97,16 @@ static int level_of(const PmJobResult *result)
 /* A failure goes to the log too, with all that names the image. That of a bucket or folder is logged once, as such. */
 static void log_failure(const PmJobResult *result)
 {
-    char source[1400], attempt[16], text[1600];
-    const PmObject *object = result->object;
+    char attempt[16], text[1600];
+    const PmJobNames names = pm_job_names(result->object, result->event_id);
     bool outage = result->fate == PM_FATE_RETRY && result->unavailable != NULL;
     int level = level_of(result);
     if (level == PM_LOG_INFO) return;
-    pm_object_label(object, source, sizeof source);
     snprintf(attempt, sizeof attempt, "%d", result->attempt);
     pm_error_format(result->error, text, sizeof text);
-    pm_log(outage ? PM_LOG_DEBUG : level, result->fate == PM_FATE_RETRY ? "image.retry" : "image.failed", "source",
-           source, "message_id", object->path == NULL ? result->event_id : NULL, "version_id", object->version_id,
-           "etag", object->etag, "sequencer", object->sequencer, "status", pm_status_name(result->error->status),
-           "attempt", attempt, "msg", text, NULL);
+    pm_log(outage ? PM_LOG_DEBUG : level, result->fate == PM_FATE_RETRY ? "image.retry" : "image.failed",
+           PM_JOB_NAMES(&names), "status", pm_status_name(result->error->status), "attempt", attempt, "msg", text,
+           NULL);
 }
 
 /* Never waits: the work goes on when nobody reads. */

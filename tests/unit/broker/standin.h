@@ -136,6 +136,9 @@ static void misbehave(const StandinChild *child)
         for (int i = 0; i < 100; i++) say_log(child, 20);
     } else if (strcmp(mode, "stderr") == 0) {
         write_for(2500);
+    } else if (strcmp(mode, "named") == 0) {
+        say_log(child, 20);
+        if (write(STDERR_FILENO, "a whole line\nhalf a line", 24) != 24) _exit(9);
     } else if (strcmp(mode, "descriptor") == 0) {
         int fd = STDERR_FILENO;
         pm_ipc_send(child->sock, PM_MSG_LOG, NULL, &fd, 1, NULL);

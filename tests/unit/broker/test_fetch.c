@@ -60,11 +60,13 @@ static void on_fetched(void *data, const json_t *fetched, int body_fd)
     pm_loop_stop(w->loop);
 }
 
+static const PmJobNames no_job;
+
 static void fetch(World *w, const char *method, const char *url)
 {
     json_t *request = json_pack("{ss ss ss sI}", "url", url, "method", method, "content_type", "image/jpeg",
                                 "timeout_ms", (json_int_t)2000);
-    assert_non_null(pm_fetch_start(w->fetcher, request, (PmMapping){0}, on_fetched, w));
+    assert_non_null(pm_fetch_start(w->fetcher, request, (PmMapping){0}, &no_job, on_fetched, w));
     json_decref(request);
     pm_loop_run(w->loop);
     assert_non_null(w->fetched);

@@ -134,7 +134,11 @@ static void start_jobs(World *w)
     if (w->started == w->jobs || w->started > w->done || pm_pool_idle(w->pool) == 0) return;
     int source = pm_memfd_new("source", "picture", 7, &err);
     json_t *facts = json_pack("{ss}", "key", "in/a.jpg");
-    PmPoolJob job = {.source_fd = source, .facts = facts, .attempt = w->attempt};
+    char id[32], key[32];
+    snprintf(id, sizeof id, "message-%zu", w->started);
+    snprintf(key, sizeof key, "in/%zu.jpg", w->started);
+    PmObject object = {.bucket = (char *)"photos", .key = key, .etag = (char *)"e7a6", .sequencer = (char *)"0055"};
+    PmPoolJob job = {.source_fd = source, .facts = facts, .attempt = w->attempt, .names = pm_job_names(&object, id)};
     PmPoolJobSink sink = {.data = w, .begins = on_begins, .output = on_output, .skipped = on_skipped, .done = on_done};
     w->outputs = w->skipped = w->begun = 0;
     assert_non_null(pm_pool_run(w->pool, &job, &sink, &err));
@@ -330,6 +334,27 @@ static void stderr_has_an_end_and_a_name(void **state)
     assert_in_range(count_lines(w, "worker.stderr"), 50, 250);
     read_log(w);
     assert_non_null(strstr(w->said, "a line on stderr that nobody asked for"));
+    finish(w);
+}
+
+/* Whatever a child says while it is at a job, in whatever way: it is found with the job's other lines. */
+static void lines_name_the_job(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"plugin.log", "worker.stderr", "worker.stderr"};
+    static const char *const texts[] = {"xxxxxxxxxxxxxxxxxxxx", "a whole line", "half a line"};
+    World *w = run("named", 2, 1, 0);
+    assert_int_equal(w->done, 2);
+    read_log(w);
+    for (int job = 0; job < 2; job++) {
+        for (size_t i = 0; i < 3; i++) {
+            char line[300];
+            snprintf(line, sizeof line,
+                     "warn  %s source=s3://photos/in/%d.jpg message_id=message-%d etag=e7a6 sequencer=0055: %s\n",
+                     lines[i], job, job, texts[i]);
+            if (strstr(w->said, line) == NULL) fail_msg("there is no %sin\n%s", line, w->said);
+        }
+    }
     finish(w);
 }
 
@@ -548,6 +573,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(log_lines_of_a_job_have_an_end),
         cmocka_unit_test(log_lines_a_second_have_an_end),
         cmocka_unit_test(stderr_has_an_end_and_a_name),
+        cmocka_unit_test(lines_name_the_job),
         cmocka_unit_test(descriptors_are_refused),
         cmocka_unit_test(bytes_that_could_still_change_are_refused),
         cmocka_unit_test(a_size_that_is_a_lie_is_refused),
