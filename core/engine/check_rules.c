@@ -171,7 +171,7 @@ static bool for_each_picture(PmCheck *check, Each *each)
         const char *broke = pm_check_step_broke(step);
         if (status == PM_OK && broke == NULL)
             ok = each(check, step, picture, &plan);
-        else if (broke == NULL && (status == PM_BAD_INPUT || status == PM_LIMIT || status == PM_REJECTED)) {
+        else if (broke == NULL && (status == PM_BAD_INPUT || status == PM_LIMIT)) {
             /* A step may refuse a kind of picture, as long as it says so. */
             if (used < sizeof refused)
                 used += (size_t)snprintf(refused + used, sizeof refused - used, "%s%s", used > 0 ? ", " : "; refuses ",

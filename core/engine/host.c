@@ -203,6 +203,10 @@ static PmStatus leave(PmJob *job, const PmInstance *instance, PmStatus status, c
     if (status == PM_OK) return PM_OK;
     if ((int)status < PM_OK || status > PM_BUG)
         return pm_plugin_bug(job, instance, err, "returned %d from %s(), which is no status", (int)status, call);
+    /* It would come after renditions had been stored, and past the step's on_reject. */
+    if (status == PM_REJECTED)
+        return pm_plugin_bug(job, instance, err,
+                             "returned PM_REJECTED from %s(); an image is rejected by an inspector's verdict", call);
     if (job->failure.status == PM_OK) { /* it did not call fail() */
         char text[512];
         pm_vips_error_take(text, sizeof text);

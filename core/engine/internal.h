@@ -32,6 +32,9 @@ typedef struct PmRunOutput {
     int32_t fork_source_width, fork_source_height; /* the source_width and _height of what the fork was made from */
     bool has_fork;
     int fork_users_left;
+    PmPicture picture; /* after steps_done of its steps */
+    bool started;
+    size_t steps_done;
 } PmRunOutput;
 
 /* One job on its way. */

@@ -239,8 +239,30 @@ static PmStatus choose_forks(PmRoute *route, const PmPlanner *planner, PmError *
     return status;
 }
 
-/* Pictures that several read are held until the last of them is done; a step that reads at random holds its input
- * while it runs. */
+/* An inspector reads what later steps read again. */
+static bool holds_input(const PmRouteStep *step)
+{
+    if (!pm_route_step_acts(step)) return false;
+    return (step->flags & PM_RANDOM) || (step->kind == PM_STEP_INSPECT && !(step->flags & PM_NO_PIXELS));
+}
+
+/* What an output holds from its last inspector on, until all other outputs have been inspected, too. */
+static int64_t waiting_bytes(const PmRouteOutput *output)
+{
+    for (size_t i = output->inspected; i > 0; i--)
+        if (holds_input(&output->steps[i - 1])) return pm_shape_bytes(&output->steps[i - 1].in);
+    return 0;
+}
+
+static size_t count_inspected(const PmRouteOutput *output)
+{
+    for (size_t i = output->count; i > 0; i--)
+        if (output->steps[i - 1].kind == PM_STEP_INSPECT && output->steps[i - 1].runs != PM_RUNS_NO) return i;
+    return 0;
+}
+
+/* Pictures that several read are held until the last of them is done, those that were inspected until their output is
+ * made; a step that reads at random holds its input while it runs. */
 static int64_t estimate_memory(const PmRoute *route)
 {
     int64_t shared = route->share_trunk ? pm_shape_bytes(&route->trunk_end) : 0, passing = 0;
@@ -253,6 +275,7 @@ static int64_t estimate_memory(const PmRoute *route)
         const PmRouteOutput *output = &route->outputs[i];
         if (output->runs == PM_RUNS_NO) continue;
         if (output->fork_users > 0) shared += pm_shape_bytes(&output->steps[output->fork].out);
+        shared += waiting_bytes(output);
         int64_t own = 0;
         for (size_t j = 0; j < output->count; j++) {
             const PmRouteStep *step = &output->steps[j];
@@ -273,7 +296,9 @@ PmStatus pm_route_plan(PmRoute *route, const PmPlanner *planner, PmError *err)
         output->from = PM_FROM_TRUNK;
         output->fork = PM_NO_FORK;
         output->fork_users = 0;
+        output->inspected = 0;
         if (output->runs == PM_RUNS_NO) continue;
+        output->inspected = count_inspected(output);
         PmShape shape = trunk;
         status = forward(output->steps, output->count, planner, &shape, true, err);
         if (status == PM_OK) demand_of_output(output, &shape);

@@ -49,6 +49,7 @@ typedef struct PmRouteOutput {
     int from;                                          /* PM_FROM_TRUNK, or the output whose fork it starts from */
     int fork;                                          /* index of the step that makes its fork, or PM_NO_FORK */
     int fork_users;                                    /* outputs that start from it, this one not counted */
+    size_t inspected; /* so many of its steps run before any output is made: up to its last inspector. 0: it has none */
 } PmRouteOutput;
 
 typedef struct PmRoute {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One job: source, plan, trunk, outputs.
+ * One job: source, plan, trunk, the inspectors of outputs, outputs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +39,7 @@ void pm_run_finish(PmRun *run)
     for (size_t i = 0; i < run->engine->pipeline->output_count; i++) {
         pm_facts_free(run->outputs[i].facts);
         pm_picture_finish(&run->outputs[i].fork);
+        pm_picture_finish(&run->outputs[i].picture);
     }
     pm_picture_finish(&run->trunk);
     pm_source_finish(&run->source);
@@ -149,51 +150,96 @@ static PmStatus take_fork(PmRun *run, size_t index, PmPicture *out, PmError *err
         }
         output->fork = picture;
         output->has_fork = true;
-        output->fork_users_left = route->fork_users + 1;
+        output->fork_users_left = route->fork_users + (route->runs != PM_RUNS_NO ? 1 : 0);
     }
     *out = pm_picture_ref(&output->fork);
     if (--output->fork_users_left == 0) pm_picture_finish(&output->fork);
     return PM_OK;
 }
 
-static void let_go(PmRun *run, size_t index)
+/* An output that does not run needs neither a start nor, when nothing else starts from it, a fork. */
+static void leave_out(PmRun *run, size_t index)
 {
-    const PmRouteOutput *route = &run->route.outputs[index];
-    PmRunOutput *output = &run->outputs[index];
-    if (output->has_fork) {
-        if (--output->fork_users_left == 0) pm_picture_finish(&output->fork);
-    } else if (route->fork_users == 0 && route->from == PM_FROM_TRUNK && --run->trunk_users_left == 0) {
-        pm_picture_finish(&run->trunk);
+    PmRouteOutput *route = &run->route.outputs[index];
+    route->runs = PM_RUNS_NO;
+    if (route->fork_users > 0) return;
+    if (route->from == PM_FROM_TRUNK) {
+        if (--run->trunk_users_left == 0) pm_picture_finish(&run->trunk);
+    } else {
+        PmRouteOutput *giver = &run->route.outputs[route->from];
+        if (--giver->fork_users == 0 && giver->runs == PM_RUNS_NO) leave_out(run, (size_t)route->from);
     }
 }
 
-static PmStatus run_output(PmRun *run, size_t index, PmError *err)
+/* The shared steps have run, so every fact that a `when` of an output names is known. */
+static void settle_outputs(PmRun *run)
 {
-    PmRouteOutput *route = &run->route.outputs[index];
-    const PmInstances *instances = &run->engine->outputs[index];
-    char why[128] = "";
-    bool runs = route->runs != PM_RUNS_NO;
-    pm_text_copy(why, sizeof why, route->why);
-    if (route->runs == PM_RUNS_MAYBE) {
-        runs = pm_when_matches(run->engine->pipeline->outputs[index].when, run->facts, why, sizeof why);
-        if (!runs) let_go(run, index);
+    for (size_t i = 0; i < run->route.output_count; i++) {
+        PmRouteOutput *route = &run->route.outputs[i];
+        if (route->runs != PM_RUNS_MAYBE) continue;
+        const PmWhen *when = run->engine->pipeline->outputs[i].when;
+        if (pm_when_matches(when, run->facts, route->why, sizeof route->why))
+            route->runs = PM_RUNS_YES;
+        else
+            leave_out(run, i);
     }
-    if (!runs) return run->sink->skipped(run->sink->data, route->name, why, err);
+}
 
-    PmPicture picture = {0};
-    size_t from = 0;
-    PmStatus status = begin_output(run, index, err);
-    if (status == PM_OK && route->fork_users > 0) {
-        status = take_fork(run, index, &picture, err);
-        from = (size_t)route->fork + 1;
-    } else if (status == PM_OK) {
-        status = take_start(run, index, &picture, err);
+/* Runs the steps of the output before `to` that have not run yet. */
+static PmStatus advance_output(PmRun *run, size_t index, size_t to, PmError *err)
+{
+    const PmRouteOutput *route = &run->route.outputs[index];
+    PmRunOutput *output = &run->outputs[index];
+    PmStatus status = PM_OK;
+    if (!output->started) {
+        output->started = true;
+        status = begin_output(run, index, err);
+        if (status == PM_OK && route->fork_users > 0) {
+            status = take_fork(run, index, &output->picture, err);
+            output->steps_done = (size_t)route->fork + 1;
+        } else if (status == PM_OK) {
+            status = take_start(run, index, &output->picture, err);
+        }
     }
-    run->job.facts = run->outputs[index].facts;
-    if (status == PM_OK) status = pm_run_steps(run, instances, route->steps, from, instances->count - 1, &picture, err);
-    if (status == PM_OK) status = pm_run_encode(run, index, &picture, err);
+    if (status != PM_OK || to <= output->steps_done) return status;
+    run->job.facts = output->facts;
+    status =
+        pm_run_steps(run, &run->engine->outputs[index], route->steps, output->steps_done, to, &output->picture, err);
     run->job.facts = run->facts;
-    pm_picture_finish(&picture);
+    output->steps_done = to;
+    return status;
+}
+
+/* A rendition is stored as soon as it is made. So every inspector speaks before the first is made: a picture that one
+ * of them refuses leaves nothing behind. What they have seen waits for the rest of its output's steps. */
+static PmStatus inspect_outputs(PmRun *run, PmError *err)
+{
+    PmStatus status = PM_OK;
+    for (size_t i = 0; i < run->route.output_count && status == PM_OK; i++) {
+        const PmRouteOutput *route = &run->route.outputs[i];
+        if (route->runs != PM_RUNS_NO && route->inspected > 0) status = advance_output(run, i, route->inspected, err);
+    }
+    return status;
+}
+
+static PmStatus finish_output(PmRun *run, size_t index, PmError *err)
+{
+    const PmRouteOutput *route = &run->route.outputs[index];
+    PmRunOutput *output = &run->outputs[index];
+    if (route->runs == PM_RUNS_NO) return run->sink->skipped(run->sink->data, route->name, route->why, err);
+    PmStatus status = advance_output(run, index, run->engine->outputs[index].count - 1, err);
+    run->job.facts = output->facts;
+    if (status == PM_OK) status = pm_run_encode(run, index, &output->picture, err);
+    run->job.facts = run->facts;
+    pm_picture_finish(&output->picture);
+    return status;
+}
+
+static PmStatus run_outputs(PmRun *run, PmError *err)
+{
+    settle_outputs(run);
+    PmStatus status = inspect_outputs(run, err);
+    for (size_t i = 0; i < run->route.output_count && status == PM_OK; i++) status = finish_output(run, i, err);
     return status;
 }
 
@@ -240,7 +286,7 @@ PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *
     int64_t planned = pm_clock_mono_ms(), decoded = planned;
     if (status == PM_OK && run.route.trunk_users > 0) status = run_trunk(&run, err);
     if (status == PM_OK) decoded = pm_clock_mono_ms();
-    for (size_t i = 0; i < engine->pipeline->output_count && status == PM_OK; i++) status = run_output(&run, i, err);
+    if (status == PM_OK) status = run_outputs(&run, err);
     if (status != PM_OK) status = pm_memory_judge(err);
     report->facts = all_facts(&run);
     report->timings = json_pack("{sI sI sI sO}", "plan_ms", (json_int_t)(planned - began), "decode_ms",

@@ -519,6 +519,36 @@ static void random_steps_are_counted(void **state)
     assert_int_equal(b.route.memory_bytes, 0);
 }
 
+static void inspected_pictures_that_wait_are_counted(void **state)
+{
+    (void)state;
+    Bench b;
+    begin(&b, 4000, 3000, 1);
+    Fake half = {.width = 2000, .height = 1500, .times = 1}, look = {.passes = true}, turn = {.flags = PM_RANDOM};
+    PmRouteOutput *first = add_output(&b, "first"), *second = add_output(&b, "second");
+    add_step(first, PM_STEP_APPLY, &half);
+    add_step(first, PM_STEP_INSPECT, &look);
+    add_step(first, PM_STEP_ENCODE, &b.encoder);
+    add_step(second, PM_STEP_APPLY, &turn);
+    PmRouteStep *looks = add_step(second, PM_STEP_INSPECT, &look);
+    add_step(second, PM_STEP_APPLY, &half);
+    add_step(second, PM_STEP_ENCODE, &b.encoder);
+    assert_int_equal(plan(&b), PM_OK);
+    assert_int_equal(first->inspected, 2);
+    assert_int_equal(second->inspected, 2);
+    int64_t whole = 4000LL * 3000 * 3, halved = 2000LL * 1500 * 3;
+    /* The trunk for both, what each inspector saw, and the input of the step that reads at random. */
+    assert_int_equal(b.route.memory_bytes, whole + halved + whole + whole);
+    looks->runs = PM_RUNS_NO;
+    assert_int_equal(plan(&b), PM_OK);
+    assert_int_equal(second->inspected, 0);
+    assert_int_equal(b.route.memory_bytes, whole + halved + whole);
+    look.flags = PM_NO_PIXELS;
+    assert_int_equal(plan(&b), PM_OK);
+    assert_int_equal(first->inspected, 2);
+    assert_int_equal(b.route.memory_bytes, whole + whole);
+}
+
 static void planning_twice_gives_the_same(void **state)
 {
     (void)state;
@@ -561,6 +591,7 @@ int main(void)
         cmocka_unit_test(a_one_page_fork_does_not_serve_an_animation),
         cmocka_unit_test(an_inspector_of_all_pages_has_them_loaded),
         cmocka_unit_test(random_steps_are_counted),
+        cmocka_unit_test(inspected_pictures_that_wait_are_counted),
         cmocka_unit_test(planning_twice_gives_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

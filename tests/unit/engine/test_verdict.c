@@ -163,6 +163,75 @@ static void consequences_in_an_output_stay_there(void **state)
     g_free(source.data);
 }
 
+/* Whatever the outputs share, and wherever the inspector stands in the file. */
+static void an_inspector_in_an_output_speaks_before_any_rendition_is_made(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "outputs:\n  a: {}\n  b:\n    steps:\n    - looker: { decision: reject }\n      on_reject: drop\n",
+        "outputs:\n  a: {}\n  b:\n    steps:\n    - resize: { width: 160 }\n    - looker: { decision: reject }\n"
+        "      on_reject: drop\n  c: { steps: [ resize: { width: 40 } ] }\n",
+        "outputs:\n  a: { steps: [ resize: { width: 160 } ] }\n  b:\n    steps:\n    - resize: { width: 80 }\n"
+        "    - upside: {}\n    - looker: { decision: reject, reads: false, pixels: false }\n      on_reject: drop\n",
+        "steps: [ looker: {} ]\noutputs:\n  a: {}\n  b:\n    when: { looker.decision: pass }\n    steps:\n"
+        "    - looker: { decision: reject }\n      name: second\n      on_reject: drop\n",
+    };
+    Bytes source = source_with_thumbnail();
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        Result r = run(bodies[i], source);
+        assert_int_equal(r.errors.count, 0);
+        assert_int_equal(r.status, PM_REJECTED);
+        assert_int_equal(r.report.rejected_as, PM_ON_REJECT_DROP);
+        assert_int_equal(r.count, 0);
+        result_finish(&r);
+    }
+    g_free(source.data);
+}
+
+static void what_inspectors_have_passed_comes_in_the_files_order(void **state)
+{
+    (void)state;
+    Bytes source = source_with_thumbnail();
+    Result r = run("steps: [ looker: { decision: flag } ]\n"
+                   "outputs:\n"
+                   "  a: { steps: [ resize: { width: 40 } ] }\n"
+                   "  b:\n    steps:\n    - resize: { width: 160 }\n    - looker: { score: 0.25 }\n"
+                   "      name: second\n    - resize: { width: 20 }\n    - convert: { format: png }\n"
+                   "  c:\n    when: { looker.decision: reject }\n    steps: [ resize: { width: 200 } ]\n"
+                   "  d:\n    steps:\n    - looker: { score: 0.125 }\n      name: third\n    - upside: {}\n",
+                   source);
+    assert_ok(&r);
+    static const struct {
+        const char *name;
+        int width;
+    } expected[] = {{"a", 40}, {"b", 20}, {"d", 320}};
+    assert_int_equal(r.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(r.kept[i].output, expected[i].name);
+        assert_int_equal(r.kept[i].width, expected[i].width);
+    }
+    assert_string_equal(r.skipped[0], "c: looker.decision is flag, not reject");
+    assert_string_equal(text_of(r.kept[1].facts, "second.seen"), "160x100, 1 looked at");
+    assert_null(json_object_get(r.kept[1].facts, "third.seen"));
+    assert_string_equal(text_of(r.kept[2].facts, "third.score"), "0.125");
+    assert_int_equal(json_array_size(r.report.verdicts), 3);
+    result_finish(&r);
+    g_free(source.data);
+}
+
+static void only_a_verdict_rejects(void **state)
+{
+    (void)state;
+    Bytes source = source_with_thumbnail();
+    Result r = run("outputs: { a: {}, b: { steps: [ upside: { rejects: true } ] } }\n", source);
+    assert_int_equal(r.status, PM_BUG);
+    assert_string_equal(r.err.message, "plugin upside returned PM_REJECTED from apply(); an image is rejected by an "
+                                       "inspector's verdict");
+    assert_string_equal(r.err.step, "outputs.b.steps[0]");
+    result_finish(&r);
+    g_free(source.data);
+}
+
 static void every_frame_is_looked_at_and_treated(void **state)
 {
     (void)state;
@@ -251,6 +320,9 @@ int main(void)
         cmocka_unit_test(blur_leaves_colours_and_no_detail),
         cmocka_unit_test(placeholder_is_flat_and_opaque),
         cmocka_unit_test(consequences_in_an_output_stay_there),
+        cmocka_unit_test(an_inspector_in_an_output_speaks_before_any_rendition_is_made),
+        cmocka_unit_test(what_inspectors_have_passed_comes_in_the_files_order),
+        cmocka_unit_test(only_a_verdict_rejects),
         cmocka_unit_test(every_frame_is_looked_at_and_treated),
         cmocka_unit_test(later_steps_may_depend_on_a_verdict),
         cmocka_unit_test(an_inspector_that_reads_nothing_holds_nothing),
