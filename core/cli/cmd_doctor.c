@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "broker/doctor.h"
 #include "cli/command.h"
+#include "cli/describe.h"
 #include "cli/print.h"
 
 typedef struct Visit {
@@ -25,6 +27,27 @@ static void on_found(void *data, const PmFinding *finding)
     fflush(stdout);
 }
 
+/* What this build decodes and encodes, and what the pipeline asks for beyond that. */
+static void tell_worker(Visit *visit, const json_t *info)
+{
+    char reads[PM_DESCRIBE_FORMATS_MAX], writes[PM_DESCRIBE_FORMATS_MAX], text[2 * PM_DESCRIBE_FORMATS_MAX + 64];
+    pm_describe_formats_text(info, "load", reads, sizeof reads);
+    pm_describe_formats_text(info, "save", writes, sizeof writes);
+    snprintf(text, sizeof text, "libvips %s reads %s; writes %s", json_string_value(json_object_get(info, "vips")),
+             reads, writes);
+    on_found(visit, &(PmFinding){PM_FINDING_GOOD, "formats", text, NULL});
+    const json_t *warnings = json_object_get(info, "warnings");
+    for (size_t i = 0; i < json_array_size(warnings); i++) {
+        PmError warning;
+        char what[1600], hint[sizeof warning.hint];
+        pm_error_from_json(json_array_get(warnings, i), &warning);
+        memcpy(hint, warning.hint, sizeof hint);
+        warning.hint[0] = '\0';
+        pm_error_format(&warning, what, sizeof what);
+        on_found(visit, &(PmFinding){PM_FINDING_WARNING, "pipeline", what, hint});
+    }
+}
+
 static int run(const PmArguments *arguments)
 {
     PmChecked checked;
@@ -34,6 +57,7 @@ static int run(const PmArguments *arguments)
     PmStatus status = pm_check(arguments->values[0], &arguments->pool, &checked, &errors, &err);
     if (status == PM_OK) {
         on_found(&visit, &(PmFinding){PM_FINDING_GOOD, "pipeline", arguments->values[0], NULL});
+        tell_worker(&visit, checked.info);
         status = pm_doctor(checked.pipeline, on_found, &visit, &err);
     }
     pm_print_errors(&errors);
@@ -50,7 +74,8 @@ const PmCommand pm_command_doctor = {
     .name = "doctor",
     .usage = "PIPELINE",
     .summary = "Try everything that a pipeline needs of AWS, and say what is missing.",
-    .text = "Credentials, the queue and its dead-letter queue, reading the source, a conditional write to each\n"
+    .text = "The formats that this build reads and writes; credentials, the queue and its dead-letter queue, reading "
+            "the source, a conditional write to each\n"
             "destination (a probe object, taken away again). What is denied is told with the IAM action to allow.\n"
             "Ends with 3 when something is missing.\n"
             "\n"

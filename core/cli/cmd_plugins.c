@@ -20,17 +20,6 @@ static const char *text_at(const json_t *object, const char *key)
     return text != NULL ? text : "";
 }
 
-json_t *pm_describe_plugins(const PmPoolOptions *pool, const char *const *names, size_t count, PmError *err)
-{
-    json_t *body = json_pack("{so}", "plugin_dirs", pm_pool_plugin_dirs(pool)), *list = json_array();
-    for (size_t i = 0; i < count; i++) json_array_append_new(list, json_string(names[i]));
-    if (count > 0) json_object_set(body, "names", list);
-    json_decref(list);
-    json_t *answer = pm_pool_ask(pool, PM_MSG_DESCRIBE, body, err);
-    json_decref(body);
-    return answer;
-}
-
 static void print_list(const json_t *plugins)
 {
     for (size_t i = 0; i < json_array_size(plugins); i++) {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/formats.h"
 #include "engine/internal.h"
 
 /* libvips warns of harmless oddities in files through GLib, onto stderr and once a tile. What matters comes back as an
@@ -41,6 +42,7 @@ PmStatus pm_engine_setup(PmError *err)
      * 300 px one 1.5 times the CPU, measured with 8.14. The rare crash of generated code costs one job here. */
     g_log_set_handler("VIPS", (GLogLevelFlags)(G_LOG_LEVEL_MASK & ~G_LOG_LEVEL_ERROR), quiet, NULL);
     pm_load_setup();
+    pm_formats_setup();
     return PM_OK;
 }
 
@@ -143,46 +145,6 @@ static void add_plugins(json_t *plugins, const PmInstances *instances)
     }
 }
 
-/* What is written through `convert` is the plugin's affair; this tells what libvips has been built with. */
-static json_t *formats(void)
-{
-    static const struct {
-        PmFormat format;
-        const char *save;
-    } savers[] = {
-        {PM_FORMAT_JPEG, "jpegsave_target"}, {PM_FORMAT_PNG, "pngsave_target"},   {PM_FORMAT_WEBP, "webpsave_target"},
-        {PM_FORMAT_GIF, "gifsave_target"},   {PM_FORMAT_TIFF, "tiffsave_target"}, {PM_FORMAT_AVIF, "heifsave_target"},
-        {PM_FORMAT_JXL, "jxlsave_target"},
-    };
-    json_t *all = json_object();
-    for (int i = 1; i < PM_FORMAT_COUNT; i++) {
-        bool saves = false;
-        for (size_t j = 0; j < sizeof savers / sizeof savers[0]; j++)
-            if (savers[j].format == (PmFormat)i) saves = vips_type_find("VipsOperation", savers[j].save) != 0;
-        json_object_set_new(all, pm_format_name((PmFormat)i),
-                            json_pack("{sb sb}", "load", pm_load_supports((PmFormat)i), "save", saves));
-    }
-    return all;
-}
-
-/* Of the formats that the file names: the default list is what pixmill knows, and not all of it is everywhere. */
-static json_t *format_warnings(const PmPipeline *pipeline)
-{
-    json_t *warnings = json_array();
-    const PmNode *root = pm_tree_root(pipeline->tree), *limits = root != NULL ? pm_node_get(root, "limits") : NULL;
-    const PmNode *list = limits != NULL ? pm_node_get(limits, "formats") : NULL;
-    for (size_t i = 0; list != NULL && list->kind == PM_NODE_SEQUENCE && i < list->count; i++) {
-        const PmNode *item = list->items[i];
-        PmFormat format = pm_format_from_name(item->text);
-        if (format != PM_FORMAT_UNKNOWN && pm_load_supports(format)) continue;
-        PmError warning = {0};
-        pm_error_at(&warning, PM_BAD_CONFIG, pipeline->file, item->line, item->column,
-                    "limits.formats lets %s in, which this libvips cannot read", item->text);
-        json_array_append_new(warnings, pm_error_to_json(&warning));
-    }
-    return warnings;
-}
-
 bool pm_engine_needs_fonts(const PmEngine *engine)
 {
     const PmList *formats = &engine->pipeline->limits.formats;
@@ -196,9 +158,10 @@ json_t *pm_engine_describe(const PmEngine *engine)
     json_t *plugins = json_array();
     add_plugins(plugins, &engine->trunk);
     for (size_t i = 0; i < engine->pipeline->output_count; i++) add_plugins(plugins, &engine->outputs[i]);
+    json_t *warnings = json_array();
+    pm_formats_warn(engine->pipeline, warnings);
     return json_pack("{so sO ss ss so so}", "plugins", plugins, "facts", engine->facts, "digest", engine->digest,
-                     "vips", vips_version_string(), "formats", formats(), "warnings",
-                     format_warnings(engine->pipeline));
+                     "vips", vips_version_string(), "formats", pm_formats_describe(), "warnings", warnings);
 }
 
 static void describe_one(PmRegistry *registry, const char *name, json_t *plugins, json_t *errors)
@@ -224,5 +187,6 @@ json_t *pm_engine_describe_plugins(const char *const *dirs, const char *const *n
         json_decref(all);
     }
     pm_registry_free(registry);
-    return json_pack("{so so}", "plugins", plugins, "errors", errors);
+    return json_pack("{so so ss so}", "plugins", plugins, "errors", errors, "vips", vips_version_string(), "formats",
+                     pm_formats_describe());
 }

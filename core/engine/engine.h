@@ -32,7 +32,8 @@ void pm_engine_set_progress(PmEngine *engine, PmProgress *progress);
  * pipeline text of the worker's part with variables filled in, plugin versions and file digests, assets, libvips. */
 json_t *pm_engine_describe(const PmEngine *engine);
 
-/* {"plugins": [..], "errors": [..]} for the plugins in `dirs`: all, or those in `names` (NULL-terminated). New. */
+/* {"plugins": [..], "errors": [..], "vips": "8.14.1", "formats": {..}} for the plugins in `dirs`: all, or those in
+ * `names` (NULL-terminated). New. */
 json_t *pm_engine_describe_plugins(const char *const *dirs, const char *const *names);
 
 /* --- one job --- */

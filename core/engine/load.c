@@ -2,10 +2,10 @@
 #include "engine/load.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "engine/colours.h"
+#include "engine/formats.h"
 #include "engine/limits.h"
 #include "engine/peek.h"
 #include "engine/vipserr.h"
@@ -117,9 +117,12 @@ VipsImage *pm_load_header(const void *bytes, size_t size, PmFormat format)
 
 static PmStatus damaged(const PmSource *source, PmError *err)
 {
-    char what[64];
-    snprintf(what, sizeof what, "the %s is damaged or cut short", pm_format_name(source->format));
-    return pm_vips_error(err, PM_BAD_INPUT, what);
+    char text[512];
+    pm_vips_error_take(text, sizeof text);
+    const char *what =
+        pm_formats_lacks(text) ? "of a kind that is not supported by this build" : "damaged or cut short";
+    return pm_error_set(err, PM_BAD_INPUT, "the %s is %s%s%s", pm_format_name(source->format), what,
+                        text[0] != '\0' ? ": " : "", text);
 }
 
 /* Documents (tiff, pdf) and image collections (heif) show their first page: only animations have pages. */
@@ -175,8 +178,7 @@ PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const 
     source->format = pm_sniff(bytes, size);
     status = pm_limits_check_format(limits, source->format, err);
     if (status != PM_OK) return status;
-    if (!pm_load_supports(source->format))
-        return pm_error_set(err, PM_BAD_INPUT, "this libvips cannot read %s", pm_format_name(source->format));
+    if (!pm_formats_reads(source->format)) return pm_formats_refuse(source->format, err);
     PmPeek peek;
     if (pm_peek(source->format, bytes, size, &peek)) {
         /* WebP and GIF may leave the size to their frames, TIFF keeps it in tags, hence 0; codecs tell. */

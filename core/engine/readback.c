@@ -3,13 +3,14 @@
 
 #include <stdio.h>
 
+#include "engine/formats.h"
 #include "engine/load.h"
 #include "engine/vipserr.h"
 
 bool pm_readback_fits(const PmPlan *plan, const void *bytes, size_t size, char *what, size_t what_size)
 {
     PmFormat promised = pm_format_from_name(plan->format), found = pm_sniff(bytes, size);
-    if (promised == PM_FORMAT_UNKNOWN || !pm_load_supports(promised)) return true;
+    if (promised == PM_FORMAT_UNKNOWN || !pm_formats_reads(promised)) return true;
     if (found != promised) {
         snprintf(what, what_size, "wrote %s where it promised %s",
                  found == PM_FORMAT_UNKNOWN ? "something that is no picture" : pm_format_name(found), plan->format);

@@ -88,7 +88,12 @@ says "a launcher alone" 127 "is part of a bundle and starts with what lies there
 printf 'version: 1\nlimits: {formats: [jpeg, jxl]}\noutputs: {a: {steps: [convert: {format: jxl}], to: {file: {path: "o/{name}"}}}}\n' >"$work/jxl.yaml"
 says "a format that it cannot write" 2 "jxl.yaml:3:41: outputs.a: convert: format: libvips 8.18.7 here can't write jxl" "$work/moved/bin/pixmill" validate "$work/jxl.yaml"
 printf 'version: 1\nlimits: {formats: [jpeg, jxl]}\noutputs: {a: {to: {file: {path: "o/{name}"}}}}\n' >"$work/jxl.yaml"
-says "a format that it cannot read" 0 "jxl.yaml:2:26: limits.formats lets jxl in, which this libvips cannot read" "$work/moved/bin/pixmill" validate "$work/jxl.yaml"
+says "a format that it cannot read" 0 "jxl.yaml:2:26: limits.formats lets jxl in, which is not supported by this build" "$work/moved/bin/pixmill" validate "$work/jxl.yaml"
+printf 'version: 1\noutputs: {a: {when: {format: [png, jxl]}, to: {file: {path: "o/{name}"}}}}\n' >"$work/jxl.yaml"
+says "a format that never comes" 0 "jxl.yaml:2:34: when: format can never be jxl, which this build does not read hint: it reads jpeg, png, webp, gif, tiff, avif, " "$work/moved/bin/pixmill" validate "$work/jxl.yaml"
+says "doctor: a format that never comes" 0 "warning pipeline: $work/jxl.yaml:2:34: when: format can never be jxl" "$work/moved/bin/pixmill" doctor "$work/jxl.yaml"
+printf '\xff\x0a\xfa\x1f' >"$work/a.jxl"
+says "a picture that it cannot read" 3 "bad_input a.jxl: jxl is not supported by this build, which reads jpeg, png, webp, gif, tiff, avif, " "$work/moved/bin/pixmill" apply "$work/jxl.yaml" "$work/a.jxl" --out "$work/out"
 
 # --- one plugin for both: the older headers go with either libvips, the newer ones are told from it
 mkdir "$work/mixed"

@@ -93,6 +93,14 @@ def tiff_pages(out, count=100000, **_):
     pathlib.Path(out).write_bytes(whole)
 
 
+def tiff_compressed(out, scheme=34712, **_):
+    """A grey pixel that is said to be compressed by `scheme`."""
+    tags = [(256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 1, 8), (259, 3, 1, int(scheme)), (262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 1),
+            (278, 3, 1, 1), (279, 4, 1, 4)]
+    entries = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    pathlib.Path(out).write_bytes(b"II*\0" + struct.pack("<I", 12) + bytes(4) + entries + bytes(4))
+
+
 def png_chunk(out, kind="zTXt", mib=300, count=1, after=False, **_):
     """8x8 pixels and `count` chunks of zeros, each `mib` MiB when inflated."""
     def chunk(name, data):
@@ -225,7 +233,7 @@ def cut(out, recipe="photo", keep=0.5, **parameters):
     pathlib.Path(out).write_bytes(data[: int(len(data) * float(keep))])
 
 
-RECIPES = {f.__name__: f for f in (avif, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
+RECIPES = {f.__name__: f for f in (avif, tiff_compressed, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
                                      webp_frames, tiff_pages, png_chunk, moving_webp)}
 
 
