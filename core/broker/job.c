@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/claims.h"
+#include "broker/job_names.h"
 
 /* A rendition in the making. */
 typedef struct Expected {

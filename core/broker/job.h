@@ -7,10 +7,10 @@
 #define PM_BROKER_JOB_H
 
 #include "broker/evidence.h"
-#include "broker/pool.h"
 #include "broker/run.h"
 #include "broker/source.h"
 #include "broker/store.h"
+#include "workers/pool.h"
 
 typedef struct PmImageJob PmImageJob;
 

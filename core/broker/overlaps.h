@@ -8,7 +8,7 @@
 #define PM_BROKER_OVERLAPS_H
 
 #include "broker/listing.h"
-#include "broker/pool.h"
+#include "workers/pool.h"
 
 /* Adds an error for each overlap to `errors`. Plans images whose names alone do not tell, through one worker.
  * `outputs`: the wanted ones, NULL-terminated, or NULL for all. PM_OK: it could be told, whatever the answer. */

@@ -7,10 +7,10 @@
 #define PM_BROKER_RUN_H
 
 #include "base/writer.h"
-#include "broker/pool.h"
 #include "broker/source.h"
 #include "broker/store.h"
 #include "broker/trigger.h"
+#include "workers/pool.h"
 
 /* One finished object, for whoever prints. Borrowed for the call. */
 typedef struct PmJobResult {

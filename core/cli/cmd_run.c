@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "broker/job_names.h"
 #include "broker/record.h"
 #include "cli/command.h"
 #include "cli/lambda.h"

@@ -5,7 +5,7 @@
 #ifndef PM_CLI_DESCRIBE_H
 #define PM_CLI_DESCRIBE_H
 
-#include "broker/pool.h"
+#include "workers/pool.h"
 
 /* {"plugins": [description..], "errors": [error..]} of those named, or of all when count is 0. New; NULL and err set
  * when no worker can be asked. */

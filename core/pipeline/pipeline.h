@@ -166,7 +166,7 @@ typedef struct PmOnError {
 
 /* `workers:`, `isolation:`, `sandbox:` */
 typedef struct PmWorkerConfig {
-    int64_t count;     /* 0: as many as fit, see broker/workers.h */
+    int64_t count;     /* 0: as many as fit, see workers/count.h */
     int32_t isolation; /* PmIsolation */
     int64_t jobs_per_child;
     int32_t sandbox_minimum; /* 1..3: tier below which we do not start; 0: none */

@@ -10,7 +10,7 @@ may() {
     local allowed="$folder"
     for other; do allowed="$allowed|$other"; done
     local found
-    found=$(grep -nE '#include "(base|net|pipeline|engine|worker|aws|broker|cli)/' "core/$folder"/*.[ch] | grep -vE "#include \"($allowed)/")
+    found=$(grep -nE '#include "(base|net|pipeline|engine|worker|aws|workers|broker|cli)/' "core/$folder"/*.[ch] | grep -vE "#include \"($allowed)/")
     [ -z "$found" ] || say "core/$folder may include only $allowed:
 $found"
 }
@@ -20,10 +20,11 @@ may engine pipeline base
 may worker engine pipeline base
 may net base
 may aws net base
-may broker aws net pipeline base
-may cli broker aws net pipeline base
+may workers net pipeline base
+may broker workers aws net pipeline base
+may cli broker workers aws net pipeline base
 
-found=$(grep -nE '#include <(vips|glib)' core/{base,net,pipeline,aws,broker,cli}/*.[ch])
+found=$(grep -nE '#include <(vips|glib)' core/{base,net,pipeline,aws,workers,broker,cli}/*.[ch])
 [ -z "$found" ] || say "no image library outside engine and worker: $found"
 found=$(grep -nE '#include <curl' core/*/*.[ch] | grep -v '^core/net/')
 [ -z "$found" ] || say "no libcurl outside net: $found"

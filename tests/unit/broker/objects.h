@@ -5,7 +5,7 @@
 #ifndef PM_TESTS_BROKER_OBJECTS_H
 #define PM_TESTS_BROKER_OBJECTS_H
 
-#include "reading.h"
+#include "pipelines.h"
 
 #include "broker/cloud.h"
 #include "net/stub.h"

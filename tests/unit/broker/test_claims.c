@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "reading.h"
+#include "pipelines.h"
 
 #include <malloc.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/folders.h"
-#include "broker/reading.h"
+#include "pipelines.h"
 
 #include "broker/dead_files.h"
 

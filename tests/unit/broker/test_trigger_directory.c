@@ -3,7 +3,7 @@
  * The folder trigger without workers: what it hands over, when, and what becomes of it.
  */
 #include "broker/folders.h"
-#include "broker/reading.h"
+#include "pipelines.h"
 
 #include <sys/resource.h>
 #include <sys/time.h>
