@@ -142,7 +142,8 @@ static int run_check(const PmArguments *arguments)
     }
     printf("%zu passed, %zu failed\n", count - failed, failed);
     json_decref(answer);
-    return failed > 0 ? PM_EXIT_FAILED : PM_EXIT_FINE;
+    if (count == 0) fputs("pixmill: nothing was checked\n", stderr);
+    return failed > 0 || count == 0 ? PM_EXIT_FAILED : PM_EXIT_FINE;
 }
 
 const PmCommand pm_command_plugin_check = {

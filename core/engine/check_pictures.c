@@ -118,29 +118,42 @@ void pm_check_pictures_free(PmCheckPicture pictures[PM_CHECK_PICTURES])
     }
 }
 
-/* Bytes of the PNG that a sequential picture is read from, freed when the last image that reads them goes. */
+/* Bytes of the file that a picture is read from, freed when the last image that reads them goes. */
 static void free_blob(VipsImage *image, VipsBlob *blob)
 {
     (void)image;
     vips_area_unref(VIPS_AREA(blob));
 }
 
-VipsImage *pm_check_tall(bool sequential)
+/* As the engine opens it: one pass, and no row twice. */
+static VipsImage *open_tall(bool jpeg, void *bytes, size_t size)
 {
-    /* Tall, so that libvips' own line cache does not hide a step that reads from the bottom. */
-    VipsImage *tall = rgb(WIDTH, 4000), *image = NULL;
+    VipsImage *image = NULL;
+    int result = jpeg ? vips_jpegload_buffer(bytes, size, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                             VIPS_FAIL_ON_TRUNCATED, NULL)
+                      : vips_pngload_buffer(bytes, size, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                            VIPS_FAIL_ON_TRUNCATED, NULL);
+    return result == 0 ? image : NULL;
+}
+
+VipsImage *pm_check_tall(bool jpeg, bool sequential)
+{
+    /* libvips computes small or narrow pictures in one go, which hides in what order a step reads. */
+    enum { TALL_WIDTH = 512, TALL_HEIGHT = 2400 };
+    VipsImage *tall = rgb(TALL_WIDTH, TALL_HEIGHT), *image = NULL;
     void *bytes = NULL;
     size_t size = 0;
-    if (!sequential || tall == NULL) return tall;
-    if (vips_pngsave_buffer(tall, &bytes, &size, "compression", 1, NULL) == 0) {
-        VipsBlob *blob = vips_blob_new((VipsCallbackFn)vips_area_free_cb, bytes, size);
-        if (vips_pngload_buffer(bytes, size, &image, "access", VIPS_ACCESS_SEQUENTIAL, NULL) == 0) {
-            g_signal_connect(image, "postclose", G_CALLBACK(free_blob), blob);
-        } else {
-            image = NULL;
-            vips_area_unref(VIPS_AREA(blob));
-        }
-    }
+    if (tall == NULL) return NULL;
+    int result = jpeg ? vips_jpegsave_buffer(tall, &bytes, &size, NULL)
+                      : vips_pngsave_buffer(tall, &bytes, &size, "compression", 1, NULL);
     g_object_unref(tall);
-    return image;
+    if (result != 0) return NULL;
+    VipsBlob *blob = vips_blob_new((VipsCallbackFn)vips_area_free_cb, bytes, size);
+    image = open_tall(jpeg, bytes, size);
+    if (image == NULL) {
+        vips_area_unref(VIPS_AREA(blob));
+        return NULL;
+    }
+    g_signal_connect(image, "postclose", G_CALLBACK(free_blob), blob);
+    return sequential ? image : in_memory(image);
 }

@@ -220,7 +220,8 @@ static void add_sample(PmBuffer *yaml, const PmParam *p)
         pm_buffer_adds(yaml, "\"#336699\"");
         break;
     case PM_LIST:
-        pm_buffer_addf(yaml, "[\"%s\"]", p->choices != NULL ? p->choices[0] : "check");
+        pm_buffer_addf(yaml, p->flags & PM_PAIRS ? "{ check: \"%s\" }" : "[\"%s\"]",
+                       p->choices != NULL ? p->choices[0] : "check");
         break;
     case PM_STRING:
         pm_buffer_adds(yaml, "check");
@@ -317,10 +318,11 @@ static PmStatus vips_failed(PmCheckStep *step, const char *call)
     return PM_BAD_INPUT;
 }
 
-/* apply() on one picture, its pixels computed. */
-static PmStatus apply_once(PmCheckStep *step, VipsImage *in, VipsImage **out)
+/* apply() on a picture that somebody else holds as well, its pixels computed. */
+static PmStatus apply_held(PmCheckStep *step, VipsImage *in, VipsImage **out)
 {
     VipsImage *lazy = NULL;
+    unsigned held = G_OBJECT(in)->ref_count;
     begin(step);
     PmStatus status = judge(step, "apply", step->transform->apply(step->self, (PmJob *)step, in, &lazy));
     if (status != PM_OK) return status;
@@ -328,9 +330,27 @@ static PmStatus apply_once(PmCheckStep *step, VipsImage *in, VipsImage **out)
         broke(step, "apply() returns PM_OK without an image");
         return PM_BUG;
     }
+    if (lazy == in && G_OBJECT(in)->ref_count <= held) {
+        broke(step, "gives back its input without a reference: g_object_ref() it");
+        return PM_BUG;
+    }
     *out = vips_image_copy_memory(lazy);
     g_object_unref(lazy);
     return *out != NULL ? PM_OK : vips_failed(step, "apply");
+}
+
+static PmStatus apply_once(PmCheckStep *step, VipsImage *in, VipsImage **out)
+{
+    /* So that the picture is still there for us when the plugin lets go of what it does not hold. */
+    g_object_ref(in);
+    unsigned held = G_OBJECT(in)->ref_count;
+    PmStatus status = apply_held(step, in, out);
+    if (G_OBJECT(in)->ref_count < held) {
+        broke(step, "drops a reference to its input, which is only borrowed");
+        return PM_BUG;
+    }
+    g_object_unref(in);
+    return status;
 }
 
 static VipsImage *page_of(VipsImage *in, const PmShape *shape, int page)

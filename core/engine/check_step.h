@@ -24,8 +24,9 @@ enum { PM_CHECK_PICTURES = 11 };
 bool pm_check_pictures_new(PmCheckPicture pictures[PM_CHECK_PICTURES]);
 void pm_check_pictures_free(PmCheckPicture pictures[PM_CHECK_PICTURES]);
 
-/* A tall picture: new; NULL when libvips failed. `sequential`: gives its rows once and in order, as a decoder does. */
-VipsImage *pm_check_tall(bool sequential);
+/* A tall picture, a JPEG or a PNG: new; NULL when libvips failed. `sequential`: straight from the decoder, which gives
+ * its rows once and in order; else the same in memory. */
+VipsImage *pm_check_tall(bool jpeg, bool sequential);
 
 /* What the engine would tell plan() of an image. */
 PmShape pm_check_shape(VipsImage *image);

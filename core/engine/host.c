@@ -254,8 +254,12 @@ PmStatus pm_call_apply(PmJob *job, const PmInstance *instance, VipsImage *in, Vi
 {
     enter(job, instance);
     VipsImage *image = NULL;
+    unsigned held = G_OBJECT(in)->ref_count;
     PmStatus status = instance->plugin->transform.apply(instance->self, job, in, &image);
     status = leave(job, instance, status, "apply", err);
+    /* Before it is let go once too often, which would end in libvips, far from here. */
+    if (status == PM_OK && image == in && G_OBJECT(in)->ref_count <= held)
+        return pm_plugin_bug(job, instance, err, "gave back its input without a reference");
     if (status != PM_OK) {
         g_clear_object(&image);
         return status;

@@ -8,10 +8,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "engine/flags.h"
 #include "engine/handshake.h"
 #include "pipeline/bind.h"
-
-static const uint32_t known_flags = PM_REQUIRED | PM_SECRET | PM_DEPRECATED | PM_TEMPLATE;
 
 /* "FILE: parameter 2, sigma: MESSAGE" */
 static PmStatus refuse(const char *file, const PmParam *params, size_t index, PmError *err, const char *hint,
@@ -109,12 +108,16 @@ static PmStatus check_limits(const char *file, const PmParam *params, size_t ind
     if (!(p->min <= p->max))
         return refuse(file, params, index, err, "set both .min and .max; both 0 means no limit",
                       "expected min <= max, found min %g and max %g", p->min, p->max);
-    if (p->flags & ~known_flags)
-        return refuse(file, params, index, err, "use PM_REQUIRED, PM_SECRET, PM_DEPRECATED and PM_TEMPLATE only",
+    if (p->flags & ~PM_PARAM_FLAGS_ALL)
+        return refuse(file, params, index, err,
+                      "use PM_REQUIRED, PM_SECRET, PM_DEPRECATED, PM_TEMPLATE and PM_PAIRS only",
                       "expected known flags, found 0x%x", (unsigned)p->flags);
     if ((p->flags & PM_TEMPLATE) && p->type != PM_STRING)
         return refuse(file, params, index, err, "make it a PM_STRING, or drop the flag",
                       "expected PM_TEMPLATE only on a string, found it on a %s", pm_type_name(p->type));
+    if ((p->flags & PM_PAIRS) && p->type != PM_LIST)
+        return refuse(file, params, index, err, "make it a PM_LIST, or drop the flag",
+                      "expected PM_PAIRS only on a list, found it on a %s", pm_type_name(p->type));
     return PM_OK;
 }
 

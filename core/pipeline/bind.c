@@ -308,7 +308,9 @@ static void bind_default(Binding *b, void *field)
     PmErrorList ignored = {0};
     PmTree *tree = pm_tree_parse("default", p->def, strlen(p->def), &ignored);
     const PmNode *root = tree != NULL ? pm_tree_root(tree) : NULL;
-    if (root != NULL && root->kind == PM_NODE_SEQUENCE)
+    if (root != NULL && root->kind == PM_NODE_MAPPING && (p->flags & PM_PAIRS) != 0)
+        bind_pairs(b, root, field);
+    else if (root != NULL && root->kind == PM_NODE_SEQUENCE)
         bind_list(b, root->items, root->count, field);
     else if (root != NULL && root->kind == PM_NODE_SCALAR && !pm_node_is_null(root))
         bind_list(b, &root, 1, field);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/spawn.h"
 #include "base/text.h"
 
@@ -111,20 +112,38 @@ int pm_process_end(pid_t pid)
     return status;
 }
 
+/* What plugins and libraries log comes in between, as often as they like. True: the answer is still to come. */
+static bool take_answer(const PmMessage *message, PmMessageType asked, json_t **answer, PmError *err)
+{
+    const json_t *error = json_array_get(json_object_get(message->body, "errors"), 0);
+    if (message->type == PM_MSG_LOG) {
+        json_int_t level = json_integer_value(json_object_get(message->body, "level"));
+        pm_log(level >= PM_LOG_ERROR && level <= PM_LOG_DEBUG ? (int)level : PM_LOG_DEBUG, "worker.log", "plugin",
+               json_string_value(json_object_get(message->body, "plugin")), "msg",
+               json_string_value(json_object_get(message->body, "text")), NULL);
+        return true;
+    }
+    if (message->type == (asked == PM_MSG_CHECK ? PM_MSG_CHECKED : PM_MSG_DESCRIBED))
+        *answer = json_incref(message->body);
+    else if (message->type == PM_MSG_ERRORS && error != NULL)
+        pm_error_from_json(error, err);
+    else
+        pm_error_set(err, PM_BUG, "%s is no answer to %s", pm_message_name(message->type), pm_message_name(asked));
+    return false;
+}
+
 json_t *pm_pool_ask(const PmPoolOptions *options, PmMessageType type, const json_t *body, PmError *err)
 {
     int sock = -1;
     pid_t pid = 0;
     json_t *answer = NULL;
     if (pm_process_start(options, &sock, &pid, err) != PM_OK) return NULL;
-    PmMessage message = {0};
-    bool got = false;
-    if (pm_ipc_send(sock, type, body, NULL, 0, err) == PM_OK && pm_ipc_receive(sock, 0, &message, &got, err) == PM_OK &&
-        got) {
-        if (message.type == PM_MSG_ERRORS)
-            pm_error_from_json(json_array_get(json_object_get(message.body, "errors"), 0), err);
-        else
-            answer = json_incref(message.body);
+    bool waiting = pm_ipc_send(sock, type, body, NULL, 0, err) == PM_OK;
+    while (waiting) {
+        PmMessage message = {0};
+        bool got = false;
+        if (pm_ipc_receive(sock, 0, &message, &got, err) != PM_OK) break;
+        if (got) waiting = take_answer(&message, type, &answer, err);
         pm_message_finish(&message);
     }
     pm_error_context(err, "pixmill-worker");

@@ -134,6 +134,24 @@ static void test_promises(void **state)
     assert_only_fails("fault-order", NULL, "sequential", "out of order");
 }
 
+/* What the header offers is fine: PM_PAIRS, with a default, and PM_NO_PIXELS. */
+static void test_flags(void **state)
+{
+    (void)state;
+    assert_only_fails("habit-none", NULL, NULL, NULL);
+    assert_only_fails("habit-looks", NULL, NULL, NULL);
+}
+
+/* Each does well with a small picture in memory. */
+static void test_habits(void **state)
+{
+    (void)state;
+    assert_only_fails("habit-flip", NULL, "sequential", "reads rows out of order: set PM_RANDOM (JPEG: ");
+    assert_fails("habit-borrow", NULL, "shapes", "gives back its input without a reference: g_object_ref() it");
+    assert_fails("habit-borrow", NULL, "sequential", "gives back its input without a reference: g_object_ref() it");
+    assert_fails("habit-drop", NULL, "shapes", "drops a reference to its input, which is only borrowed");
+}
+
 static void test_leaks(void **state)
 {
     (void)state;
@@ -157,9 +175,10 @@ int main(int argc, char **argv)
     vips_cache_set_max(0);
     vips_concurrency_set(1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),   cmocka_unit_test(test_file),        cmocka_unit_test(test_params),
-        cmocka_unit_test(test_deaths), cmocka_unit_test(test_hang),        cmocka_unit_test(test_promises),
-        cmocka_unit_test(test_leaks),  cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_good),        cmocka_unit_test(test_file),   cmocka_unit_test(test_params),
+        cmocka_unit_test(test_deaths),      cmocka_unit_test(test_hang),   cmocka_unit_test(test_promises),
+        cmocka_unit_test(test_flags),       cmocka_unit_test(test_habits), cmocka_unit_test(test_leaks),
+        cmocka_unit_test(test_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Plugins with a habit that their authors did not notice, one per build of this file: -DHABIT=HABIT_flip makes
+ * habit-flip. Each works on a small picture in memory.
+ */
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pixmill/plugin.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <vips/vips.h>
+
+enum {
+    HABIT_none,
+    HABIT_flip,    /* reads from the bottom, and does not say so */
+    HABIT_borrow,  /* gives its input back, and takes no reference */
+    HABIT_drop,    /* lets go of what it does not hold */
+    HABIT_glib,    /* logs through GLib */
+    HABIT_socket,  /* asks for a socket */
+    HABIT_passwd,  /* opens a file */
+    HABIT_thread,  /* starts a thread */
+    HABIT_print,   /* prints */
+    HABIT_program, /* starts a program */
+};
+
+typedef struct Config {
+    bool in_create;
+    PmList labels;
+} Config;
+
+static const PmParam params[] = {
+    PM_PARAM_BOOL(Config, in_create, "in_create", .doc = "Do it in create()."),
+    PM_PARAM_LIST(Config, labels, "labels", .flags = PM_PAIRS, .def = "{ a: b }", .doc = "Not used."),
+};
+
+typedef struct Self {
+    const PmHost *host;
+    const Config *config;
+} Self;
+
+static void *nothing(void *data)
+{
+    return data;
+}
+
+/* What goes wrong with it is not this plugin's concern. */
+static void indulge(void)
+{
+    pthread_t thread;
+    switch (HABIT) {
+    case HABIT_glib:
+        g_warning("a warning through GLib");
+        break;
+    case HABIT_socket: {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (fd >= 0) close(fd);
+        break;
+    }
+    case HABIT_passwd: {
+        int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) close(fd);
+        break;
+    }
+    case HABIT_thread:
+        if (pthread_create(&thread, NULL, nothing, NULL) == 0) pthread_join(thread, NULL);
+        break;
+    case HABIT_print:
+        printf("printed on stdout\n");
+        fprintf(stderr, "printed on stderr\n");
+        break;
+    case HABIT_program:
+        execl("/bin/true", "true", (char *)NULL);
+        break;
+    default:
+        break;
+    }
+}
+
+static PmStatus create(const PmHost *host, PmJob *job, const void *config, void **out)
+{
+    Self *self = g_new(Self, 1);
+    (void)job;
+    *self = (Self){host, config};
+    if (self->config->in_create) indulge();
+    *out = self;
+    return PM_OK;
+}
+
+static PmStatus plan(void *self, PmJob *job, const PmShape *in, PmPlan *out)
+{
+    (void)self, (void)job, (void)in;
+#ifdef INSPECTS
+    out->flags = PM_NO_PIXELS;
+#else
+    (void)out;
+#endif
+    return PM_OK;
+}
+
+#ifdef INSPECTS
+static PmStatus inspect(void *self, PmJob *job, VipsImage *in, PmVerdict *out)
+{
+    (void)self, (void)job, (void)in, (void)out;
+    return PM_OK;
+}
+#else
+static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
+{
+    const Self *self = data;
+    int result = 0;
+    if (!self->config->in_create) indulge();
+    if (HABIT == HABIT_flip)
+        result = vips_flip(in, out, VIPS_DIRECTION_VERTICAL, NULL);
+    else if (HABIT == HABIT_borrow)
+        *out = in;
+    else
+        result = vips_copy(in, out, NULL);
+    if (HABIT == HABIT_drop) g_object_unref(in);
+    return result == 0 ? PM_OK : self->host->fail(job, PM_BUG, "cannot copy");
+}
+#endif
+
+static const PmTransform transform = {
+    .name = NAME,
+    .summary = "Has a habit, for tests.",
+    PM_PARAMS(Config, params),
+    .create = create,
+    .destroy = g_free,
+    .plan = plan,
+#ifdef INSPECTS
+    .inspect = inspect,
+#else
+    .apply = apply,
+#endif
+};
+
+PM_PLUGIN(transform, "1.0.0")
