@@ -5,7 +5,8 @@
 #ifndef PM_BROKER_DEAD_FILES_H
 #define PM_BROKER_DEAD_FILES_H
 
-#include "broker/dead_letters.h"
+#include "broker/dead_letter.h"
+#include "pipeline/pipeline.h"
 
 /* Reports each file that has a reason beside it, at most max: id is its path below the folder. PM_BAD_CONFIG: the
  * trigger keeps files where they are. */

@@ -5,18 +5,8 @@
 #ifndef PM_BROKER_DEAD_LETTERS_H
 #define PM_BROKER_DEAD_LETTERS_H
 
+#include "broker/dead_letter.h"
 #include "pipeline/pipeline.h"
-
-/* Why it is dead as pixmill said; PM_REDRIVEN when the queue's own redrive policy brought it there. */
-#define PM_REDRIVEN "redrive_policy"
-
-typedef struct PmDeadLetter {
-    const char *id, *reason, *message, *source, *where; /* "" when not told */
-    int64_t sent_ms;                                    /* since 1970 UTC */
-    int receive_count;
-} PmDeadLetter; /* borrowed for the call */
-
-typedef void PmDeadLetterSeen(void *data, const PmDeadLetter *letter);
 
 /* Tells each letter once, at most max. They are hidden from others for a moment and visible again at the end. Blocks.
  * PM_BAD_CONFIG: the pipeline has no SQS trigger, or no dead-letter queue. */

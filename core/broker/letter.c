@@ -111,7 +111,7 @@ const char *pm_letter_reason(const PmFate *fate)
 
 bool pm_letter_fits(const char *body)
 {
-    return strlen(body) + sizeof(PmDeadLetter) <= PM_SQS_BODY_MAX;
+    return strlen(body) + sizeof(PmDeadMessage) <= PM_SQS_BODY_MAX;
 }
 
 /* Without what SQS refuses in an attribute: only characters of XML 1.0 may stand there. Source: "SendMessage" (Amazon
@@ -126,7 +126,7 @@ static void clean(char *out, size_t size, const char *text)
     }
 }
 
-void pm_letter_bury(PmDeadLetter *dead, const char *dead_letter_url, const PmPipeline *pipeline, const PmEvent *event,
+void pm_letter_bury(PmDeadMessage *dead, const char *dead_letter_url, const PmPipeline *pipeline, const PmEvent *event,
                     const PmFate *fate, PmLetterForm form, const char *body, const char *source, const char *queue,
                     const char *group_id)
 {

@@ -30,11 +30,11 @@ const char *pm_letter_reason(const PmFate *fate);
 
 /* A dead letter: the message as it came, with the reason as attributes. `send` points into this struct and into what it
  * was made of. */
-typedef struct PmDeadLetter {
+typedef struct PmDeadMessage {
     PmSqsSend send;
     PmNameValue attributes[10];
     char attempts[16], message[1024], where[256], step[160], plugin[160], short_source[1200];
-} PmDeadLetter;
+} PmDeadMessage;
 
 /* What of it is sent. */
 typedef enum PmLetterForm {
@@ -47,7 +47,7 @@ bool pm_letter_fits(const char *body);
 
 /* All borrowed for as long as `send` is used. fate->reason is set. source: label of the object, or "". queue: where the
  * message came from. group_id: the message's own, or NULL; dead_letter_url tells whether one is needed. */
-void pm_letter_bury(PmDeadLetter *dead, const char *dead_letter_url, const PmPipeline *pipeline, const PmEvent *event,
+void pm_letter_bury(PmDeadMessage *dead, const char *dead_letter_url, const PmPipeline *pipeline, const PmEvent *event,
                     const PmFate *fate, PmLetterForm form, const char *body, const char *source, const char *queue,
                     const char *group_id);
 

@@ -71,7 +71,7 @@ static void try_send(void *data)
 {
     PmLetterSend *send = data;
     const PmLetterToSend *letter = &send->letter;
-    PmDeadLetter dead;
+    PmDeadMessage dead;
     PmError err = {0};
     send->timer = NULL;
     if (send->form == PM_LETTER_CLAIM && send->claim == NULL)

@@ -8,7 +8,7 @@
 #ifndef PM_BROKER_METRICS_H
 #define PM_BROKER_METRICS_H
 
-#include "broker/run.h"
+#include "broker/result.h"
 
 typedef struct PmMetrics PmMetrics;
 

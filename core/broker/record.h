@@ -5,7 +5,7 @@
 #ifndef PM_BROKER_RECORD_H
 #define PM_BROKER_RECORD_H
 
-#include "broker/run.h"
+#include "broker/result.h"
 
 /* {source, status, bucket?, key?, etag?, version_id?, sequencer?, error?, skipped?, outputs, not_made, facts, verdicts,
  * warnings, timings, source_size, ms, attempt}. status: ok, skipped, retry, released, or the error's. New. */

@@ -241,7 +241,7 @@ static bool bury(LambdaTrigger *trigger, Settled *settled, const PmFate *fate)
     PmTask *task = settled->task;
     if (trigger->dead_letters == NULL || task->body == NULL) return false;
     char source[1200] = "";
-    PmDeadLetter dead;
+    PmDeadMessage dead;
     PmError err = {0};
     if (fate->object != NULL) pm_object_label(fate->object, source, sizeof source);
     pm_letter_bury(&dead, trigger->dead_letter_url, trigger->pipeline, &task->event, fate, PM_LETTER_WHOLE, task->body,

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "broker/dead_files.h"
+#include "broker/dead_letters.h"
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/start.h"

@@ -137,7 +137,7 @@ static void a_reason_is_one_word(void **state)
     assert_string_equal(pm_letter_reason(&(PmFate){0}), "unknown");
 }
 
-static const char *attribute(const PmDeadLetter *dead, const char *name)
+static const char *attribute(const PmDeadMessage *dead, const char *name)
 {
     for (size_t i = 0; i < dead->send.attribute_count; i++)
         if (strcmp(dead->send.attributes[i].name, name) == 0) return dead->send.attributes[i].value;
@@ -150,7 +150,7 @@ static void a_reason_is_cleaned_and_shortened(void **state)
     (void)state;
     PmEvent event = {.attempt = 2, .id = "m1"};
     PmError why = {0};
-    PmDeadLetter dead;
+    PmDeadMessage dead;
     char long_text[900];
     memset(long_text, 'x', sizeof long_text - 1);
     long_text[sizeof long_text - 1] = '\0';
