@@ -6,12 +6,12 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
-#include "broker/listing.h"
-#include "broker/overlaps.h"
-#include "broker/record.h"
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/start.h"
+#include "connectors/file/listing.h"
+#include "connectors/record.h"
+#include "session/overlaps.h"
 
 static const PmCommandOption options[] = {
     {"out", "DIR", "Where the renditions go: below it, each output's own path. Made when needed.", 'o'},

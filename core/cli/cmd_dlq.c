@@ -5,11 +5,11 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "broker/dead_files.h"
-#include "broker/dead_letters.h"
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/start.h"
+#include "connectors/aws/dead_letters.h"
+#include "connectors/file/dead_files.h"
 
 enum { LETTERS_MAX = 100000, LIST_MAX = 1000 };
 

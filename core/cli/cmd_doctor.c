@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/doctor.h"
 #include "cli/command.h"
 #include "cli/describe.h"
 #include "cli/print.h"
+#include "connectors/aws/doctor.h"
 
 typedef struct Visit {
     size_t bad, warnings;

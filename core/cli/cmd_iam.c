@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/rights.h"
 #include "cli/command.h"
 #include "cli/start.h"
+#include "connectors/aws/rights.h"
 
 static const PmCommandOption options[] = {
     {"for", "TARGET", "container, lambda or both; container by default.", 0},

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "broker/ask.h"
 #include "cli/command.h"
 #include "cli/print.h"
+#include "connectors/aws/ask.h"
 #include "pipeline/bind.h"
 
 static const PmCommandOption options[] = {

@@ -7,12 +7,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "broker/job_names.h"
-#include "broker/record.h"
 #include "cli/command.h"
 #include "cli/lambda.h"
 #include "cli/print.h"
 #include "cli/start.h"
+#include "connectors/record.h"
+#include "session/job_names.h"
 
 static const PmCommandOption options[] = {
     {"once", NULL, "End when everything that is there is done.", 0},

@@ -6,7 +6,7 @@
 #ifndef PM_CLI_COMMAND_H
 #define PM_CLI_COMMAND_H
 
-#include "broker/run.h"
+#include "session/run.h"
 
 enum { PM_EXIT_FINE = 0, PM_EXIT_USAGE = 2, PM_EXIT_FAILED = 3 };
 

@@ -9,8 +9,8 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "broker/record.h"
-#include "broker/runtime_api.h"
+#include "connectors/aws/runtime_api.h"
+#include "connectors/record.h"
 
 enum { MESSAGE_MAX = 16 * 1024 };
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "broker/record.h"
+#include "connectors/record.h"
 
 enum { BAR_WIDTH = 30 };
 

@@ -10,7 +10,7 @@ may() {
     local allowed="$folder"
     for other; do allowed="$allowed|$other"; done
     local found
-    found=$(grep -nE '#include "(base|net|pipeline|engine|worker|aws|workers|broker|cli)/' "core/$folder"/*.[ch] | grep -vE "#include \"($allowed)/")
+    found=$(grep -rnE '#include "(base|net|pipeline|engine|worker|aws|connectors|workers|session|cli)/' "core/$folder" | grep -vE "#include \"($allowed)/")
     [ -z "$found" ] || say "core/$folder may include only $allowed:
 $found"
 }
@@ -20,13 +20,17 @@ may engine pipeline base
 may worker engine pipeline base
 may net base
 may aws net base
+may connectors aws net pipeline base
 may workers net pipeline base
-may broker workers aws net pipeline base
-may cli broker workers aws net pipeline base
+may session workers connectors aws net pipeline base
+may cli session workers connectors aws net pipeline base
+found=$(grep -nE '#include "connectors/[a-z]+/' core/connectors/*.[ch] core/connectors/*/*.[ch] | sed -nE '\,^core/(connectors/[a-z]+/)[^:]*:[0-9]+:#include "\1,!p' | grep -v '^core/connectors/registry.c:')
+[ -z "$found" ] || say "connectors know nothing of each other, and only the registry lists them:
+$found"
 
-found=$(grep -nE '#include <(vips|glib)' core/{base,net,pipeline,aws,workers,broker,cli}/*.[ch])
+found=$(grep -nE '#include <(vips|glib)' core/{base,net,pipeline,aws,workers,session,cli}/*.[ch] core/connectors/*.[ch] core/connectors/*/*.[ch])
 [ -z "$found" ] || say "no image library outside engine and worker: $found"
-found=$(grep -nE '#include <curl' core/*/*.[ch] | grep -v '^core/net/')
+found=$(grep -nE '#include <curl' core/*/*.[ch] core/*/*/*.[ch] | grep -v '^core/net/')
 [ -z "$found" ] || say "no libcurl outside net: $found"
 found=$(grep -nE '#include "' plugins/*/*.[ch] | grep -vE '#include "(\.\./common/)?[a-z_-]+\.h"')
 [ -z "$found" ] || say "plugins see the public header alone: $found"
@@ -39,13 +43,13 @@ done
 
 readelf -SW "$1/bin/pixmill" | grep -q pm_crash_points && say "pixmill has crash points, which are for tests only (PIXMILL_CRASH_POINTS)"
 
-found=$(grep -nwE '(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|system|popen|strtok|tmpnam|mktemp) *\(' core/*/*.[ch] plugins/*/*.[ch])
+found=$(grep -nwE '(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|system|popen|strtok|tmpnam|mktemp) *\(' core/*/*.[ch] core/*/*/*.[ch] plugins/*/*.[ch])
 [ -z "$found" ] || say "banned functions:
 $found"
 found=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -r core plugins config tests scripts --include='*.[chy]*' --include='*.sh' --include='*.py' --exclude-dir=lint)
 [ -z "$found" ] || say "unfinished work:
 $found"
-found=$(wc -l core/*/*.[ch] plugins/*/*.[ch] | awk '$2 != "total" && $1 > 600')
+found=$(wc -l core/*/*.[ch] core/*/*/*.[ch] plugins/*/*.[ch] | awk '$2 != "total" && $1 > 600')
 [ -z "$found" ] || say "longer than 600 lines:
 $found"
 exit $bad

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where the bytes of an object come from. Hides files and S3.
+ */
+#ifndef PM_CONNECTORS_SOURCE_H
+#define PM_CONNECTORS_SOURCE_H
+
+#include "base/helper.h"
+#include "connectors/object.h"
+
+typedef struct PmSource PmSource;
+typedef struct PmSourceCall PmSourceCall;
+
+typedef enum PmFetchOutcome {
+    PM_FETCHED,
+    PM_FETCH_GONE,  /* deleted or overwritten since the event: the job is skipped */
+    PM_FETCH_FAILED /* see err */
+} PmFetchOutcome;
+
+typedef struct PmFetched {
+    PmFetchOutcome outcome;
+    int fd; /* sealed memfd, given away to the callback */
+    int64_t size;
+    const char *etag, *version_id; /* as delivered, or NULL; borrowed */
+    int64_t modified_ms;           /* when this version was written, wall clock; 0 unknown */
+    bool ours; /* written by pixmill, as a rendition or by the quarantine at this very place: no source */
+    const PmError *err;
+} PmFetched;
+
+typedef void PmSourceDone(void *data, const PmFetched *fetched);
+
+typedef struct PmSourceOps {
+    /* `done` comes once, never from here. `object` outlives the call. Reads at most max bytes: more is PM_LIMIT, told
+     * before reading where the size is known. NULL and err set when it cannot start. */
+    PmSourceCall *(*get)(PmSource *source, const PmObject *object, int64_t max, PmSourceDone *done, void *data,
+                         PmError *err);
+    void (*cancel)(PmSource *source, PmSourceCall *call);
+    void (*free)(PmSource *source);
+} PmSourceOps;
+
+struct PmSource {
+    const PmSourceOps *ops;
+};
+
+/* Files by their path. New. */
+PmSource *pm_source_file_new(PmHelper *helper, PmError *err);
+
+/* Objects in S3. cloud and config outlive it. New. */
+struct PmCloud;
+struct PmS3Source;
+PmSource *pm_source_s3_new(struct PmCloud *cloud, const struct PmS3Source *config, PmError *err);
+
+#endif

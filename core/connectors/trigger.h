@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A trigger hands over events and learns what became of them. Hides queues, folders, invocations. It never pushes: it
+ * hands over only as many objects as were asked for, which is all the backpressure there is.
+ */
+#ifndef PM_CONNECTORS_TRIGGER_H
+#define PM_CONNECTORS_TRIGGER_H
+
+#include "base/helper.h"
+#include "connectors/object.h"
+#include "pipeline/pipeline.h"
+
+typedef struct PmTrigger PmTrigger;
+
+/* One message, file or invocation. It may name several objects, and is settled once, when all of them are done. Owned
+ * by the trigger from hand-over until settled; the receiver may keep a pointer that long. */
+typedef struct PmEvent {
+    PmTrigger *trigger;
+    PmObject *objects;
+    const PmObject *about; /* one that was asked for but must not be touched; NULL: none, or unknown */
+    size_t count;          /* 0: nothing to do (a test event): settle it with ACK */
+    int attempt;           /* 1 the first time; grows with each redelivery that the trigger knows of */
+    bool last;             /* it will not be delivered again: what is not done is set aside by the queue, unexplained */
+    char id[128];          /* for logs: message id, path */
+    PmError error; /* set: the event itself is bad, or part of it (no event at all, a forbidden bucket): its fate is
+                      DEAD, for this reason, once its objects are done */
+} PmEvent;
+
+typedef enum PmFateKind {
+    PM_FATE_ACK,        /* done for good */
+    PM_FATE_RETRY,      /* again, not before delay_ms */
+    PM_FATE_DEAD,       /* will never work: aside, with the reason */
+    PM_FATE_QUARANTINE, /* an inspector said no, and the pipeline names no place of its own */
+    PM_FATE_RELEASE     /* we stop: as if it had never been taken */
+} PmFateKind;
+
+typedef struct PmFate {
+    PmFateKind kind;
+    int64_t delay_ms;       /* RETRY */
+    const PmError *reason;  /* DEAD, QUARANTINE, RETRY: why; borrowed for the call */
+    const PmObject *object; /* the object that decided it, or NULL */
+    const char *tag;        /* "plugin_crash:watermark:SIGSEGV" or NULL */
+} PmFate;
+
+struct PmJobResult; /* run.h */
+
+/* What the trigger tells; all from the loop, never from inside a call to it, except that `want` may hand over at once.
+ */
+typedef struct PmTriggerSink {
+    void *data;
+    void (*event)(void *data, PmEvent *event);
+    void (*dry)(void *data);                        /* nothing more will come until told otherwise: `--once` may end */
+    void (*failed)(void *data, const PmError *err); /* it cannot go on at all */
+    void (*expired)(void *data); /* time is up: all that was handed over is given up and settled now, RELEASE where it
+                                    is not finished */
+} PmTriggerSink;
+
+typedef struct PmTriggerOps {
+    /* Hand over up to `objects` more objects' worth of events, now or later. Replaces an earlier want. */
+    void (*want)(PmTrigger *trigger, size_t objects);
+    /* Ends an event. `done` comes once, now or later: err NULL, or why it could not be settled (it will come again).
+     * The event is freed after that. */
+    void (*settle)(PmTrigger *trigger, PmEvent *event, const PmFate *fate, void (*done)(void *data, const PmError *err),
+                   void *data);
+    /* What became of one object of an event, before the event is settled; all borrowed. NULL: it does not care. */
+    void (*result)(PmTrigger *trigger, PmEvent *event, const struct PmJobResult *result);
+    /* The pipeline cannot run: tell whoever waits, then say `dry`. NULL: nobody waits. */
+    void (*refuse)(PmTrigger *trigger, const PmErrorList *errors);
+    /* Hand over nothing any more. Settling goes on. False: something of its own must end first; then it says `dry`. */
+    bool (*stop)(PmTrigger *trigger);
+    void (*free)(PmTrigger *trigger);
+} PmTriggerOps;
+
+struct PmTrigger {
+    const PmTriggerOps *ops;
+    PmTriggerSink sink;
+    bool redrives; /* it counts deliveries itself and puts aside what fails too often: transient failures are left to it
+                    */
+    bool stays; /* what it hands over lies where it lies for as long as it takes: a failing store sets nothing aside */
+    bool early; /* what it hands over is ours whatever comes: it is fetched while the workers still start */
+};
+
+/* Files of a folder. once: `dry` after what is there, whatever `watch` says. digest: of pipeline and plugins; read when
+ * something is wanted for the first time. helper, pipeline and digest outlive it; its last jobs may end only with the
+ * helper. PM_BAD_CONFIG: no such folder. New. */
+PmTrigger *pm_trigger_directory_new(PmLoop *loop, PmHelper *helper, const PmPipeline *pipeline, const char *digest,
+                                    bool once, const PmTriggerSink *sink, PmError *err);
+
+/* The files of the listing that are not skipped, each once; settling leaves them where they are. Each settlement is
+ * told to `settled` (may be NULL). `listing` outlives it. New. */
+struct PmListing;
+typedef void PmListSettled(void *data, const PmEvent *event, const PmFate *fate);
+PmTrigger *pm_trigger_list_new(PmLoop *loop, const struct PmListing *listing, const PmTriggerSink *sink,
+                               PmListSettled *settled, void *data, PmError *err);
+
+/* Upload events in an SQS queue, as the pipeline's trigger.sqs says. once: `dry` when the queue is empty. cloud and
+ * pipeline outlive it. New. */
+struct PmCloud;
+PmTrigger *pm_trigger_sqs_new(PmLoop *loop, struct PmCloud *cloud, const PmPipeline *pipeline, bool once,
+                              const PmTriggerSink *sink, PmError *err);
+
+/* Invocations of AWS Lambda, from the Runtime API at `host` ("address:port"). An invocation is answered when all its
+ * events are settled, or shortly before its deadline. New. */
+PmTrigger *pm_trigger_lambda_new(PmLoop *loop, struct PmCloud *cloud, const PmPipeline *pipeline, const char *host,
+                                 const PmTriggerSink *sink, PmError *err);
+
+#endif

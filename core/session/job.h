@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One source object on its way: fetched, worked on, every output stored. Hides the order of things: an output is on its
+ * way to its store while the worker makes the next. Knows no trigger; told to start, it ends with one callback.
+ */
+#ifndef PM_SESSION_JOB_H
+#define PM_SESSION_JOB_H
+
+#include "connectors/source.h"
+#include "connectors/store.h"
+#include "session/evidence.h"
+#include "session/run.h"
+#include "workers/pool.h"
+
+typedef struct PmImageJob PmImageJob;
+
+/* What every job of a run shares; borrowed, outlives them. */
+typedef struct PmJobWorld {
+    PmLoop *loop;
+    PmHelper *helper; /* for what blocks */
+    const PmPipeline *pipeline;
+    PmPool *pool;
+    PmSource *source;
+    struct PmCloud *cloud;    /* NULL: nothing of the run is in AWS */
+    PmStore *files, *objects; /* stores for file and s3 places; one may be NULL when unused */
+    PmStore *everything;      /* apply: this one for every place; else NULL */
+    const json_t *outputs;    /* names wanted, or NULL */
+    struct PmClaims *claims;  /* NULL: sources reach other processes, too, and nobody knows all renditions */
+    const char *digest;
+    bool needs_sha256; /* a key names {sha256} */
+} PmJobWorld;
+
+typedef struct PmJobSink {
+    void *data;
+    void (*ready)(void *data, PmImageJob *job); /* fetched: wants a worker */
+    void (*done)(void *data, PmImageJob *job);  /* see pm_job_result; freed by the callback's owner */
+} PmJobSink;
+
+/* New; starts to fetch at once. `object` and `event_id` (for log lines; may be NULL) are borrowed and outlive the job.
+ * max: bytes to read at most; when it is below limits.file_size and the source has more, the job ends and
+ * pm_job_is_larger says so. `done` may come without `ready`.
+ */
+PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, const char *event_id, int attempt, int64_t max,
+                       const PmJobSink *sink, PmError *err);
+/* Gives it a worker; on failure (none is free) it stays as it is. */
+PmStatus pm_job_work(PmImageJob *job, PmError *err);
+/* Ends it wherever it is; nothing is told. Puts under way may or may not become visible. */
+void pm_job_free(PmImageJob *job);
+
+/* From `ready` on. */
+int64_t pm_job_source_size(const PmImageJob *job);
+
+/* After `done`: what became of it. */
+bool pm_job_is_larger(const PmImageJob *job);
+const PmJobResult *pm_job_result(const PmImageJob *job);
+const char *pm_job_crash(const PmImageJob *job); /* the crash's tag, or NULL */
+const PmEvidence *pm_job_evidence(const PmImageJob *job);
+
+#endif
