@@ -89,7 +89,7 @@ static PmStatus encoder_failed(PmRun *run, const PmPicture *picture, bool full, 
 
 static bool may_keep_source(const PmRun *run, const PmPlan *plan, const PmPicture *picture)
 {
-    return (plan->flags & PM_KEEP_SOURCE) && !picture->changed && !run->source.converts &&
+    return (plan->flags & PM_KEEP_SOURCE) && !picture->changed && !run->source.colours.converts &&
            run->route.source.orientation == 1 && strcmp(plan->format, pm_format_name(run->format)) == 0;
 }
 

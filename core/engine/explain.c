@@ -144,7 +144,9 @@ static json_t *load_json(const PmRun *run)
     json_t *also = json_array();
     if (route->source.orientation > 1)
         json_array_append_new(also, json_sprintf("turned upright from EXIF orientation %d", route->source.orientation));
-    if (run->source.converts) json_array_append_new(also, json_string("colours converted to sRGB"));
+    if (run->source.colours.converts) json_array_append_new(also, json_string("colours converted to sRGB"));
+    for (size_t i = 0; i < run->source.colours.note_count; i++)
+        json_array_append_new(also, json_string(run->source.colours.notes[i]));
     json_object_set_new(json, "also", also);
     return json;
 }

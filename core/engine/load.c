@@ -164,7 +164,7 @@ static PmShape shape_of_header(const PmSource *source)
         shape.width = shape.height;
         shape.height = swap;
     }
-    pm_colours_shape(image, &shape);
+    pm_colours_shape(&source->colours, image, &shape);
     shape.source_width = shape.width;
     shape.source_height = shape.height;
     return shape;
@@ -192,8 +192,8 @@ PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const 
     vips_image_map(source->header, add_blob, &blobs);
     status = pm_limits_check_metadata(limits, blobs.icc, blobs.all, err);
     if (status != PM_OK) return status;
-    if (pm_colours_check(source->header, source->format, err) != PM_OK) return err->status;
-    source->converts = pm_colours_convert(source->header);
+    status = pm_colours_read(&source->colours, source->header, source->format, err);
+    if (status != PM_OK) return status;
     source->shape = shape_of_header(source);
     return pm_limits_check_size(limits, source->shape.width, source->shape.height, source->shape.pages, err);
 }
@@ -292,7 +292,7 @@ PmStatus pm_source_load(const PmSource *source, const PmLoadOptions *options, Vi
     }
     /* Metadata are set and removed on the way, and the header image is shared. */
     VipsImage *own = NULL;
-    bool good = advance(&image, &own, vips_copy(image, &own, NULL)) && pm_colours_apply(&image) &&
+    bool good = advance(&image, &own, vips_copy(image, &own, NULL)) && pm_colours_apply(&source->colours, &image) &&
                 turn_upright(&image, in_memory);
     if (!good) {
         g_object_unref(image);

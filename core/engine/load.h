@@ -8,6 +8,7 @@
 
 #include <vips/vips.h>
 
+#include "engine/colours.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/sniff.h"
 
@@ -25,7 +26,7 @@ typedef struct PmSource {
     VipsImage *header;     /* opened with the options of a full, one-page decode; no pixel read */
     PmLoadOptions options; /* those of `header` */
     PmShape shape;         /* as plugins see it: upright, all pages, colours converted */
-    bool converts;         /* its colours are converted to sRGB */
+    PmColours colours;
 } PmSource;
 
 /* Once per process: only the loaders that pixmill names may run, and those that read from a VipsSource, for assets. */

@@ -56,6 +56,11 @@ PmStatus pm_run_open(PmRun *run, PmError *err)
         pm_source_open(&run->source, run->input->bytes, run->input->size, &run->engine->pipeline->limits, err);
     pm_job_at(&run->job, NULL, NULL, 0);
     run->has_source = status == PM_OK;
+    for (size_t i = 0; run->report != NULL && i < run->source.colours.note_count; i++) {
+        PmError note = {0};
+        pm_error_set(&note, PM_BAD_INPUT, "%s", run->source.colours.notes[i]);
+        json_array_append_new(run->report->warnings, pm_error_to_json(&note));
+    }
     run->format = run->source.format;
     run->route.source = run->source.shape;
     return status;

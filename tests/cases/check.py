@@ -14,6 +14,7 @@ import zlib
 import numpy as np
 from PIL import Image, ImageSequence
 
+import colour_recipes
 import make
 
 Image.MAX_IMAGE_PIXELS = None
@@ -234,7 +235,7 @@ def cut(out, recipe="photo", keep=0.5, **parameters):
 
 
 RECIPES = {f.__name__: f for f in (avif, tiff_compressed, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
-                                     webp_frames, tiff_pages, png_chunk, moving_webp)}
+                                     webp_frames, tiff_pages, png_chunk, moving_webp)} | colour_recipes.RECIPES
 
 
 def make_any(recipe, out, parameters):
