@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "pipeline/bind.h"
+#include "worker/stacks.h"
 #include "worker/zygote.h"
 
 enum { EXIT_USAGE = 2, PICTURE_BYTES = 4 * 1024 * 1024, KEPT_BYTES = 4 * PICTURE_BYTES };
@@ -42,8 +43,10 @@ static int serve(const char *text)
         fprintf(stderr, "pixmill-worker: --fd %s: no socket that pixmill has opened\n", text);
         return EXIT_USAGE;
     }
-    /* Each arena reserves 64 MiB of address space, which is limited in children. */
-    mallopt(M_ARENA_MAX, 2);
+    /* One arena for all threads: each more would reserve 64 MiB of the address space that is limited in children, or
+     * could not, and what is free in one would be no use to the other. */
+    mallopt(M_ARENA_MAX, 1);
+    pm_stacks_size();
     /* libvips takes and frees its strips of pixels time and again: unless they stay here, the kernel clears them each
      * time. Whole pictures go back at once. */
     mallopt(M_MMAP_THRESHOLD, PICTURE_BYTES);

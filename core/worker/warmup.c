@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "worker/idle_threads.h"
+#include "worker/stacks.h"
 
 enum { NAP_MS = 2, QUIET_LOOKS = 3, PATIENCE_MS = 20 * 1000 };
 
@@ -56,6 +57,7 @@ void pm_warm_up(bool fonts)
     (void)dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_GLOBAL);
     warm_up_heif();
     if (fonts) warm_up_text();
+    pm_stacks_reserve();
 }
 
 bool pm_warm_up_jit(void)

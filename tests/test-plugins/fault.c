@@ -154,6 +154,42 @@ __attribute__((unused)) static void strike_threads(const Config *config)
     _exit(i <= FEW ? 42 : 43);
 }
 
+static gpointer hold_memory(gpointer data)
+{
+    GMutex *held = data;
+    g_free(memset(g_malloc(100 * 1000), 1, 100 * 1000));
+    g_mutex_lock(held);
+    g_mutex_unlock(held);
+    return NULL;
+}
+
+/* How often a megabyte can be mapped. */
+static int megabytes_left(void)
+{
+    enum { MANY = 4096, MEGABYTE = 1024 * 1024 };
+    static void *maps[MANY];
+    int count = 0;
+    while (count < MANY &&
+           (maps[count] = mmap(NULL, MEGABYTE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) != MAP_FAILED)
+        count++;
+    for (int i = 0; i < count; i++) munmap(maps[i], MEGABYTE);
+    return count;
+}
+
+/* What threads take of limits.memory. The exit code tells: 42 when it was next to nothing. */
+__attribute__((unused)) static void strike_crowd(const Config *config)
+{
+    enum { THREADS = 8, LITTLE = 3 };
+    GMutex held;
+    (void)config;
+    g_mutex_init(&held);
+    g_mutex_lock(&held);
+    int before = megabytes_left(), threads = 0;
+    while (threads < THREADS && g_thread_try_new("crowd", hold_memory, &held, NULL) != NULL) threads++;
+    int taken = before - megabytes_left();
+    _exit(threads == THREADS && before > LITTLE && taken <= LITTLE ? 42 : 43);
+}
+
 __attribute__((unused)) static void strike_none(const Config *config)
 {
     (void)config;

@@ -261,6 +261,37 @@ static void threads_of_a_child_are_limited(void **state)
     if (!counted) skip();
 }
 
+/* Whether a library finds an idle thread or starts another is chance, and must not decide what fits. */
+static void threads_take_nothing_of_the_memory_limit(void **state)
+{
+    (void)state;
+    static const char crowd[] = "version: 1\n"
+                                "limits: { memory: 64MiB }\n"
+                                "steps:\n"
+                                "  - fault-crowd: {}\n"
+                                "outputs:\n"
+                                "  small: {\n" OUTPUT_TO "  }\n";
+#ifdef PM_SANITIZED
+    skip(); /* no limit of address space */
+#endif
+    Worker worker = worker_start();
+    json_t *body = NULL;
+    assert_int_equal(worker_load(&worker, crowd, &body), PM_MSG_READY);
+    json_decref(body);
+    int source = picture(".png");
+    Child child = child_spawn(&worker, 0);
+    child_send_job(&child, source, "a.png", 0);
+    Outcome outcome = child_collect(&child);
+    assert_string_equal(outcome_status(&outcome), "gone");
+    outcome_finish(&outcome);
+    child_close(&child);
+    body = worker_wait(&worker, &child);
+    assert_int_equal(json_integer_value(json_object_get(body, "code")), 42);
+    json_decref(body);
+    close(source);
+    worker_stop(&worker);
+}
+
 /* The broker's page, on which the worker says where it is while it loads, is no longer there for children. */
 static void children_share_no_page(void **state)
 {
@@ -376,12 +407,19 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ready_tells_what_is_there),           cmocka_unit_test(errors_come_all_at_once),
-        cmocka_unit_test(plugins_that_die_loading_are_named),  cmocka_unit_test(refuses_a_second_pipeline),
-        cmocka_unit_test(refuses_to_spawn_without_a_pipeline), cmocka_unit_test(describes_plugins),
-        cmocka_unit_test(children_end_with_the_broker),        cmocka_unit_test(children_end_with_the_zygote),
-        cmocka_unit_test(signals_of_the_terminal_are_ignored), cmocka_unit_test(every_format_works_inside),
-        cmocka_unit_test(threads_of_a_child_are_limited),      cmocka_unit_test(children_share_no_page),
+        cmocka_unit_test(ready_tells_what_is_there),
+        cmocka_unit_test(errors_come_all_at_once),
+        cmocka_unit_test(plugins_that_die_loading_are_named),
+        cmocka_unit_test(refuses_a_second_pipeline),
+        cmocka_unit_test(refuses_to_spawn_without_a_pipeline),
+        cmocka_unit_test(describes_plugins),
+        cmocka_unit_test(children_end_with_the_broker),
+        cmocka_unit_test(children_end_with_the_zygote),
+        cmocka_unit_test(signals_of_the_terminal_are_ignored),
+        cmocka_unit_test(every_format_works_inside),
+        cmocka_unit_test(threads_of_a_child_are_limited),
+        cmocka_unit_test(threads_take_nothing_of_the_memory_limit),
+        cmocka_unit_test(children_share_no_page),
         cmocka_unit_test(starting_and_jobs_are_cheap),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
