@@ -45,6 +45,7 @@ struct PmPool {
     PmProgress *loading; /* where the zygote is while it loads the pipeline */
     bool ready, ending;
     bool was_ready;    /* once, ever */
+    int tier;          /* of the sandbox, when it was ready last */
     unsigned failures; /* starts in a row that never got ready */
     PmSlot *slots;
     PmFetcher *fetcher; /* NULL until a plugin asks */
@@ -131,7 +132,15 @@ static void tell_failed(PmPool *pool, int how, const char *why)
     pool->sink.failed(pool->sink.data, &err);
 }
 
-static void lost_zygote(PmPool *pool, const char *why)
+static void start_later(PmPool *pool, int64_t max_ms, const char *why)
+{
+    int64_t delay = pool->failures < RESTARTS_IN_A_ROW ? RESTART_MIN_MS << (pool->failures * 2) : max_ms;
+    pm_log(PM_LOG_WARN, "worker.lost", "msg", why, NULL);
+    pool->restart = pm_loop_after(pool->loop, delay > max_ms ? max_ms : delay, start, pool);
+}
+
+/* `outside`: what ended it came from outside, which an end by SIGKILL always does. */
+static void lost_zygote_to(PmPool *pool, bool outside, const char *why)
 {
     if (pool->ending) return;
     bool was_ready = pool->ready;
@@ -140,16 +149,18 @@ static void lost_zygote(PmPool *pool, const char *why)
     pool->failures = was_ready ? 1 : pool->failures + 1;
     /* What cannot start once is the operator's to mend; what did start is tried again, and what was killed from
      * outside: that one for ever once it has worked, however fast the kills come. */
-    bool killed = WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL;
+    bool killed = outside || (WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
     bool too_often = pool->failures >= RESTARTS_IN_A_ROW && !(killed && pool->was_ready);
     if ((!pool->was_ready && (!killed || pool->options.check)) || too_often) {
         tell_failed(pool, how, why);
         return;
     }
-    int64_t max = killed ? RESTART_KILLED_MAX_MS : RESTART_MAX_MS;
-    int64_t delay = pool->failures < RESTARTS_IN_A_ROW ? RESTART_MIN_MS << (pool->failures * 2) : max;
-    pm_log(PM_LOG_WARN, "worker.lost", "msg", why, NULL);
-    pool->restart = pm_loop_after(pool->loop, delay > max ? max : delay, start, pool);
+    start_later(pool, killed ? RESTART_KILLED_MAX_MS : RESTART_MAX_MS, why);
+}
+
+static void lost_zygote(PmPool *pool, const char *why)
+{
+    lost_zygote_to(pool, false, why);
 }
 
 void pm_pool_restart(PmPool *pool, const char *why)
@@ -212,12 +223,36 @@ static void on_refused(PmPool *pool, const json_t *body)
         pm_error_from_json(json_array_get(list, i), &err);
         pm_error_list_add(&errors, &err);
     }
-    refuse(pool, &errors);
+    /* A process that helps it to start was killed, or there was no memory: nothing that an operator could mend in the
+     * pipeline. */
+    bool outside = errors.count > 0;
+    for (size_t i = 0; i < errors.count; i++) outside = outside && errors.items[i].status == PM_TRANSIENT;
+    bool patient = pool->failures + 1 < RESTARTS_IN_A_ROW;
+    bool again = pool->was_ready ? outside || patient : outside && patient;
+    if (again && !pool->options.check)
+        lost_zygote_to(pool, outside, errors.count > 0 ? errors.items[0].message : "it gave no reason");
+    else
+        refuse(pool, &errors);
     pm_error_list_finish(&errors);
+}
+
+/* "none", "T1" .. "T3" */
+static int tier_of(const json_t *body)
+{
+    const char *tier = json_string_value(json_object_get(json_object_get(body, "sandbox"), "tier"));
+    return tier != NULL && tier[0] == 'T' ? tier[1] - '0' : 0;
 }
 
 static void on_ready(PmPool *pool, const json_t *body)
 {
+    /* What tries the sandbox out can be killed from outside as well: the tier that the run began with stays. */
+    if (pool->was_ready && tier_of(body) < pool->tier) {
+        char why[96];
+        snprintf(why, sizeof why, "its sandbox reached tier %d of %d", tier_of(body), pool->tier);
+        lost_zygote(pool, why);
+        return;
+    }
+    pool->tier = tier_of(body);
     PmErrorList errors = {0};
     pm_file_formats_check(body, &errors);
     if (errors.count > 0) refuse(pool, &errors);
@@ -319,7 +354,10 @@ static void start(void *data)
     PmError err = {0};
     pool->restart = NULL;
     if (pm_process_start(&pool->options, &pool->sock, &pool->pid, &err) != PM_OK) {
-        pool->sink.failed(pool->sink.data, &err);
+        if (pool->was_ready && err.status == PM_TRANSIENT && ++pool->failures < RESTARTS_IN_A_ROW)
+            start_later(pool, RESTART_MAX_MS, err.message);
+        else
+            pool->sink.failed(pool->sink.data, &err);
         return;
     }
     pm_progress_unmap(pool->loading);

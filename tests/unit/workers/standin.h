@@ -264,21 +264,38 @@ static void standin_reap(int sock, pid_t *children)
         }
 }
 
-/* As if from outside: once after it was ready, and then again and again before it is. The file counts for all starts.
- */
-static void standin_strike(const char *mode, bool ready)
+enum { STANDIN_STRIKES = 7, STANDIN_WEAK = 2 };
+
+/* Whether to fail now, as if from outside: once after it was ready, and then again and again before it is. The file
+ * counts for all starts. */
+static bool standin_strikes(bool ready, int most)
 {
-    enum { KILLS = 7 };
     char path[64];
     struct stat info;
-    if (strcmp(mode, "killed-while-starting") != 0) return;
     snprintf(path, sizeof path, "/tmp/pixmill-standin-%d", (int)getppid());
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 || fstat(fd, &info) != 0) _exit(1);
-    bool strikes = info.st_size < KILLS && (info.st_size > 0 || ready);
+    bool strikes = info.st_size < most && (info.st_size > 0 || ready);
     if (strikes && write(fd, "x", 1) != 1) _exit(1);
     close(fd);
-    if (strikes) kill(getpid(), SIGKILL);
+    return strikes;
+}
+
+static void standin_ready(const char *mode)
+{
+    if (strcmp(mode, "killed-while-starting") == 0 && standin_strikes(false, STANDIN_STRIKES)) kill(getpid(), SIGKILL);
+    if (strcmp(mode, "helper-killed") == 0 && standin_strikes(false, STANDIN_STRIKES)) {
+        json_t *errors = json_pack("{s[{ss ss}]}", "errors", "status", "transient", "message", "its helper is gone");
+        pm_ipc_send(STANDIN_CHANNEL, PM_MSG_ERRORS, errors, NULL, 0, NULL);
+        json_decref(errors);
+        _exit(0);
+    }
+    bool weak = strcmp(mode, "weaker") == 0 && standin_strikes(false, 1 + STANDIN_WEAK);
+    json_t *ready = json_pack("{s[{ss s[s]}] s[s] s{ss}}", "plugins", "name", "convert", "mime_types",
+                              strcmp(mode, "declares-html") == 0 ? "text/html" : "image/webp", "facts", "look.score",
+                              "sandbox", "tier", weak ? "T1" : "T3");
+    pm_ipc_send(STANDIN_CHANNEL, PM_MSG_READY, ready, NULL, 0, NULL);
+    json_decref(ready);
 }
 
 /* The stand-in's main. */
@@ -297,14 +314,11 @@ static int standin_run(void)
         if (pm_ipc_receive(STANDIN_CHANNEL, MSG_DONTWAIT, &message, &got, NULL) != PM_OK) return 0;
         if (got && message.type == PM_MSG_LOAD) {
             snprintf(mode, sizeof mode, "%s", json_string_value(json_object_get(message.body, "file")));
-            standin_strike(mode, false);
-            json_t *ready =
-                json_pack("{s[{ss s[s]}] s[s]}", "plugins", "name", "convert", "mime_types",
-                          strcmp(mode, "declares-html") == 0 ? "text/html" : "image/webp", "facts", "look.score");
-            pm_ipc_send(STANDIN_CHANNEL, PM_MSG_READY, ready, NULL, 0, NULL);
-            json_decref(ready);
+            standin_ready(mode);
         } else if (got && message.type == PM_MSG_SPAWN) {
-            standin_strike(mode, true);
+            bool strikes = strcmp(mode, "killed-while-starting") == 0 || strcmp(mode, "helper-killed") == 0 ||
+                           strcmp(mode, "weaker") == 0;
+            if (strikes && standin_strikes(true, 1)) kill(getpid(), SIGKILL);
             standin_spawn(STANDIN_CHANNEL, &message, mode, children);
         }
         pm_message_finish(&message);

@@ -270,18 +270,47 @@ static void works(void **state)
     finish(w);
 }
 
+static World *run_with_strikes(const char *mode)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/pixmill-standin-%d", (int)getpid());
+    unlink(path);
+    World *w = run(mode, 1, 1, 0);
+    unlink(path);
+    return w;
+}
+
 /* Kills that come faster than it can start: once it has worked, it is started again however often. */
 static void who_is_killed_while_it_starts_is_started_again(void **state)
 {
     (void)state;
-    char path[64];
-    snprintf(path, sizeof path, "/tmp/pixmill-standin-%d", (int)getpid());
-    unlink(path);
-    World *w = run("killed-while-starting", 1, 1, 0);
-    unlink(path);
+    World *w = run_with_strikes("killed-while-starting");
     assert_int_equal(w->done, 1);
     assert_int_equal(w->report.error.status, PM_OK);
-    assert_true(count_lines(w, "worker.lost") >= 7);
+    assert_true(count_lines(w, "worker.lost") >= STANDIN_STRIKES);
+    finish(w);
+}
+
+/* Its helper processes can be killed as well: it says so, and is no configuration to mend. */
+static void who_lost_a_helper_is_started_again(void **state)
+{
+    (void)state;
+    World *w = run_with_strikes("helper-killed");
+    assert_false(w->refused);
+    assert_int_equal(w->done, 1);
+    assert_int_equal(w->report.error.status, PM_OK);
+    assert_true(count_lines(w, "its helper is gone") >= STANDIN_STRIKES - 1);
+    finish(w);
+}
+
+/* What tries the sandbox out was killed: no job is done below the tier that the run began with. */
+static void the_sandbox_does_not_get_weaker(void **state)
+{
+    (void)state;
+    World *w = run_with_strikes("weaker");
+    assert_int_equal(w->done, 1);
+    assert_int_equal(w->report.error.status, PM_OK);
+    assert_int_equal(count_lines(w, "its sandbox reached tier 1 of 3"), STANDIN_WEAK);
     finish(w);
 }
 
@@ -568,6 +597,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(works),
         cmocka_unit_test(who_is_killed_while_it_starts_is_started_again),
+        cmocka_unit_test(who_lost_a_helper_is_started_again),
+        cmocka_unit_test(the_sandbox_does_not_get_weaker),
         cmocka_unit_test(who_speaks_while_idle_is_ended),
         cmocka_unit_test(log_lines_of_a_job_have_an_end),
         cmocka_unit_test(log_lines_a_second_have_an_end),
