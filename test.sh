@@ -5,8 +5,8 @@
 #   unit   unit tests, one build
 #   cases  the data-driven cases, one build
 #   faults the long form of each row of docs/reliability.md's proof, as a table (about an hour); more arguments go to tests/faults.py
-#   all    unit tests and cases, the corpus of hostile images where it is at hand, all again under ASan and UBSan, a clang build, clang-format,
-#          clang-tidy, house checks
+#   all    unit tests and cases, the corpus of hostile images where it is at hand, all again under ASan and UBSan and with clang, which counts
+#          what lines of core/ ran, clang-format, clang-tidy, house checks
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 what=${1:-all}
@@ -25,13 +25,16 @@ export PIXMILL_WORKER= PIXMILL_PLUGIN_PATH=
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache)
 
-# check NAME COMMAND...: one thing that passes or fails as a whole.
+# check NAME COMMAND...: one thing that passes or fails as a whole. It exits with 77 when it cannot run, and its last line says why.
 check() {
-    local name=$1
+    local name=$1 status=0
     shift
-    if "$@" >"$log/out" 2>&1; then
+    "$@" >"$log/out" 2>&1 || status=$?
+    if [ $status = 0 ]; then
         passed=$((passed + 1))
         echo "ok      $name"
+    elif [ $status = 77 ]; then
+        echo "        $name: skipped: $(tail -n 1 "$log/out")"
     else
         failed=$((failed + 1))
         echo "FAILED  $name"
@@ -136,10 +139,13 @@ if [ "$what" = all ] && [ $failed = 0 ]; then
         check "build the bundle" sh -c 'cat "$0"; false' "$log/bundle"
     fi
     check "build with crash points" build build-crash -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=gcc -DPIXMILL_CRASH_POINTS=ON -DPIXMILL_TESTS=OFF
+    step "clang"
+    check "build with clang, counting lines" build build-coverage -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang -DPIXMILL_COVERAGE=ON
+    rm -rf build-coverage/coverage
     step "soak, short"
     counted "soak of 1,000 images" /usr/bin/python3 tests/soak.py --build build-dev --images 1000
     # They wait for their peers most of the time: beside what follows, which needs the processors.
-    tests/e2e/run.sh build-dev --crash build-crash "${packed[@]}" >"$log/e2e" 2>&1 &
+    tests/e2e/run.sh build-coverage --crash build-crash "${packed[@]}" >"$log/e2e" 2>&1 &
     e2e=$!
     step "sanitizers"
     export ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
@@ -148,8 +154,9 @@ if [ "$what" = all ] && [ $failed = 0 ]; then
     cases build-asan "cases under ASan and UBSan"
     counted "hostile images under ASan and UBSan" tests/hostile.sh build-asan
     unset ASAN_OPTIONS LSAN_OPTIONS
-    step "clang"
-    check "build with clang" build build-clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang
+    step "unit tests and cases, counting lines"
+    units build-coverage "unit tests, with clang and counters"
+    cases build-coverage "cases, with clang and counters"
     step "fuzzing"
     TARGET=fuzzers check "build the fuzz targets" build build-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER=clang -DPIXMILL_SANITIZE=ON -DPIXMILL_FUZZ=ON
     units build-fuzz "fuzz targets, for some seconds each" fuzz
@@ -165,8 +172,14 @@ if [ -n "${e2e:-}" ]; then
     step "deployment"
     counted "templates and manifests" tests/deploy/run.sh build-dev
 fi
+if [ "$what" = all ] && [ -d build-coverage/coverage ]; then
+    step "coverage"
+    check "coverage is at least 85 %" tests/coverage.sh build-coverage --least 85
+    covered=$(tail -n 1 "$log/out")
+fi
 step "what is left"
 check "no process of pixmill is left" tests/leftovers.py list "$PPID"
 step "done"
+[ -z "${covered:-}" ] || echo "$covered"
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -33,3 +33,15 @@ endif()
 if(PIXMILL_FUZZ)
   target_compile_options(pm_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+
+# What core/ is built with beside pm_flags. The counters are mapped from one file per program, shared by all of its processes: so a child's lines
+# count although its sandbox lets it write no file, and those of a process that is killed.
+add_library(pm_coverage INTERFACE)
+if(PIXMILL_COVERAGE)
+  if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "PIXMILL_COVERAGE needs clang: set CMAKE_C_COMPILER=clang")
+  endif()
+  target_compile_options(pm_coverage INTERFACE -fcoverage-mapping -mllvm -runtime-counter-relocation
+                                               "-fprofile-instr-generate=${CMAKE_BINARY_DIR}/coverage/%m%c.profraw")
+  target_link_options(pm_coverage INTERFACE "-fprofile-instr-generate=${CMAKE_BINARY_DIR}/coverage/%m%c.profraw")
+endif()

@@ -42,7 +42,7 @@ class Row:
 ROWS = [
     Row("kill -9 of the broker, 100 times in 2,000 messages", "0 lost, 0 wrong, 0 stale", KILL9 + " --how broker --messages 2000 --kills 100", 900),
     Row("death after each step of the protocol, 20 times each", "0 lost, 0 wrong, 0 stale",
-        "{python} {e2e}/kill9.py --build {crash} --peers {peers} --how crash --times 20", 1500),
+        "{python} {e2e}/kill9.py --build {crash} --peers {peers} --how crash --times 20", 3600),
     Row("A, B, A in any order, 30 % doubled, versions kept, 10 kills", "0 stale, identical bytes",
         KILL9 + " --versions --messages 600 --kills 10", 400),
     Row("FIFO groups under 10 kills", "0 lost, 0 wrong", KILL9 + " --fifo --messages 300 --kills 10", 300),
