@@ -158,6 +158,7 @@ typedef struct PmProgress {
     char plugin[48];       /* the plugin whose code is at work, "" between steps */
     char step[96];         /* "steps[0]", "outputs.thumb.steps[1]", "load", "encode" */
     char fault_plugin[48]; /* the plugin in whose code a fatal signal struck, or "" */
+    char refused_call[24]; /* the system call for which the fatal signal was SIGSYS, or "" */
     int32_t line;          /* of the step in the pipeline file */
     int32_t out_of_memory; /* not 0: when the fatal signal struck, the address space was used up (PM_LIMIT, no bug) */
 } PmProgress;

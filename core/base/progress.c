@@ -55,5 +55,6 @@ PmProgress pm_progress_read(const PmProgress *progress)
     end_text(copy.plugin, sizeof copy.plugin);
     end_text(copy.step, sizeof copy.step);
     end_text(copy.fault_plugin, sizeof copy.fault_plugin);
+    end_text(copy.refused_call, sizeof copy.refused_call);
     return copy;
 }

@@ -93,7 +93,14 @@ static bool check_documented(PmCheck *check)
 
 PmCheckStep *pm_check_make_step(PmCheck *check)
 {
-    return pm_check_step_new(check->loaded, check->params, check->message, sizeof check->message);
+    PmError err = {0};
+    PmCheckStep *step = pm_check_step_new(check->loaded, check->params, check->message, sizeof check->message);
+    if (step == NULL || check->room == NULL || !check->as_job || check->entered) return step;
+    check->entered = true;
+    if (check->room->enter(check->room->data, check->loaded->draws_text, &err) == PM_OK) return step;
+    pm_check_say(check, false, "cannot ask: %.300s", err.message);
+    pm_check_step_free(step);
+    return NULL;
 }
 
 static bool check_create(PmCheck *check)
@@ -356,13 +363,14 @@ static bool check_sequential(PmCheck *check)
 }
 
 const PmCheckEntry pm_check_rules[] = {
-    {"handshake", check_handshake, true},
-    {"documented", check_documented, false},
-    {"create", check_create, true},
-    {"plan", check_plan, false},
-    {"shapes", check_shapes, false},
-    {"sequential", check_sequential, false},
-    {"leaks", pm_check_leaks, false},
-    {"allocations", pm_check_allocations, false},
-    {NULL, NULL, false},
+    {"handshake", check_handshake, true, false},
+    {"documented", check_documented, false, false},
+    {"create", check_create, true, false},
+    {"plan", check_plan, false, true},
+    {"outside", pm_check_outside, false, true},
+    {"shapes", check_shapes, false, true},
+    {"sequential", check_sequential, false, true},
+    {"leaks", pm_check_leaks, false, false},
+    {"allocations", pm_check_allocations, false, false},
+    {NULL, NULL, false, false},
 };

@@ -62,6 +62,17 @@ const char *pm_check_step_said(const PmCheckStep *step);
  * that it does not list, a GLib warning); NULL when it broke none. */
 const char *pm_check_step_broke(const PmCheckStep *step);
 
+/* --- the plugin's own calls --- */
+
+typedef void (*PmCheckFunction)(void);
+typedef struct PmCheckStub {
+    const char *name; /* of a function that the plugin imports */
+    PmCheckFunction stub;
+} PmCheckStub;
+
+/* From now on the plugin calls these instead. false: it imports none of them. */
+bool pm_check_redirect(const PmLoaded *loaded, const PmCheckStub *stubs, size_t stub_count);
+
 /* --- failing allocations --- */
 
 /* From now on the plugin's own call number `which` (from 0) of malloc and its like fails, and only that one.

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <link.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -125,11 +127,33 @@ static bool memory_is_exhausted(void)
     return false;
 }
 
+/* --- names of system calls, looked up before there is a signal --- */
+
+enum { CALLS_MAX = 512, FROM_SECCOMP = 1 /* SYS_SECCOMP, which glibc's headers may lack */ };
+static char call_names[CALLS_MAX][sizeof((PmProgress *)0)->refused_call];
+
+static void learn_calls(void)
+{
+    for (int i = 0; i < CALLS_MAX; i++) {
+        char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, i);
+        pm_text_copy(call_names[i], sizeof call_names[i], name != NULL ? name : "");
+        free(name);
+    }
+}
+
+static void note_call(const siginfo_t *info)
+{
+    if (info->si_code != FROM_SECCOMP || info->si_syscall < 0 || info->si_syscall >= CALLS_MAX) return;
+    refused_call = info->si_syscall;
+    const char *name = call_names[info->si_syscall];
+    for (size_t i = 0; i < sizeof page->refused_call - 1 && (page->refused_call[i] = name[i]) != '\0'; i++) {
+    }
+}
+
 /* The filter of system calls cannot read a path. Of calls with AT_EMPTY_PATH it sends us those of fstat(fd) here, which
  * glibc before 2.39 spells so: an empty path is a descriptor's own status, any other is not told. */
 static bool answer_fstat(const siginfo_t *info, ucontext_t *context)
 {
-    enum { FROM_SECCOMP = 1 }; /* SYS_SECCOMP, which glibc's headers may lack */
     if (info->si_code != FROM_SECCOMP || info->si_syscall != SYS_newfstatat) return false;
 #if defined(__x86_64__)
     greg_t *r = context->uc_mcontext.gregs;
@@ -165,13 +189,14 @@ static void on_fatal(int signo, siginfo_t *info, void *context)
         for (size_t i = 0; i < sizeof page->fault_plugin - 1 && (page->fault_plugin[i] = plugin[i]) != '\0'; i++) {
         }
     if (pm_memory_ran_out(NULL) || memory_is_exhausted()) page->out_of_memory = 1;
-    if (signo == SIGSYS) refused_call = info->si_syscall;
+    if (signo == SIGSYS) note_call(info);
     if (rescuing != 0 && getpid() == rescued && syscall(SYS_gettid) == rescued) {
         rescuing = 0;
         siglongjmp(rescue, signo);
     }
     for (size_t i = 0; i < FATAL_COUNT; i++)
-        if (fatal[i] == signo) sigaction(signo, &after[i], NULL);
+        if (fatal[i] == signo && sigaction(signo, &after[i], NULL) != 0)
+            syscall(SYS_tkill, 0, 0); /* a child's handler of SIGSYS is for good: this call kills instead */
     /* Blocked until this handler returns; then it kills. */
     syscall(SYS_tgkill, getpid(), (int)syscall(SYS_gettid), signo);
     errno = saved;
@@ -225,6 +250,7 @@ PmStatus pm_fault_install(PmProgress *progress, PmError *err)
         after[i] = (struct sigaction){.sa_handler = SIG_DFL};
 #endif
     }
+    learn_calls();
     stack_top = find_stack_top();
     return PM_OK;
 }

@@ -59,7 +59,7 @@ static void read_pipeline(PmLoad *load, const PmMessage *message, PmErrorList *e
     pm_memfd_unmap(&text);
 }
 
-static void probe_sandbox(PmLoad *load)
+void pm_load_probe(PmLoad *load)
 {
     if (!load->probed) pm_sandbox_probe_end(&load->probe, &load->sandbox);
     load->probed = true;
@@ -67,7 +67,7 @@ static void probe_sandbox(PmLoad *load)
 
 PmStatus pm_load_confine(PmLoad *load, const char *const *plugin_dirs, PmError *err)
 {
-    probe_sandbox(load);
+    pm_load_probe(load);
     return pm_confine(&load->sandbox, plugin_dirs, load->pipeline, err);
 }
 
@@ -75,7 +75,7 @@ static void check_sandbox(PmLoad *load, PmErrorList *errors)
 {
     PmError err = {0};
     PmStatus status = PM_OK;
-    probe_sandbox(load);
+    pm_load_probe(load);
     int64_t minimum = load->pipeline != NULL ? load->pipeline->worker.sandbox_minimum : 0;
     if (!load->check) status = pm_sandbox_check(&load->sandbox, minimum, &err);
     if (status == PM_OK) return;

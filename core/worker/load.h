@@ -34,6 +34,9 @@ void pm_load_begin(PmLoad *load);
  * error too, and the process must end after it. Once, after pm_load_begin. */
 bool pm_load(PmLoad *load, PmMessage *message, json_t **ready, PmErrorList *errors);
 
+/* What the sandbox can do here: from now on load->sandbox is set. */
+void pm_load_probe(PmLoad *load);
+
 /* Before plugins are opened without a LOAD: confines the process, for good. */
 PmStatus pm_load_confine(PmLoad *load, const char *const *plugin_dirs, PmError *err);
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/rlimits.h"
-#include "engine/check.h"
+#include "worker/check.h"
 #include "worker/child.h"
 #include "worker/fault.h"
 #include "worker/idle_threads.h"
@@ -162,17 +162,12 @@ static void on_describe(Zygote *z, const PmMessage *message)
     free(names);
 }
 
-/* Blocks until every question is answered; a plugin that dies or hangs while it is asked does so in a process of its
- * own. */
 static void on_check(Zygote *z, const PmMessage *message)
 {
-    PmError err = {0};
-    const char *path = json_string_value(json_object_get(message->body, "path"));
-    const char *params = json_string_value(json_object_get(message->body, "params"));
-    if (path == NULL) pm_error_set(&err, PM_BUG, "CHECK without a path");
-    if (err.status == PM_OK) err = z->load.early;
-    if (err.status == PM_OK)
-        answer(z, PM_MSG_CHECKED, json_pack("{so}", "checks", pm_check_plugin(path, params)), NULL, 0);
+    PmError err = z->load.early;
+    json_t *checks = err.status == PM_OK ? pm_worker_check(&z->load, message->body, &err) : NULL;
+    if (checks != NULL)
+        answer(z, PM_MSG_CHECKED, json_pack("{so}", "checks", checks), NULL, 0);
     else
         answer_error(z, &err);
 }

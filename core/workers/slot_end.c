@@ -79,12 +79,25 @@ static const char *signal_text(int signo)
     return name != NULL ? name : "?";
 }
 
+/* "socket"; the page is the child's to write. */
+static bool is_call(const char *name)
+{
+    return name[0] != '\0' && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+}
+
 /* A plugin's fault, or a codec's. */
-static void crashed(PmPoolReport *report, const char *plugin, int code, int signo, char *tag, size_t tag_size)
+static void crashed(PmPoolReport *report, const PmProgress *at, const char *plugin, int code, int signo, char *tag,
+                    size_t tag_size)
 {
     const char *what = plugin != NULL ? "plugin " : "the ", *who = plugin != NULL ? plugin : "codec";
     if (signo != 0) {
-        pm_error_set(&report->error, PM_BUG, "the worker process died of SIG%s in %s%s", signal_text(signo), what, who);
+        if (signo == SIGSYS && is_call(at->refused_call))
+            pm_error_set(&report->error, PM_BUG,
+                         "the worker process died of SIGSYS in %s%s: it called %s(), which no %s may", what, who,
+                         at->refused_call, plugin != NULL ? "plugin" : "codec");
+        else
+            pm_error_set(&report->error, PM_BUG, "the worker process died of SIG%s in %s%s", signal_text(signo), what,
+                         who);
         snprintf(tag, tag_size, "plugin_crash:%s:SIG%s", who, signal_text(signo));
     } else {
         pm_error_set(&report->error, PM_BUG, "the worker process ended with exit(%d) in the middle of a job, in %s%s",
@@ -120,7 +133,7 @@ void pm_slot_report_death(PmSlot *slot, int code, int signo)
         pm_error_set(&report.error, PM_TRANSIENT, "the worker process was killed from outside (SIGKILL)");
         pm_error_hint(&report.error, "the kernel does that when the machine or the container is out of memory");
     } else {
-        crashed(&report, plugin, code, signo, tag, sizeof tag);
+        crashed(&report, &at, plugin, code, signo, tag, sizeof tag);
         again = pm_slot_once_more(slot, &report.error);
     }
     if (again) return;

@@ -39,7 +39,7 @@ static void assert_only_fails(const char *plugin, const char *params, const char
 {
     char file[256];
     snprintf(file, sizeof file, PLUGINS "%s.so", plugin);
-    json_t *checks = pm_check_plugin(file, params), *check;
+    json_t *checks = pm_check_plugin(file, params, NULL), *check;
     size_t i;
     json_array_foreach(checks, i, check)
     {
@@ -59,7 +59,7 @@ static void assert_fails(const char *plugin, const char *params, const char *nam
 {
     char file[256];
     snprintf(file, sizeof file, PLUGINS "%s.so", plugin);
-    json_t *checks = pm_check_plugin(file, params), *check = find(checks, name);
+    json_t *checks = pm_check_plugin(file, params, NULL), *check = find(checks, name);
     if (check == NULL) fail_msg("%s: %s was not asked", plugin, name);
     if (json_is_true(json_object_get(check, "ok")) || strstr(message_of(check), message) == NULL)
         fail_msg("%s: %s: %s\nlacks\n%s", plugin, name, message_of(check), message);
@@ -72,9 +72,9 @@ static void test_good(void **state)
     assert_only_fails("abi-first", NULL, NULL, NULL);
     assert_only_fails("abi-short", NULL, "documented", "parameter width has no doc");
     assert_only_fails("abi-long", NULL, NULL, NULL);
-    json_t *checks = pm_check_plugin(PLUGINS "abi-first.so", "width: 12");
-    static const char *const names[] = {"exports", "libraries", "handshake",  "documented", "create",
-                                        "plan",    "shapes",    "sequential", "leaks",      "allocations"};
+    json_t *checks = pm_check_plugin(PLUGINS "abi-first.so", "width: 12", NULL);
+    static const char *const names[] = {"exports", "libraries", "handshake",  "documented", "create",     "plan",
+                                        "outside", "shapes",    "sequential", "leaks",      "allocations"};
     assert_int_equal(json_array_size(checks), sizeof names / sizeof names[0]);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_string_equal(json_string_value(json_object_get(json_array_get(checks, i), "name")), names[i]);
@@ -149,6 +149,13 @@ static void test_habits(void **state)
     assert_only_fails("habit-flip", NULL, "sequential", "reads rows out of order: set PM_RANDOM (JPEG: ");
     assert_fails("habit-borrow", NULL, "shapes", "gives back its input without a reference: g_object_ref() it");
     assert_fails("habit-borrow", NULL, "sequential", "gives back its input without a reference: g_object_ref() it");
+    assert_only_fails("habit-glib", NULL, "outside", "logs through GLib: use host->log()");
+    assert_only_fails("habit-socket", NULL, "outside", "asks for a socket: declare a PM_ENDPOINT");
+    assert_only_fails("habit-passwd", NULL, "outside", "opens /etc/passwd: declare a PM_ASSET");
+    assert_only_fails("habit-thread", NULL, "outside", "starts a thread: ");
+    assert_only_fails("habit-print", NULL, "outside", "writes to stdout: use host->log()");
+    assert_fails("habit-program", NULL, "outside", "starts a program");
+    assert_only_fails("habit-thread", "in_create: true", "outside", "starts a thread: ");
     assert_fails("habit-drop", NULL, "shapes", "drops a reference to its input, which is only borrowed");
 }
 
