@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "engine/cicp.h"
 #include "engine/cmyk.h"
 #include "engine/profile.h"
+#include "engine/signal.h"
 
 /* Replaces *image by *next, which an operation made that ended with `result`. By address: the operation is called in
  * the same argument list, in no certain order. */
@@ -103,7 +105,34 @@ static void read_profile(PmColours *colours, VipsImage *image, int count)
     }
 }
 
-PmStatus pm_colours_read(PmColours *out, VipsImage *image, PmFormat format, PmError *err)
+/* What the container says instead of a profile, as a profile. False: nothing, so that the image's own counts. */
+static bool read_signal(PmColours *colours, VipsImage *image, const PmSignal *signal, int count)
+{
+    uint8_t profile[PM_CICP_PROFILE_MAX];
+    bool has_profile = vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0;
+    if (count != 1 && count != 3) return false;
+    if (has_profile && !signal->overrides_profile) return false;
+    PmCicp what = pm_cicp_profile(signal, count == 1, profile, &colours->profile_size);
+    if (what == PM_CICP_UNKNOWN) {
+        note(colours,
+             "the colours are told by numbers that mean nothing here (primaries %u, transfer %u): taken for %s",
+             signal->primaries, signal->transfer, has_profile ? "those of the profile" : "sRGB");
+        return false;
+    }
+    colours->changes_profile = has_profile || what != PM_CICP_SRGB;
+    vips_image_remove(image, VIPS_META_ICC_NAME);
+    if (what == PM_CICP_SRGB) return true;
+    vips_image_set_blob_copy(image, VIPS_META_ICC_NAME, profile, colours->profile_size);
+    if (vips_image_get_blob(image, VIPS_META_ICC_NAME, &colours->profile, &colours->profile_size) != 0) return false;
+    if (what == PM_CICP_HDR) {
+        colours->converts = colours->by_profile = true;
+        note(colours, "high dynamic range is fitted into sRGB: highlights are compressed");
+    }
+    return true;
+}
+
+PmStatus pm_colours_read(PmColours *out, VipsImage *image, PmFormat format, const void *bytes, size_t size,
+                         PmError *err)
 {
     *out = (PmColours){.converts = !is_plain(image), .bands = image->Bands};
     PmStatus status = check_samples(image, format, err);
@@ -113,7 +142,11 @@ PmStatus pm_colours_read(PmColours *out, VipsImage *image, PmFormat format, PmEr
         out->bands = count + 1;
         note(out, "%d channels beyond colour and transparency are left out", image->Bands - out->bands);
     }
-    read_profile(out, image, count);
+    PmSignal signal = pm_signal_read(format, bytes, size);
+    out->premultiplied = signal.premultiplied && vips_image_hasalpha(image);
+    if (signal.alpha && !vips_image_hasalpha(image))
+        note(out, "the transparency cannot be read by this libvips and is left out");
+    if (!read_signal(out, image, &signal, count)) read_profile(out, image, count);
     return PM_OK;
 }
 
@@ -180,6 +213,18 @@ static bool scale(VipsImage **image)
     if (!advance(image, &next, vips_linear1(*image, &next, unit, 0.5, NULL))) return false;
     next = NULL;
     return advance(image, &next, vips_cast(*image, &next, VIPS_FORMAT_USHORT, NULL));
+}
+
+/* The colours that were multiplied by transparency; where nothing shows there is none. */
+static bool divide_by_alpha(VipsImage **image)
+{
+    VipsImage *next = NULL;
+    VipsBandFormat format = (*image)->BandFmt;
+    if (!advance(image, &next, vips_unpremultiply(*image, &next, NULL))) return false;
+    next = NULL;
+    if (!advance(image, &next, vips_linear1(*image, &next, 1, 0.5, NULL))) return false;
+    next = NULL;
+    return advance(image, &next, vips_cast(*image, &next, format, NULL));
 }
 
 static bool set_interpretation(VipsImage **image, VipsInterpretation type)
@@ -257,6 +302,7 @@ bool pm_colours_apply(const PmColours *colours, VipsImage **image)
 {
     if (!set_profile(colours, *image) || !cut_bands(image, colours->bands)) return false;
     if (is_scaled(*image) && !scale(image)) return false;
+    if (colours->premultiplied && !divide_by_alpha(image)) return false;
     if (colours->converts && !to_srgb(colours, image)) return false;
     /* An encoder believes the interpretation: one of 16 bits over 8-bit samples reads beyond them. */
     return set_interpretation(image, interpretation_of((*image)->Bands < 3, (*image)->BandFmt == VIPS_FORMAT_USHORT));

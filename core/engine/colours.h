@@ -22,7 +22,8 @@ typedef struct PmColours {
     bool by_profile;      /* grey or RGB that is converted, by its profile */
     bool perceptual;      /* the intent that the profile has; otherwise relative colorimetric */
     bool changes_profile; /* to `profile`, whatever the codec finds */
-    const void *profile;  /* of its header's image, which outlives this; NULL: none */
+    bool premultiplied;   /* colours are to be divided by their alpha */
+    const void *profile;  /* in the header's image, which outlives this; NULL: none */
     size_t profile_size;
     int bands; /* that stay, alpha included */
     /* For the operator: "the colour profile is left out: it is for RGB pictures" */
@@ -30,9 +31,11 @@ typedef struct PmColours {
     size_t note_count;
 } PmColours;
 
-/* Reads a header; no pixel is computed. PM_BAD_INPUT, naming the samples, for those without an agreed meaning as
- * brightness: signed and complex ones. `image` is borrowed and outlives `out`. */
-PmStatus pm_colours_read(PmColours *out, VipsImage *image, PmFormat format, PmError *err);
+/* Reads the header of these bytes; no pixel is computed. PM_BAD_INPUT, naming the samples, for those without an agreed
+ * meaning as brightness: signed and complex ones. `image` is borrowed and outlives `out`; it is given the profile that
+ * the container's code points stand for. */
+PmStatus pm_colours_read(PmColours *out, VipsImage *image, PmFormat format, const void *bytes, size_t size,
+                         PmError *err);
 
 /* Bands, interpretation, band format and profile of what pm_colours_apply() makes of an image with this header. */
 void pm_colours_shape(const PmColours *colours, const VipsImage *image, PmShape *shape);

@@ -192,7 +192,7 @@ PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const 
     vips_image_map(source->header, add_blob, &blobs);
     status = pm_limits_check_metadata(limits, blobs.icc, blobs.all, err);
     if (status != PM_OK) return status;
-    status = pm_colours_read(&source->colours, source->header, source->format, err);
+    status = pm_colours_read(&source->colours, source->header, source->format, bytes, size, err);
     if (status != PM_OK) return status;
     source->shape = shape_of_header(source);
     return pm_limits_check_size(limits, source->shape.width, source->shape.height, source->shape.pages, err);

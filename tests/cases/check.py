@@ -37,7 +37,7 @@ def can_write_avif():
     return True
 
 
-LACKING = {tool for tool in ("exiftool", "vips") if shutil.which(tool) is None} | (set() if can_write_avif() else {"avif"})
+LACKING = {tool for tool in ("exiftool", "vips", "avifenc") if shutil.which(tool) is None} | (set() if can_write_avif() else {"avif"})
 
 
 # --- recipes that the samples do not have ---

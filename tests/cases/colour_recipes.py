@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures whose colours are told in ways that few writers choose: profiles of all kinds and damages, ink, Lab."""
 import io
+import os
 import struct
+import subprocess
+import zlib
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -111,4 +114,107 @@ def spare_bands(out, width=32, height=24, bands=6, **_):
         f.write(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", count) + directory + bytes(4) + many + spare)
 
 
-RECIPES = {f.__name__: f for f in (profiled, inks, lab, spare_bands)}
+# Colours told by code points or PNG's own numbers. The picture is encoded here, by formulas of the standards, so that what it shows in sRGB
+# is known.
+
+TO_XYZ = {"srgb": [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]],
+          "p3": [[0.4865709, 0.2656677, 0.1982173], [0.2289746, 0.6917385, 0.0792869], [0.0, 0.0451134, 1.0439444]],
+          "bt2020": [[0.6369580, 0.1446169, 0.1688810], [0.2627002, 0.6779981, 0.0593017], [0.0, 0.0280727, 1.0609851]]}
+PRIMARIES = {"srgb": 1, "p3": 12, "bt2020": 9}
+
+
+def srgb_curve(light):
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055)
+
+
+def light_of(value):
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def pq_curve(light):
+    """1 is 203 nit."""
+    power = (np.maximum(light, 0) * 203 / 10000) ** 0.1593017578125
+    return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+
+
+def hlg_curve(light):
+    scene = np.clip(light * 0.203, 0, 1) ** (1 / 1.2)
+    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073)
+
+
+TRANSFERS = {"srgb": (13, srgb_curve), "television": (1, srgb_curve), "linear": (8, lambda light: light), "gamma28": (5, lambda light: light ** (1 / 2.8)),
+             "pq": (16, pq_curve), "hlg": (18, hlg_curve)}
+
+
+def numbers(width, height, seed, space, curve, most=1.0):
+    """Float RGB from 0 to 1: the sample picture, no lighter than `most`, as that space writes it."""
+    light = light_of(make.picture(int(width), int(height), int(seed)) / 255) * most
+    there = light @ (np.linalg.inv(TO_XYZ[space]) @ np.array(TO_XYZ["srgb"])).T
+    return np.clip(curve(np.clip(there, 0, 1)), 0, 1)
+
+
+def deep_png(out, values, *chunks):
+    """16 bits a sample, with these chunks before the pixels."""
+    height, width, bands = values.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in (values * 65535 + 0.5).astype(">u2"))
+    kind = {1: 0, 3: 2}[bands]
+    with open(out, "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\n" + make.png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)) + b"".join(chunks)
+                + make.png_chunk(b"IDAT", zlib.compress(rows)) + make.png_chunk(b"IEND", b""))
+
+
+def coded_png(out, space="srgb", transfer="srgb", most=1.0, width=96, height=64, seed=3, profile="", **_):
+    """cICP; with an ICC profile, too, which counts for nothing beside it."""
+    code, curve_ = TRANSFERS[transfer]
+    icc = [make.png_chunk(b"iCCP", b"x\0\0" + zlib.compress(PROFILES[profile]()))] if profile else []
+    deep_png(out, numbers(width, height, seed, space, curve_, float(most)), *icc, make.png_chunk(b"cICP", bytes([PRIMARIES[space], code, 0, 1])))
+
+
+def shown(out, most=1.0, grey="", width=96, height=64, seed=3, **_):
+    """What coded_png() shows, in sRGB; grey: what its green alone shows."""
+    values = srgb_curve(light_of(make.picture(int(width), int(height), int(seed)) / 255) * float(most))
+    values = values[..., [1, 1, 1]] if grey else values
+    Image.fromarray((np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)).save(out)
+
+
+def coded_avif(out, space="p3", transfer="srgb", most=1.0, width=96, height=64, seed=3, **_):
+    """By the vips program, with its code points replaced."""
+    code, curve_ = TRANSFERS[transfer]
+    values = numbers(width, height, seed, space, curve_, float(most))
+    Image.fromarray((values * 255 + 0.5).astype(np.uint8)).save(out + ".png")
+    subprocess.run(["vips", "copy", out + ".png", out + "[Q=95,subsample-mode=off]"], check=True, capture_output=True, timeout=60)
+    os.unlink(out + ".png")
+    with open(out, "r+b") as f:
+        data = bytearray(f.read())
+        at = data.index(b"colrnclx") + 8
+        data[at:at + 4] = struct.pack(">HH", PRIMARIES[space], code)
+        f.seek(0)
+        f.write(data)
+
+
+def multiplied_avif(out, width=96, height=64, **_):
+    """Stored with its colours multiplied by the alpha, which falls to a quarter on the right."""
+    pixels = Image.new("RGBA", (int(width), int(height)), (200, 100, 40, 255))
+    pixels.paste((200, 100, 40, 64), (int(width) // 2, 0, int(width), int(height)))
+    pixels.save(out + ".png")
+    subprocess.run(["avifenc", "-p", "-y", "444", "--min", "0", "--max", "2", out + ".png", out], check=True, capture_output=True, timeout=60)
+    os.unlink(out + ".png")
+
+
+def gamma_png(out, gamma=1.0, grey="", space="srgb", width=96, height=64, seed=3, **_):
+    """gAMA, and cHRM unless the space is sRGB's."""
+    values = numbers(width, height, seed, space, lambda light: light ** (1 / float(gamma)))
+    chunks = [make.png_chunk(b"gAMA", struct.pack(">I", round(100000 / float(gamma))))]
+    if space == "p3":
+        chunks.append(make.png_chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)))
+    deep_png(out, values[..., 1:2] if grey else values, *chunks)
+
+
+def nits(out, transfer="pq", **_):
+    """Three squares of 8 px of grey: 50, 203 and 1000 nit."""
+    curve_ = TRANSFERS[transfer][1]
+    row = np.repeat(curve_(np.array([50, 203, 1000]) / 203), 8)
+    deep_png(out, np.tile(row[None, :, None], (8, 1, 3)), make.png_chunk(b"cICP", bytes([9, TRANSFERS[transfer][0], 0, 1])))
+
+
+RECIPES = {f.__name__: f for f in (profiled, inks, lab, spare_bands, coded_png, shown, coded_avif, multiplied_avif, gamma_png, nits)}
