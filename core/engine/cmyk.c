@@ -55,7 +55,7 @@ static VipsImage *curves(const double black[COLOURS], int bands)
 {
     uint8_t *table = g_malloc((size_t)LEVELS * (size_t)bands);
     for (int band = 0; band < bands; band++) {
-        double nodes[NODES];
+        double nodes[NODES] = {0};
         for (int i = 0; band < COLOURS && i < NODES; i++) {
             double light = (to_light(i / (NODES - 1.0)) - black[band]) / (1 - black[band]);
             nodes[i] = 255 * from_light(fmax(light, 0));
