@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "engine/internal.h"
 #include "engine/memory.h"
+#include "engine/order.h"
 #include "engine/readback.h"
 #include "engine/vipserr.h"
 
@@ -79,7 +80,8 @@ static PmStatus encoder_failed(PmRun *run, const PmPicture *picture, bool full, 
         pm_error_set(&limit, PM_LIMIT, "the written file would exceed limits.memory (%s bytes)", allowed);
         memcpy(limit.where, failure->where, sizeof limit.where);
         *failure = limit;
-    } else if (pm_memory_judge(failure) != PM_LIMIT && picture->streaming) {
+    } else if (pm_memory_judge(failure) != PM_LIMIT && picture->streaming &&
+               !pm_order_blame(run, failure->message, failure)) {
         PmError source = {0};
         if (pm_source_probe(&run->source, &run->load, &source) != PM_OK) *failure = source;
     }
@@ -149,6 +151,7 @@ PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *er
     if (status == PM_OK && !pm_picture_join(picture)) return pm_run_pixels_failed(run, err);
     if (status == PM_OK) status = begins(run, index, &plan, err);
     if (status == PM_OK && (plan.flags & PM_RANDOM)) status = pm_run_hold(run, picture, err);
+    if (status == PM_OK && !pm_order_watch(run, picture, encoder)) return pm_run_pixels_failed(run, err);
     if (status != PM_OK) return status;
 
     pm_buffer_init(&sink.buffer, max > 0 ? (size_t)max : SIZE_MAX / 2);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "engine/internal.h"
 #include "engine/memory.h"
+#include "engine/order.h"
 #include "engine/verdict.h"
 #include "engine/vipserr.h"
 
@@ -15,6 +16,7 @@ PmStatus pm_run_pixels_failed(PmRun *run, PmError *err)
     char text[512];
     pm_vips_error_take(text, sizeof text);
     if (pm_memory_ran_out(text)) return pm_error_set(err, PM_LIMIT, "not enough memory within limits.memory: %s", text);
+    if (pm_order_blame(run, text, err)) return err->status;
     /* libvips' message does not tell who failed: a damaged source shows when it is decoded alone. */
     PmStatus status = pm_source_probe(&run->source, &run->load, err);
     if (status != PM_OK || run->last == NULL)
@@ -28,7 +30,9 @@ PmStatus pm_run_hold(PmRun *run, PmPicture *picture, PmError *err)
     pm_job_at(&run->job, run->last != NULL ? run->last->step->plugin : NULL, "pixels", 0);
     bool good = pm_picture_hold(picture);
     pm_job_at(&run->job, NULL, NULL, 0);
-    return good ? PM_OK : pm_run_pixels_failed(run, err);
+    if (!good) return pm_run_pixels_failed(run, err);
+    pm_order_forget(run);
+    return PM_OK;
 }
 
 /* ------------------------------------------------------------------ promises */
@@ -137,9 +141,14 @@ static PmStatus apply_strip(PmRun *run, const PmInstance *instance, const PmPlan
                             PmError *err)
 {
     VipsImage *out = NULL;
-    if (!pm_picture_join(picture)) return pm_run_pixels_failed(run, err);
-    PmStatus status = pm_call_apply(&run->job, instance, picture->strip, &out, err);
-    if (status != PM_OK) return status;
+    if (!pm_picture_join(picture) || !pm_order_watch(run, picture, instance)) return pm_run_pixels_failed(run, err);
+    PmError failure = {0};
+    PmStatus status = pm_call_apply(&run->job, instance, picture->strip, &out, &failure);
+    if (status != PM_OK) {
+        (void)pm_order_blame(run, failure.message, &failure);
+        if (err->status == PM_OK) *err = failure;
+        return err->status;
+    }
     PmShape real = pm_shape_of(out);
     status = check_promise(run, instance, &plan->out, &real, err);
     if (status == PM_OK)

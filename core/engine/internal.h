@@ -53,8 +53,9 @@ typedef struct PmRun {
     PmPicture trunk;
     size_t trunk_users_left;
     PmRunOutput *outputs;
-    json_t *step_us;        /* {step name: microseconds spent in it} */
-    const PmInstance *last; /* the last step that made something lazily: its pixels are computed later */
+    json_t *step_us;           /* {step name: microseconds spent in it} */
+    struct PmOrderMark *marks; /* see order.h */
+    const PmInstance *last;    /* the last step that made something lazily: its pixels are computed later */
 } PmRun;
 
 /* --- run.c --- */
