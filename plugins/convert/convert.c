@@ -17,7 +17,12 @@ static const PmParam params[] = {
                  .doc = "Time spent on a smaller file, from 1 (fastest) to 10, for png, webp, avif, gif and jxl. "
                         "Default: each encoder's own middle way."),
     PM_PARAM_BOOL(Config, lossless, "lossless", .def = "false",
-                  .doc = "Keep every pixel as it is: webp, avif and jxl. (png and tiff always do.)"),
+                  .doc =
+                      "Keep every pixel as it is: webp, avif and jxl. (png and tiff always do.) In webp, pixels that "
+                      "are wholly transparent become black, unless `exact`. avif needs libvips 8.15.3 or later."),
+    PM_PARAM_BOOL(Config, exact, "exact", .def = "false",
+                  .doc = "Keep the colours of wholly transparent pixels in a webp, which nobody sees but who edits it; "
+                         "larger files. libvips 8.14 has no such setting."),
     PM_PARAM_BOOL(Config, progressive, "progressive", .def = "false",
                   .doc = "Let the picture appear in passes while it loads: progressive jpeg, interlaced png and gif."),
     PM_PARAM_ENUM(Config, subsampling, "subsampling", .def = "auto", .choices = subsamplings,
@@ -72,6 +77,7 @@ static PmStatus check_settings(const PmHost *host, PmJob *job, const Config *con
         {TAKES_QUALITY, config->quality > 0, "quality", "jpeg, webp, avif, jxl, and png with palette: true"},
         {TAKES_EFFORT, config->effort > 0, "effort", "png, webp, avif, gif and jxl"},
         {TAKES_LOSSLESS, config->lossless, "lossless", "webp, avif and jxl"},
+        {TAKES_EXACT, config->exact, "exact", "webp"},
         {TAKES_PROGRESSIVE, config->progressive, "progressive", "jpeg, png and gif"},
         {TAKES_SUBSAMPLING, config->subsampling != SUBSAMPLING_AUTO, "subsampling", "jpeg and avif"},
         {TAKES_OPTIMIZE, config->optimize_coding, "optimize_coding", "jpeg"},
@@ -85,6 +91,14 @@ static PmStatus check_settings(const PmHost *host, PmJob *job, const Config *con
         if (settings[i].given && !(takes & settings[i].bit))
             return host->fail_param(job, settings[i].name, "%s has no %s; it is for %s", format->name, settings[i].name,
                                     settings[i].formats);
+    if (config->lossless && !format_is_exact(format))
+        return host->fail_param(job, "lossless",
+                                "%s of libvips %s is off by up to 2 a sample, that of 8.15.3 is not; webp and png are "
+                                "without loss here, too",
+                                format->name, vips_version_string());
+    if (config->exact && !format_has_setting(format, "exact"))
+        return host->fail_param(job, "exact", "%s of libvips %s has no such setting", format->name,
+                                vips_version_string());
     if (config->bitdepth && !format_has_depth(format, config->bitdepth))
         return host->fail_param(job, "bitdepth", "%s of libvips %s has no %" G_GINT64_FORMAT " bits a sample",
                                 format->name, vips_version_string(), config->bitdepth);
@@ -142,6 +156,7 @@ static void destroy(void *self)
 static bool writes_avif(Convert *self)
 {
     char why[256];
+    if (self->config->lossless && !format_is_exact(&formats[FORMAT_AVIF])) return false;
     if (!self->avif_tried) {
         self->avif_works = format_works(&formats[FORMAT_AVIF], why, sizeof(why));
         self->avif_tried = true;

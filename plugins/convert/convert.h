@@ -13,7 +13,7 @@
 typedef struct Config {
     int32_t format;                                         /* FormatId, or 0: auto */
     int64_t quality, min_quality, effort, bitdepth, colors; /* 0: not given */
-    bool lossless, progressive, palette, optimize_coding, keep_smaller;
+    bool lossless, exact, progressive, palette, optimize_coding, keep_smaller;
     int32_t subsampling;
     double dither;
     PmColor background;
@@ -46,6 +46,7 @@ enum {
     TAKES_BITDEPTH = 128,
     TAKES_OPTIMIZE = 256,
     TAKES_MAX_BYTES = 512,
+    TAKES_EXACT = 1024,
 };
 
 typedef struct Format {
@@ -68,6 +69,10 @@ unsigned format_takes(const Format *format, const Config *config);
  * leave libvips' threads behind in the process that workers are forked from. When not, `why` says what is missing. */
 bool format_works(const Format *format, char *why, size_t why_size);
 bool format_has_depth(const Format *format, int64_t depth);
+/* False where `lossless` of this libvips changes samples by 1 or 2. */
+bool format_is_exact(const Format *format);
+/* Whether this libvips' saver of the format has a setting of that name. */
+bool format_has_setting(const Format *format, const char *name);
 /* Bits a sample that will be written for an image of this band format. */
 int format_depth(const Format *format, const Config *config, VipsBandFormat band_format);
 

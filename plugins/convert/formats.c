@@ -51,6 +51,9 @@ static int save_png(VipsImage *image, VipsTarget *target, const Config *config, 
 static int save_webp(VipsImage *image, VipsTarget *target, const Config *config, int quality)
 {
     SaveOption metadata = metadata_option(image, false);
+    if (config->exact && format_has_setting(&formats[FORMAT_WEBP], "exact"))
+        return vips_webpsave_target(image, target, "Q", quality, "lossless", config->lossless, "effort",
+                                    effort(config, 0, 6, 4), "exact", TRUE, metadata.name, metadata.value, NULL);
     return vips_webpsave_target(image, target, "Q", quality, "lossless", config->lossless, "effort",
                                 effort(config, 0, 6, 4), metadata.name, metadata.value, NULL);
 }
@@ -115,7 +118,7 @@ const Format formats[FORMAT_COUNT] = {
     [FORMAT_WEBP] = {.name = "webp",
                      .extension = "webp",
                      .mime = "image/webp",
-                     .takes = TAKES_QUALITY | TAKES_EFFORT | TAKES_LOSSLESS | TAKES_MAX_BYTES,
+                     .takes = TAKES_QUALITY | TAKES_EFFORT | TAKES_LOSSLESS | TAKES_MAX_BYTES | TAKES_EXACT,
                      .quality = 80,
                      .side_max = 16383,
                      .alpha = true,
@@ -186,6 +189,23 @@ bool format_has_depth(const Format *format, int64_t depth)
     for (const int *each = format->depths; *each; each++)
         if (*each == depth) return true;
     return false;
+}
+
+bool format_is_exact(const Format *format)
+{
+    /* libvips has its HEIF saver write RGB, not YCbCr, since 8.15.3 (libvips/libvips#4051). */
+    int version = vips_version(0) * 10000 + vips_version(1) * 100 + vips_version(2);
+    return format != &formats[FORMAT_AVIF] || version >= 81503;
+}
+
+bool format_has_setting(const Format *format, const char *name)
+{
+    GType type = vips_type_find("VipsOperation", format->saver);
+    if (!type) return false;
+    gpointer class = g_type_class_ref(type);
+    bool has = g_object_class_find_property(class, name) != NULL;
+    g_type_class_unref(class);
+    return has;
 }
 
 int format_depth(const Format *format, const Config *config, VipsBandFormat band_format)
