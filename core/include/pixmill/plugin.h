@@ -280,6 +280,30 @@ typedef const PmPlugin *(*PmPluginEntry)(void);
 
 /* ------------------------------------------------------------------ macros */
 
+/* In C++ a table is written in the same words, the members of PmParam in their order (C++20, or GNU C++ before). */
+#ifdef __cplusplus
+} /* extern "C" */
+template <typename Wanted, typename Field> struct PmFieldIs_; /* a field of another type fails to compile here */
+template <typename Wanted> struct PmFieldIs_<Wanted, Wanted> {
+    char right[1];
+};
+/* What a PM_PARAM_ macro takes after the name. */
+struct PmParamRest_ {
+    uint32_t flags = 0;
+    const char *def = nullptr;
+    double min = 0, max = 0;
+    const char *const *choices = nullptr;
+    const char *unit = nullptr, *doc = nullptr;
+};
+constexpr PmParam pm_param_(const char *name, PmType type, size_t offset, PmParamRest_ rest)
+{
+    return PmParam{name, type, rest.flags, offset, rest.def, rest.min, rest.max, rest.choices, rest.unit, rest.doc};
+}
+extern "C" {
+#define PM_OFFSET_(Config, field, T) (offsetof(Config, field) + 0 * sizeof(PmFieldIs_<T, decltype(Config::field)>))
+#define PM_PARAM_(Config, field, name_, type_, T, ...) \
+    pm_param_(name_, type_, PM_OFFSET_(Config, field, T), PmParamRest_{__VA_ARGS__})
+#else
 /* offsetof() that fails to compile when the field is not of the type that the parameter fills. */
 #define PM_OFFSET_(Config, field, T) /* NOLINTNEXTLINE(bugprone-macro-parentheses): T is a type */ \
     (offsetof(Config, field) + 0 * sizeof(char[_Generic(((Config *)0)->field, T : 1, default : -1)]))
@@ -288,6 +312,7 @@ typedef const PmPlugin *(*PmPluginEntry)(void);
     {                                                                                     \
         .name = name_, .type = type_, .offset = PM_OFFSET_(Config, field, T), __VA_ARGS__ \
     }
+#endif
 
 #define PM_PARAM_BOOL(C, field, name, ...)     PM_PARAM_(C, field, name, PM_BOOL, bool, __VA_ARGS__)
 #define PM_PARAM_INT(C, field, name, ...)      PM_PARAM_(C, field, name, PM_INT, int64_t, __VA_ARGS__)
@@ -320,22 +345,28 @@ typedef const PmPlugin *(*PmPluginEntry)(void);
 #define PM_EXPORT
 #endif
 
+#ifdef __cplusplus
+#define PM_EXTERN_C_ extern "C"
+#else
+#define PM_EXTERN_C_ extern
+#endif
+
 /* Defines the one exported symbol. */
-#define PM_PLUGIN(transform_, version_)             \
-    PM_EXPORT const PmPlugin *pixmill_plugin(void); \
-    const PmPlugin *pixmill_plugin(void)            \
-    {                                               \
-        static const PmPlugin plugin = {            \
-            .magic = PM_PLUGIN_MAGIC,               \
-            .abi_major = PM_ABI_MAJOR,              \
-            .abi_minor = PM_ABI_MINOR,              \
-            .size = sizeof(PmPlugin),               \
-            .transform_size = sizeof(PmTransform),  \
-            PM_VIPS_BUILT_,                         \
-            .version = (version_),                  \
-            .transform = &(transform_),             \
-        };                                          \
-        return &plugin;                             \
+#define PM_PLUGIN(transform_, version_)                          \
+    PM_EXTERN_C_ PM_EXPORT const PmPlugin *pixmill_plugin(void); \
+    const PmPlugin *pixmill_plugin(void)                         \
+    {                                                            \
+        static const PmPlugin plugin = {                         \
+            .magic = PM_PLUGIN_MAGIC,                            \
+            .abi_major = PM_ABI_MAJOR,                           \
+            .abi_minor = PM_ABI_MINOR,                           \
+            .size = sizeof(PmPlugin),                            \
+            .transform_size = sizeof(PmTransform),               \
+            PM_VIPS_BUILT_,                                      \
+            .version = (version_),                               \
+            .transform = &(transform_),                          \
+        };                                                       \
+        return &plugin;                                          \
     }
 
 #ifdef __cplusplus
