@@ -123,12 +123,14 @@ static void add_assets(Paths *paths, const PmPipeline *pipeline)
 static int close_files(const PmSandbox *sandbox, const char *const *plugin_dirs, const PmPipeline *pipeline)
 {
     Paths paths = {.count = 0};
+    /* First, or /usr/share would stand for those below it: they keep their rule where children see them without it, in
+     * an empty root. */
+    for (size_t i = 0; sandbox->fonts.folders[i] != NULL; i++) add(&paths, sandbox->fonts.folders[i]);
     for (size_t i = 0; i < sizeof system_paths / sizeof system_paths[0]; i++) add(&paths, system_paths[i]);
     dl_iterate_phdr(add_library, &paths);
     add_list(&paths, getenv("LD_LIBRARY_PATH"));
     add_list(&paths, getenv("GIO_MODULE_DIR"));
     add_list(&paths, getenv("VIPSHOME"));
-    for (size_t i = 0; sandbox->fonts.folders[i] != NULL; i++) add(&paths, sandbox->fonts.folders[i]);
     for (size_t i = 0; plugin_dirs[i] != NULL; i++) add(&paths, plugin_dirs[i]);
     if (pipeline != NULL) add_assets(&paths, pipeline);
     int error = paths.full ? E2BIG : pm_landlock_enter(sandbox->landlock_abi, (const char *const *)paths.items);

@@ -76,7 +76,12 @@ static void add_descriptors(PmFilter *filter, bool may_read)
 #endif
     /* O_PATH is not Landlock's business, so it is ours. */
     scmp_datum_t not_reading = O_ACCMODE | O_CREAT | O_TRUNC | O_PATH | (O_TMPFILE & ~O_DIRECTORY);
-    if (may_read) pm_filter_allow_if(filter, "openat", pm_filter_bits(2, not_reading, O_RDONLY));
+    if (!may_read) return;
+    pm_filter_allow_if(filter, "openat", pm_filter_bits(2, not_reading, O_RDONLY));
+    /* cairo asks whether it may read a font before it does, and draws boxes when not. It tells no more of other files
+     * than openat does, which says EACCES or ENOENT. */
+    pm_filter_allow_if(filter, "access", pm_filter_equals(1, R_OK));
+    pm_filter_allow_if(filter, "faccessat", pm_filter_equals(2, R_OK));
 }
 
 static void add_memory_and_threads(PmFilter *filter, bool new_code, bool ask)
