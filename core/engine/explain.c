@@ -127,7 +127,7 @@ static json_t *load_json(const PmRun *run)
     const PmLoadOptions *load = &run->load;
     json_t *options = json_object();
     if (load->shrink > 1) json_object_set_new(options, "shrink", json_integer(load->shrink));
-    if (load->scale < 1) json_object_set_new(options, "scale", json_real(load->scale));
+    if (load->scale < 1 || load->scale > 1) json_object_set_new(options, "scale", json_real(load->scale));
     if (load->pages != 1) json_object_set_new(options, "n", json_integer(load->pages));
     char why[160];
     bool shrinks = load->shrink > 1 || load->scale < 1;
@@ -136,6 +136,9 @@ static json_t *load_json(const PmRun *run)
              shrinks ? ", so the decoder shrinks" : ", and the decoder cannot give less without losing quality");
     if (route->demand_width >= route->source.width && route->demand_height >= route->source.height)
         snprintf(why, sizeof why, "an output needs the picture at full size");
+    if (load->scale > 1)
+        snprintf(why, sizeof why, "it is a drawing, rendered at the %dx%d that the outputs need", route->wish_width,
+                 route->wish_height);
     if (route->trunk_users == 0) snprintf(why, sizeof why, "no output runs: nothing is decoded");
     /* Orientations above 2 turn the picture, which reads it out of order. */
     bool held = route->source.orientation > 2;

@@ -59,7 +59,8 @@ PmStatus pm_limits_check_size(const PmLimits *limits, int64_t width, int64_t hei
         return pm_error_set(err, PM_LIMIT, "the image is %lldx%lld, more elongated than the %lld:1 of limits.aspect",
                             (long long)width, (long long)height, (long long)limits->aspect);
     if (limits->frames > 0 && pages > limits->frames)
-        return pm_limits_check_pages(limits, PM_FORMAT_UNKNOWN, pages, err);
+        return pm_error_set(err, PM_LIMIT, "the animation has %lld frames, more than the %lld of limits.frames",
+                            (long long)pages, (long long)limits->frames);
     /* No overflow: libvips and our peeks keep sides below 2^32, so the product of two fits in unsigned 64 bits, and
      * dividing instead of multiplying takes the pages in. */
     uint64_t page = (uint64_t)width * (uint64_t)height;
@@ -75,17 +76,13 @@ PmStatus pm_limits_check_size(const PmLimits *limits, int64_t width, int64_t hei
                         (long long)width, (long long)height, found, allowed);
 }
 
-PmStatus pm_limits_check_pages(const PmLimits *limits, PmFormat format, int64_t pages, PmError *err)
+PmStatus pm_limits_check_held(const PmLimits *limits, PmFormat format, int64_t pages, PmError *err)
 {
-    enum { PER_FRAME = 16 }; /* a page that is passed over costs libtiff 10 us; a frame is decoded */
-    if (limits->frames <= 0) return PM_OK;
-    if (format == PM_FORMAT_TIFF && pages > PER_FRAME * limits->frames)
-        return pm_error_set(err, PM_LIMIT, "the tiff has %lld pages, more than %d times the %lld of limits.frames",
-                            (long long)pages, PER_FRAME, (long long)limits->frames);
-    if (format != PM_FORMAT_TIFF && pages > limits->frames)
-        return pm_error_set(err, PM_LIMIT, "the animation has %lld frames, more than the %lld of limits.frames",
-                            (long long)pages, (long long)limits->frames);
-    return PM_OK;
+    enum { PER_FRAME = 16 };
+    if (limits->frames <= 0 || pages <= PER_FRAME * limits->frames) return PM_OK;
+    return pm_error_set(err, PM_LIMIT, "the %s has %lld %s, more than %d times the %lld of limits.frames",
+                        pm_format_name(format), (long long)pages, format == PM_FORMAT_TIFF ? "pages" : "frames",
+                        PER_FRAME, (long long)limits->frames);
 }
 
 static PmStatus check_bytes(int64_t limit, size_t bytes, const char *what, const char *key, PmError *err)

@@ -14,8 +14,9 @@ PmStatus pm_limits_check_file(const PmLimits *limits, size_t bytes, PmError *err
 PmStatus pm_limits_check_format(const PmLimits *limits, PmFormat format, PmError *err);
 /* Width and height of one page, in pixels. */
 PmStatus pm_limits_check_size(const PmLimits *limits, int64_t width, int64_t height, int64_t pages, PmError *err);
-/* How many frames or pages the file holds, before a codec walks through them. */
-PmStatus pm_limits_check_pages(const PmLimits *limits, PmFormat format, int64_t pages, PmError *err);
+/* How many frames or pages the file holds, whether or not they are needed: a codec walks through them to open it, at
+ * some 10 us each. */
+PmStatus pm_limits_check_held(const PmLimits *limits, PmFormat format, int64_t pages, PmError *err);
 PmStatus pm_limits_check_metadata(const PmLimits *limits, size_t icc, size_t all, PmError *err);
 PmStatus pm_limits_check_memory(const PmLimits *limits, int64_t bytes, PmError *err);
 PmStatus pm_limits_check_output(const PmLimits *limits, int64_t width, int64_t height, PmError *err);

@@ -8,6 +8,7 @@
 #include "engine/formats.h"
 #include "engine/limits.h"
 #include "engine/peek.h"
+#include "engine/upright.h"
 #include "engine/vipserr.h"
 
 typedef struct Loader {
@@ -183,7 +184,7 @@ PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const 
     if (pm_peek(source->format, bytes, size, &peek)) {
         /* WebP and GIF may leave the size to their frames, TIFF keeps it in tags, hence 0; codecs tell. */
         if (peek.width > 0 && peek.height > 0) status = pm_limits_check_size(limits, peek.width, peek.height, 1, err);
-        if (status == PM_OK) status = pm_limits_check_pages(limits, source->format, peek.pages, err);
+        if (status == PM_OK) status = pm_limits_check_held(limits, source->format, peek.pages, err);
         if (status != PM_OK) return status;
     }
     source->header = open_image(bytes, size, source->format, &source->options);
@@ -195,7 +196,17 @@ PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const 
     status = pm_colours_read(&source->colours, source->header, source->format, bytes, size, err);
     if (status != PM_OK) return status;
     source->shape = shape_of_header(source);
-    return pm_limits_check_size(limits, source->shape.width, source->shape.height, source->shape.pages, err);
+    status = pm_limits_check_held(limits, source->format, source->shape.pages, err);
+    if (status != PM_OK || pm_load_scales_up(source->format)) return status;
+    return pm_limits_check_size(limits, source->shape.width, source->shape.height, 1, err);
+}
+
+PmStatus pm_source_check(const PmSource *source, const PmLoadOptions *options, const PmShape *loaded,
+                         const PmLimits *limits, PmError *err)
+{
+    if (options->pages == 1 && !pm_load_scales_up(source->format)) return PM_OK; /* pm_source_open has looked */
+    const PmShape *shape = pm_load_scales_up(source->format) ? loaded : &source->shape;
+    return pm_limits_check_size(limits, shape->width, shape->height, shape->pages, err);
 }
 
 void pm_source_finish(PmSource *source)
@@ -205,6 +216,11 @@ void pm_source_finish(PmSource *source)
 }
 
 /* ------------------------------------------------------------------ shrinking */
+
+bool pm_load_scales_up(PmFormat format)
+{
+    return format == PM_FORMAT_SVG || format == PM_FORMAT_PDF;
+}
 
 PmLoadOptions pm_load_choose(PmFormat format, const PmShape *full, int32_t width, int32_t height, int32_t pages)
 {
@@ -217,15 +233,27 @@ PmLoadOptions pm_load_choose(PmFormat format, const PmShape *full, int32_t width
                 break;
             }
     }
-    bool scales = format == PM_FORMAT_SVG || format == PM_FORMAT_PDF;
+    bool scales_up = pm_load_scales_up(format);
     /* Frames of an animation are patches of the canvas, and libvips would round the place of each. */
-    scales = scales || (format == PM_FORMAT_WEBP && full->pages == 1);
-    if (scales) {
+    if (scales_up || (format == PM_FORMAT_WEBP && full->pages == 1)) {
         /* Half a pixel more, so that neither rounding nor cutting leaves less than was asked for. */
         double scale = fmax((width + 0.5) / full->width, (height + 0.5) / full->height);
-        if (scale < 0.75) options.scale = scale; /* above that, little is saved */
+        /* Not much less than the whole saves little. */
+        if (scale < 0.75 || (scales_up && (width > full->width || height > full->height))) options.scale = scale;
     }
     return options;
+}
+
+void pm_load_bound(PmLoadOptions *options, const PmShape *full, const PmLimits *limits)
+{
+    enum { SIDE_MAX = 32767 }; /* cairo's */
+    if (options->scale <= 1) return;
+    int64_t longest = full->width > full->height ? full->width : full->height;
+    double side = limits->side > 0 && limits->side < SIDE_MAX ? (double)limits->side : SIDE_MAX;
+    double scale = fmin(options->scale, side / (double)longest);
+    if (limits->pixels > 0)
+        scale = fmin(scale, sqrt((double)limits->pixels / ((double)full->width * (double)full->height)));
+    options->scale = fmax(scale, 1.0);
 }
 
 PmShape pm_load_shape(PmFormat format, const PmShape *full, const PmLoadOptions *options)
@@ -257,22 +285,6 @@ static bool advance(VipsImage **image, VipsImage **next, int result)
     return true;
 }
 
-/* Turning by a quarter, upside down or over the diagonal reads the picture from the bottom or across: it is held in
- * memory for that, as small as it was decoded. Mirroring left to right goes line by line. */
-static bool turn_upright(VipsImage **image, bool *in_memory)
-{
-    int orientation = vips_image_get_orientation(*image);
-    VipsImage *next = NULL;
-    if (orientation > 2) {
-        next = vips_image_copy_memory(*image);
-        if (!advance(image, &next, next == NULL)) return false;
-    }
-    next = NULL;
-    if (!advance(image, &next, vips_autorot(*image, &next, NULL))) return false;
-    *in_memory = orientation > 2;
-    return true;
-}
-
 static bool same_options(const PmLoadOptions *a, const PmLoadOptions *b)
 {
     return a->shrink == b->shrink && a->pages == b->pages && !(a->scale < b->scale) && !(a->scale > b->scale);
@@ -293,7 +305,7 @@ PmStatus pm_source_load(const PmSource *source, const PmLoadOptions *options, Vi
     /* Metadata are set and removed on the way, and the header image is shared. */
     VipsImage *own = NULL;
     bool good = advance(&image, &own, vips_copy(image, &own, NULL)) && pm_colours_apply(&source->colours, &image) &&
-                turn_upright(&image, in_memory);
+                pm_upright_turn(&image, in_memory);
     if (!good) {
         g_object_unref(image);
         return damaged(source, err);

@@ -14,7 +14,7 @@
 
 /* What the decoder is told. */
 typedef struct PmLoadOptions {
-    double scale;   /* webp, svg, pdf: 0..1 */
+    double scale;   /* webp: 0..1; svg, pdf: above 0 */
     int32_t shrink; /* jpeg: 1, 2, 4 or 8 */
     int32_t pages;  /* 1, or -1 for all */
 } PmLoadOptions;
@@ -46,8 +46,19 @@ const char *pm_load_name(PmFormat format);
 PmStatus pm_source_open(PmSource *source, const void *bytes, size_t size, const PmLimits *limits, PmError *err);
 void pm_source_finish(PmSource *source);
 
+/* Checks what these options will decode, which gives `loaded`: all frames where all are needed, a drawing at the size
+ * at which it is rendered. PM_LIMIT. */
+PmStatus pm_source_check(const PmSource *source, const PmLoadOptions *options, const PmShape *loaded,
+                         const PmLimits *limits, PmError *err);
+
+/* Drawings, which have no pixels of their own: rendered at any size. */
+bool pm_load_scales_up(PmFormat format);
+
 /* The options that decode the least of which at least width x height (upright, one page) remain. Pure. */
 PmLoadOptions pm_load_choose(PmFormat format, const PmShape *full, int32_t width, int32_t height, int32_t pages);
+
+/* Renders no larger than the limits allow; the rest is left to resampling. Pure. */
+void pm_load_bound(PmLoadOptions *options, const PmShape *full, const PmLimits *limits);
 
 /* Size of one page after decoding with these options, upright. Pure; what the decoders of libvips do. */
 PmShape pm_load_shape(PmFormat format, const PmShape *full, const PmLoadOptions *options);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { WISH_MAX = 10 * 1000 * 1000 }; /* libvips' longest side */
+
 PmPlan pm_plan_preset(const PmShape *in)
 {
     return (PmPlan){.out = *in, .need_width = in->width, .need_height = in->height};
@@ -51,6 +53,11 @@ static PmStatus ask_step(PmRouteStep *step, const PmPlanner *planner, PmShape *s
         if (first_pass) {
             step->need_width = clamp_need(plan.need_width, shape->width);
             step->need_height = clamp_need(plan.need_height, shape->height);
+            /* One that asks for what it was offered, as is preset, may not know what to do with any other size. */
+            bool own =
+                (plan.flags & PM_RESAMPLE) || plan.need_width != shape->width || plan.need_height != shape->height;
+            step->wish_width = own ? clamp_need(plan.need_width, WISH_MAX) : 0;
+            step->wish_height = own ? clamp_need(plan.need_height, WISH_MAX) : 0;
         }
         step->format = plan.format;
         step->extension = plan.extension;
@@ -78,8 +85,9 @@ static PmStatus forward(PmRouteStep *steps, size_t count, const PmPlanner *plann
 /* ------------------------------------------------------------------ backward */
 
 typedef struct Demand {
-    int32_t width, height; /* px */
-    int32_t pages;         /* 1, or 0 for all */
+    int32_t width, height;           /* px */
+    int32_t pages;                   /* 1, or 0 for all */
+    int32_t wish_width, wish_height; /* what would be made use of, were the source any size; 0: the full size only */
 } Demand;
 
 static int32_t larger(int32_t a, int32_t b)
@@ -89,7 +97,9 @@ static int32_t larger(int32_t a, int32_t b)
 
 static Demand merge(Demand a, Demand b)
 {
-    return (Demand){larger(a.width, b.width), larger(a.height, b.height), a.pages == 1 && b.pages == 1 ? 1 : 0};
+    bool wish = a.wish_width > 0 && b.wish_width > 0;
+    return (Demand){larger(a.width, b.width), larger(a.height, b.height), a.pages == 1 && b.pages == 1 ? 1 : 0,
+                    wish ? larger(a.wish_width, b.wish_width) : 0, wish ? larger(a.wish_height, b.wish_height) : 0};
 }
 
 /* What is needed of a step's input side when `want` of its output side is. */
@@ -105,15 +115,20 @@ static Demand demand_of_step(const PmRouteStep *step, Demand after)
     if (!pm_route_step_acts(step)) return after;
     PmShape in = step->full_in, out = step->full_out;
     if (step->kind == PM_STEP_INSPECT) {
-        Demand own = {step->need_width, step->need_height, step->need_pages == 1 ? 1 : 0};
+        Demand own = {step->need_width, step->need_height, step->need_pages == 1 ? 1 : 0, larger(1, step->need_width),
+                      larger(1, step->need_height)};
         return merge(own, after);
     }
     /* Left out, it leaves later steps a picture that they have not been asked about. */
-    if (step->runs == PM_RUNS_MAYBE) return (Demand){in.width, in.height, after.pages};
-    Demand need = {pass_through(after.width, in.width, out.width), pass_through(after.height, in.height, out.height),
-                   step->need_pages == 1 ? 1 : after.pages};
+    if (step->runs == PM_RUNS_MAYBE) return (Demand){in.width, in.height, after.pages, 0, 0};
+    Demand need = {.width = pass_through(after.width, in.width, out.width),
+                   .height = pass_through(after.height, in.height, out.height),
+                   .pages = step->need_pages == 1 ? 1 : after.pages};
     if (step->need_width > 0) need.width = step->need_width;
     if (step->need_height > 0) need.height = step->need_height;
+    bool passes = step->need_width == 0 && step->need_height == 0 && in.width == out.width && in.height == out.height;
+    need.wish_width = passes ? after.wish_width : step->wish_width;
+    need.wish_height = passes ? after.wish_height : step->wish_height;
     return need;
 }
 
@@ -126,7 +141,9 @@ static Demand backward(const PmRouteStep *steps, size_t count, Demand demand)
 /* An encoder writes every pixel it is given. */
 static void demand_of_output(PmRouteOutput *output, const PmShape *end)
 {
-    Demand demand = backward(output->steps, output->count, (Demand){end->width, end->height, 0});
+    Demand demand = backward(output->steps, output->count, (Demand){end->width, end->height, 0, 0, 0});
+    output->wish_width = demand.wish_width;
+    output->wish_height = demand.wish_height;
     output->demand_width = demand.width;
     output->demand_height = demand.height;
     output->demand_pages = demand.pages;
@@ -134,16 +151,19 @@ static void demand_of_output(PmRouteOutput *output, const PmShape *end)
 
 static void demand_of_trunk(PmRoute *route)
 {
-    Demand demand = {0, 0, 1};
+    Demand demand = {0, 0, 1, 1, 1};
     for (size_t i = 0; i < route->output_count; i++) {
         const PmRouteOutput *output = &route->outputs[i];
         if (output->runs == PM_RUNS_NO) continue;
-        demand = merge(demand, (Demand){output->demand_width, output->demand_height, output->demand_pages});
+        demand = merge(demand, (Demand){output->demand_width, output->demand_height, output->demand_pages,
+                                        output->wish_width, output->wish_height});
     }
     demand = backward(route->trunk, route->trunk_count, demand);
     route->demand_width = demand.width;
     route->demand_height = demand.height;
     route->demand_pages = demand.pages;
+    route->wish_width = demand.wish_width;
+    route->wish_height = demand.wish_height;
 }
 
 /* ------------------------------------------------------------------ forks */
@@ -306,7 +326,8 @@ PmStatus pm_route_plan(PmRoute *route, const PmPlanner *planner, PmError *err)
     if (status != PM_OK) return status;
 
     demand_of_trunk(route);
-    route->loaded = planner->load(planner->data, route->demand_width, route->demand_height, route->demand_pages);
+    route->loaded = planner->load(planner->data, larger(route->demand_width, route->wish_width),
+                                  larger(route->demand_height, route->wish_height), route->demand_pages);
     route->trunk_end = route->loaded;
     status = forward(route->trunk, route->trunk_count, planner, &route->trunk_end, false, err);
     for (size_t i = 0; i < route->output_count && status == PM_OK; i++)

@@ -31,7 +31,9 @@ typedef struct PmRouteStep {
     PmShape in, out;           /* last pass */
     uint32_t flags;
     int32_t need_width, need_height, need_pages; /* as the step said for full_in; sides 0: whatever follows needs */
-    const char *format, *extension, *mime;       /* encoders */
+    int32_t wish_width,
+        wish_height; /* the same, beyond full_in: what it would make use of; 0: it takes full_in as it is */
+    const char *format, *extension, *mime; /* encoders */
 } PmRouteStep;
 
 enum { PM_FROM_TRUNK = -1, PM_NO_FORK = -1 };
@@ -46,6 +48,7 @@ typedef struct PmRouteOutput {
     size_t count;
     /* out */
     int32_t demand_width, demand_height, demand_pages; /* of its start, in full-size pixels; pages 0: all */
+    int32_t wish_width, wish_height;                   /* the same, beyond full size; 0: it takes full size as it is */
     int from;                                          /* PM_FROM_TRUNK, or the output whose fork it starts from */
     int fork;                                          /* index of the step that makes its fork, or PM_NO_FORK */
     int fork_users;                                    /* outputs that start from it, this one not counted */
@@ -61,6 +64,7 @@ typedef struct PmRoute {
     size_t output_count;
     /* out */
     int32_t demand_width, demand_height, demand_pages;
+    int32_t wish_width, wish_height; /* beyond the demand; 0: none */
     PmShape loaded;
     PmShape trunk_end;    /* what the outputs get, pass two */
     size_t trunk_users;   /* outputs that start from the trunk */
@@ -72,7 +76,8 @@ typedef struct PmPlanner {
     void *data;
     /* The plan of a step for `in`. `plan` is preset. */
     PmStatus (*ask)(void *data, const PmRouteStep *step, const PmShape *in, PmPlan *plan, PmError *err);
-    /* What the decoder gives when at least width x height (upright, 0: all) and pages (1, or 0: all) are needed. */
+    /* What the decoder gives when at least width x height (upright, 0: all) and pages (1, or 0: all) are needed. They
+     * exceed the source where every output would make use of a drawing that is rendered larger. */
     PmShape (*load)(void *data, int32_t width, int32_t height, int32_t pages);
 } PmPlanner;
 

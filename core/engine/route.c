@@ -28,6 +28,7 @@ static PmShape load(void *data, int32_t width, int32_t height, int32_t pages)
 {
     PmRun *run = data;
     run->load = pm_load_choose(run->format, &run->route.source, width, height, pages);
+    pm_load_bound(&run->load, &run->route.source, &run->engine->pipeline->limits);
     return pm_load_shape(run->format, &run->route.source, &run->load);
 }
 
@@ -105,5 +106,7 @@ PmStatus pm_run_plan(PmRun *run, PmError *err)
     }
     PmPlanner planner = {.data = run, .ask = ask, .load = load};
     PmStatus status = pm_route_plan(route, &planner, err);
-    return status == PM_OK ? check_outputs(run, err) : status;
+    if (status == PM_OK) status = check_outputs(run, err);
+    if (status != PM_OK || !run->has_source || route->trunk_users == 0) return status;
+    return pm_source_check(&run->source, &run->load, &route->loaded, &engine->pipeline->limits, err);
 }

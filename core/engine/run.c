@@ -68,6 +68,18 @@ PmStatus pm_run_open(PmRun *run, PmError *err)
 
 /* ------------------------------------------------------------------ trunk */
 
+/* Steps were planned for what the decoder was to give. A pixel more or less is how it rounds. */
+static PmStatus check_loaded(const PmRun *run, const PmShape *loaded, PmError *err)
+{
+    const PmShape *planned = &run->route.loaded;
+    if (abs(loaded->width - planned->width) <= 1 && abs(loaded->height - planned->height) <= 1 &&
+        loaded->pages == planned->pages)
+        return PM_OK;
+    return pm_error_set(err, PM_BUG, "the %s was decoded to %dx%d with %d page%s instead of %dx%d with %d",
+                        pm_format_name(run->format), loaded->width, loaded->height, loaded->pages,
+                        loaded->pages == 1 ? "" : "s", planned->width, planned->height, planned->pages);
+}
+
 static PmStatus load_source(PmRun *run, PmError *err)
 {
     VipsImage *image = NULL;
@@ -82,7 +94,7 @@ static PmStatus load_source(PmRun *run, PmError *err)
     /* A format that only shows its first page here, and an animation of which no more is needed. */
     run->trunk.changed = run->trunk.shape.pages < run->source.shape.pages;
     if (run->trunk.shape.pages <= 1) pm_picture_set_pages(image, run->trunk.shape.height, 1);
-    return PM_OK;
+    return check_loaded(run, &run->trunk.shape, err);
 }
 
 static PmStatus run_trunk(PmRun *run, PmError *err)

@@ -38,10 +38,11 @@ static const PmParam limits[] = {
     PM_PARAM_BYTES(PmLimits, file_size, "file_size", .def = "50MiB", .min = 1, .max = BYTES_MAX,
                    .doc = "Largest source file."),
     PM_PARAM_INT(PmLimits, pixels, "pixels", .def = "50M", .min = 1, .max = 4e9, .unit = "px",
-                 .doc = "Most pixels of a source, all its frames counted."),
+                 .doc = "Most pixels that are decoded, of all frames where more than the first is needed."),
     PM_PARAM_INT(PmLimits, frames, "frames", .def = "256", .min = 1, .max = 9999,
-                 .doc = "Most frames of a source, also where only the first is used. A TIFF, of which only the first "
-                        "page is used, may have 16 times as many pages."),
+                 .doc =
+                     "Most frames of an animation where more than the first is needed. No file may have more than 16 "
+                     "times as many, or pages."),
     PM_PARAM_INT(PmLimits, side, "side", .def = "16384", .min = 1, .max = 1000000, .unit = "px",
                  .doc = "Longest side of a source."),
     PM_PARAM_INT(PmLimits, aspect, "aspect", .def = "200", .min = 1, .max = 1000000,

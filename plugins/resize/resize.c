@@ -120,14 +120,16 @@ static bool is_smart(const Resize *self, const Geometry *g)
     return self->gravity.smart && (g->scaled_width != g->width || g->scaled_height != g->height);
 }
 
-/* A picture that the decoder shrinks to no less than these gives the quality asked for. */
+/* A picture that the decoder shrinks to no less than these gives the quality asked for. What is enlarged is best
+ * rendered at the very size, if it is a drawing. */
 static void plan_need(const Config *config, const PmShape *in, const Geometry *g, PmPlan *out)
 {
-    if (config->quality == QUALITY_BEST || config->kernel == 0 /* nearest: any other pixel would be another picture */)
-        return;
-    int64_t times = config->quality == QUALITY_FAST ? 1 : 2;
-    out->need_width = (int32_t)MIN(times * g->scaled_width, in->width);
-    out->need_height = (int32_t)MIN(times * g->scaled_height, in->height);
+    bool enlarged = g->scaled_width > in->width || g->scaled_height > in->height;
+    if (config->kernel == 0 /* nearest: any other pixel would be another picture */) return;
+    if (config->quality == QUALITY_BEST && !enlarged) return;
+    int64_t times = config->quality == QUALITY_FAST || enlarged ? 1 : 2;
+    out->need_width = (int32_t)MIN(times * g->scaled_width, VIPS_MAX_COORD);
+    out->need_height = (int32_t)MIN(times * g->scaled_height, VIPS_MAX_COORD);
 }
 
 static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)

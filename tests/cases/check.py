@@ -125,6 +125,32 @@ def moving_webp(out, width=440, height=440, count=256, **_):
     frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=40, method=0, quality=30)
 
 
+def svg_text(out, **_):
+    pathlib.Path(out).write_text('<svg xmlns="http://www.w3.org/2000/svg" width="420" height="100"><rect width="420" height="100" fill="white"/>'
+                                 '<text x="10" y="70" font-family="DejaVu Sans" font-size="60">Letters, Wg</text></svg>')
+
+
+def svg_text_rendered(out, **_):
+    """By the vips program, which reads any font it likes."""
+    svg_text(out + ".svg")
+    vips("copy", out + ".svg", out)
+    pathlib.Path(out + ".svg").unlink()
+
+
+def turned_webp(out, width=300, height=100, orientation=6, count=3, **_):
+    """Quarters that are stored as EXIF orientation says, with another colour at the lower right of each frame."""
+    ways = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_90", 7: "TRANSVERSE", 8: "ROTATE_270"}
+    width, height, frames, exif = int(width), int(height), [], Image.Exif()
+    for i in range(int(count)):
+        image = Image.new("RGB", (width, height), [(255, 255, 255), (0, 0, 0), (255, 255, 0)][i % 3])
+        image.paste("red", (0, 0, width // 2, height // 2))
+        image.paste((0, 255, 0), (width // 2, 0, width, height // 2))
+        image.paste("blue", (0, height // 2, width // 2, height))
+        frames.append(image.transpose(Image.Transpose[ways[int(orientation)]]) if int(orientation) > 1 else image)
+    exif[0x0112] = int(orientation)
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=[40, 80, 120][:len(frames)], loop=2, quality=95, exif=exif.tobytes())
+
+
 def half_clear(out, width=200, height=100, **_):
     """Left half opaque red, right half wholly transparent green."""
     image = Image.new("RGBA", (int(width), int(height)), (0, 255, 0, 0))
@@ -235,7 +261,7 @@ def cut(out, recipe="photo", keep=0.5, **parameters):
 
 
 RECIPES = {f.__name__: f for f in (avif, tiff_compressed, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
-                                     webp_frames, tiff_pages, png_chunk, moving_webp)} | colour_recipes.RECIPES
+                                     webp_frames, tiff_pages, png_chunk, moving_webp, turned_webp, svg_text, svg_text_rendered)} | colour_recipes.RECIPES
 
 
 def make_any(recipe, out, parameters):

@@ -168,7 +168,7 @@ typedef struct PmPlan {
     PmShape out;
     uint32_t flags;
     /* The smallest input that gives equal quality, px of one page; 0: whatever the steps after this one
-     * need. This is what lets the decoder shrink while loading. */
+     * need. This is what lets the decoder shrink while loading, and render a drawing larger than its own size. */
     int32_t need_width, need_height;
     int32_t need_pages; /* 1: only the first page is used; 0 (preset): all of them */
     /* Encoders only: short name, file ending without dot, and MIME type of what will be written. */
