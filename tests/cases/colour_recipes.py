@@ -34,9 +34,10 @@ def table(colours, grid, to_rgb):
     rgb = np.clip(to_rgb(np.stack(axes, -1).reshape(-1, colours)), 0, 1)
     nodes = Image.fromarray((rgb * 255 + 0.5).astype(np.uint8)[None])
     lab = ImageCms.profileToProfile(nodes, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), 1, outputMode="LAB")
+    lab = np.asarray(lab).astype(np.uint8) ^ np.array([0, 128, 128], np.uint8)  # Pillow hands out signed a and b, a table's count from 128
     straight = bytes(range(256))
     one = b"".join(struct.pack(">i", 65536 if i % 4 == 0 else 0) for i in range(9))
-    return (b"mft1\0\0\0\0" + bytes([colours, 3, grid, 0]) + one + straight * colours + np.asarray(lab).astype(np.uint8).tobytes() + straight * 3)
+    return (b"mft1\0\0\0\0" + bytes([colours, 3, grid, 0]) + one + straight * colours + lab.tobytes() + straight * 3)
 
 
 def turned(rgb):
@@ -89,10 +90,33 @@ def inks(out, alpha=False, **_):
     Image.fromarray(np.tile(row, (8, 1, 1)), "CMYK").save(out)
 
 
-def lab(out, width=96, height=64, seed=3, **_):
-    """A TIFF in CIE Lab, 8 bits a sample."""
-    rgb = make.image(width, height, seed)
-    ImageCms.profileToProfile(rgb, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), 1, outputMode="LAB").save(out, "TIFF")
+def write_tiff(out, pixels, photometric, bits, *more):
+    """Little-endian, one strip. `more`: entries of shorts, (tag, [values])."""
+    height, width, bands = pixels.shape
+    data = pixels.tobytes()
+    entries = [(256, 3, [width]), (257, 3, [height]), (258, 3, [bits] * bands), (259, 3, [1]), (262, 3, [photometric]), (273, 4, [8]), (274, 3, [1]),
+               (277, 3, [bands]), (278, 3, [height]), (279, 4, [len(data)]), (284, 3, [1])] + [(tag, 3, values) for tag, values in more]
+    directory, extra, extra_at = b"", b"", 8 + len(data) + 2 + 12 * len(entries) + 4
+    for tag, kind, values in entries:
+        packed = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        if len(packed) > 4:
+            packed, extra = struct.pack("<I", extra_at + len(extra)), extra + packed
+        directory += struct.pack("<HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
+    with open(out, "wb") as f:
+        f.write(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(entries)) + directory + bytes(4) + extra)
+
+
+def lab(out, bits=8, width=96, height=64, seed=3, **_):
+    """A TIFF in CIE Lab, counted from D50."""
+    if int(bits) == 8:
+        rgb = make.image(width, height, seed)
+        ImageCms.profileToProfile(rgb, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), 1, outputMode="LAB").save(out, "TIFF")
+        return
+    to_d50 = np.array([[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]])
+    xyz = light_of(make.picture(int(width), int(height), int(seed)) / 255) @ to_d50.T / [0.9642, 1, 0.8249]
+    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    values = np.stack([(116 * f[..., 1] - 16) * 655.35, 500 * 256 * (f[..., 0] - f[..., 1]), 200 * 256 * (f[..., 1] - f[..., 2])], -1)
+    write_tiff(out, np.round(values).astype(np.int64).astype("<u2"), 8, 16)
 
 
 def spare_bands(out, width=32, height=24, bands=6, **_):
@@ -101,17 +125,7 @@ def spare_bands(out, width=32, height=24, bands=6, **_):
     pixels = np.zeros((height, width, bands), np.uint8)
     pixels[..., :3] = np.asarray(make.image(width, height, 4))
     pixels[..., 3:] = 255
-    data = pixels.tobytes()
-    count = 12
-    extra_at = 8 + len(data) + 2 + 12 * count + 4
-    many = struct.pack(f"<{bands}H", *[8] * bands)
-    spare = struct.pack(f"<{bands - 3}H", 2, *[0] * (bands - 4))
-    entries = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, bands, extra_at), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 8), (274, 3, 1, 1),
-               (277, 3, 1, bands), (278, 3, 1, height), (279, 4, 1, len(data)), (284, 3, 1, 1)]
-    extras = (338, 3, bands - 3, extra_at + len(many)) if bands - 3 > 2 else (338, 3, bands - 3, int.from_bytes(spare.ljust(4, b"\0"), "little"))
-    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries + [extras])
-    with open(out, "wb") as f:
-        f.write(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", count) + directory + bytes(4) + many + spare)
+    write_tiff(out, pixels, 2, 8, (338, [2] + [0] * (bands - 4)))
 
 
 # Colours told by code points or PNG's own numbers. The picture is encoded here, by formulas of the standards, so that what it shows in sRGB
