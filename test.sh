@@ -5,8 +5,8 @@
 #   unit   unit tests, one build
 #   cases  the data-driven cases, one build
 #   faults the long form of each row of docs/reliability.md's proof, as a table (about an hour); more arguments go to tests/faults.py
-#   all    unit tests and cases, the corpus of hostile images where it is at hand, all again under ASan and UBSan and with clang, which counts
-#          what lines of core/ ran, clang-format, clang-tidy, house checks
+#   all    unit tests and cases, many kinds of pictures, the corpus of hostile images where it is at hand, all again under ASan and UBSan and
+#          with clang, which counts what lines of core/ ran, clang-format, clang-tidy, house checks
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 what=${1:-all}
@@ -82,7 +82,7 @@ count() {
     skipped:*) echo "        $name: $line"; return ;;
     '') echo "FAILED  $name"; tail -n 60 "$file"; failed=$((failed + 1)); return ;;
     esac
-    grep '^SKIPPED' "$file" | sed 's/^/        /'
+    grep -E '^(SKIPPED|known) ' "$file" | sed 's/^/        /'
     local good=${line%% passed*} rest=${line#*, }
     passed=$((passed + good)) failed=$((failed + ${rest%% failed*}))
     echo "$([ "${rest%% failed*}" = 0 ] && echo 'ok     ' || echo 'FAILED ') $name: $line"
@@ -119,11 +119,14 @@ if [ "$what" = faults ] && [ $failed = 0 ]; then
     count "the proof" "$log/faults" >/dev/null
 fi
 if [ "$what" = all ] && [ $failed = 0 ]; then
+    step "pictures"
+    counted "pictures" /usr/bin/python3 tests/pictures/run.py --build build-dev -j "$jobs"
     step "hostile images"
     counted "hostile images" tests/hostile.sh build-dev
     step "bundle"
     if tests/bundle/build.sh build-bundle "${launcher[@]}" >"$log/bundle" 2>&1; then
         counted "bundle, zip and the prebuilt libvips" tests/bundle/run.sh build-bundle build-dev
+        counted "pictures with the prebuilt libvips" /usr/bin/python3 tests/pictures/run.py --build build-bundle -j "$jobs"
         counted "hostile images with the prebuilt libvips" tests/hostile.sh build-bundle
         packed+=(--zip "$PWD/build-bundle/pixmill-lambda.zip")
         if tests/bundle/image.sh pixmill-test build-bundle >"$log/image" 2>&1; then
