@@ -10,6 +10,8 @@
 #include "cli/print.h"
 #include "cli/start.h"
 #include "connectors/file/listing.h"
+#include "connectors/file/stores.h"
+#include "connectors/file/triggers.h"
 #include "connectors/record.h"
 #include "session/overlaps.h"
 
@@ -128,6 +130,22 @@ static bool find_files(const PmArguments *arguments, const PmStart *start, const
     return good;
 }
 
+/* What stands for the pipeline's own trigger and places. */
+typedef struct Files {
+    const PmListing *listing;
+    const char *folder;
+} Files;
+
+static PmTrigger *open_trigger(void *data, PmContext *context, const PmTriggerSink *sink, PmError *err)
+{
+    return pm_trigger_list_new(context->loop, ((const Files *)data)->listing, sink, NULL, NULL, err);
+}
+
+static PmStore *open_store(void *data, PmContext *context, PmError *err)
+{
+    return pm_store_file_new(context->helper, ((const Files *)data)->folder, true, err);
+}
+
 static int apply_files(const PmArguments *arguments, PmStart *start, const char *folder, const char *out,
                        const char *const *outputs)
 {
@@ -139,10 +157,11 @@ static int apply_files(const PmArguments *arguments, PmStart *start, const char 
     Apply apply = {
         .json = pm_arguments_get(arguments, "json") != NULL, .files = listing.images, .results = json_array()};
     print_skipped(&apply, &listing);
+    Files files = {&listing, folder};
+    PmRunInstead instead = {.data = &files, .open_trigger = open_trigger, .open_store = open_store, .delivers = "file"};
     PmRunOptions request = {.pool = arguments->pool,
                             .once = true,
-                            .listing = &listing,
-                            .out_dir = folder,
+                            .instead = &instead,
                             .outputs = outputs,
                             .data = &apply,
                             .result = on_result};

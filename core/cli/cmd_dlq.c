@@ -8,8 +8,7 @@
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/start.h"
-#include "connectors/aws/dead_letters.h"
-#include "connectors/file/dead_files.h"
+#include "connectors/connector.h"
 
 enum { LETTERS_MAX = 100000, LIST_MAX = 1000 };
 
@@ -102,6 +101,16 @@ static void print_list(const PmArguments *arguments, const json_t *letters)
     }
 }
 
+/* Of the pipeline's trigger. */
+static const PmDeadLetterOps *find_dead_letters(const PmPipeline *pipeline, PmError *err)
+{
+    const PmConnector *connector = pm_connector_of(pipeline->trigger.kind);
+    if (connector != NULL && connector->dead_letters != NULL) return connector->dead_letters;
+    pm_error_set(err, PM_BAD_CONFIG, "%s: its trigger is neither an SQS queue nor a folder, so it has no dead letters",
+                 pipeline->file);
+    return NULL;
+}
+
 static int list(const PmArguments *arguments)
 {
     PmStart start;
@@ -110,9 +119,8 @@ static int list(const PmArguments *arguments)
     if (!pm_arguments_number(arguments, "max", 1, LETTERS_MAX, &max)) return PM_EXIT_USAGE;
     if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
     json_t *letters = json_array();
-    bool files = start.pipeline->trigger.kind == PM_TRIGGER_DIRECTORY;
-    if ((files ? pm_dead_files_list : pm_dead_letters_list)(start.pipeline, (size_t)max, on_listed, letters, &err) ==
-        PM_OK)
+    const PmDeadLetterOps *ops = find_dead_letters(start.pipeline, &err);
+    if (ops != NULL && ops->list(start.pipeline, (size_t)max, on_listed, letters, &err) == PM_OK)
         print_list(arguments, letters);
     else
         pm_print_error(&err);
@@ -141,14 +149,13 @@ static int redrive(const PmArguments *arguments)
     long max = LETTERS_MAX;
     if (!pm_arguments_number(arguments, "max", 1, LETTERS_MAX, &max)) return PM_EXIT_USAGE;
     if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
-    bool files = start.pipeline->trigger.kind == PM_TRIGGER_DIRECTORY;
-    (files ? pm_dead_files_redrive : pm_dead_letters_redrive)(start.pipeline, pm_arguments_get(arguments, "reason"),
-                                                              (size_t)max, on_redriven, &state, &left, &err);
-    pm_print_progress_end();
-    if (files)
-        printf("%zu %s back in the folder, %zu left\n", state.done, pm_plural(state.done, "file", "files"), left);
-    else
-        printf("%zu %s back in the queue, %zu left\n", state.done, pm_plural(state.done, "letter", "letters"), left);
+    const PmDeadLetterOps *ops = find_dead_letters(start.pipeline, &err);
+    if (ops != NULL) {
+        ops->redrive(start.pipeline, pm_arguments_get(arguments, "reason"), (size_t)max, on_redriven, &state, &left,
+                     &err);
+        pm_print_progress_end();
+        printf("%zu %s back %s, %zu left\n", state.done, pm_plural(state.done, ops->one, ops->many), ops->back, left);
+    }
     if (err.status != PM_OK) pm_print_error(&err);
     pm_start_finish(&start);
     return err.status == PM_OK ? PM_EXIT_FINE : PM_EXIT_FAILED;

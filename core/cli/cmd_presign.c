@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/print.h"
 #include "connectors/aws/ask.h"
+#include "connectors/aws/settings.h"
 #include "pipeline/bind.h"
 
 static const PmCommandOption options[] = {

@@ -179,11 +179,11 @@ static int serve_lambda(const PmArguments *arguments, PmStart *start, int64_t gr
 {
     Listener listener = {.pipeline = start->pipeline};
     PmRunOptions request = {.pool = arguments->pool,
-                            .lambda = pm_lambda_host(),
                             .grace_ms = grace > 0 ? grace : LAMBDA_GRACE_MS,
                             .data = &listener,
                             .started = on_started,
                             .result = pm_lambda_log_result};
+    request.hosted = pm_connector_hosting(&request.host);
     PmRunSummary summary;
     PmErrorList told = {0};
     int code = pm_start_run(start, &request, &summary, &told);

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/describe.h"
 #include "cli/print.h"
+#include "connectors/connector.h"
 #include "pipeline/schema.h"
 
 static const PmCommandOption options[] = {
@@ -16,7 +17,7 @@ static int run(const PmArguments *arguments)
 {
     char *text = NULL;
     if (pm_arguments_get(arguments, "markdown") != NULL) {
-        text = pm_schema_pipeline_markdown();
+        text = pm_schema_pipeline_markdown(pm_kinds);
         if (text != NULL) fputs(text, stdout);
         free(text);
         return PM_EXIT_FINE;
@@ -27,7 +28,7 @@ static int run(const PmArguments *arguments)
         pm_print_error(&err);
         return PM_EXIT_USAGE;
     }
-    json_t *schema = pm_schema_pipeline(json_object_get(answer, "plugins"));
+    json_t *schema = pm_schema_pipeline(pm_kinds, json_object_get(answer, "plugins"));
     text = json_dumps(schema, JSON_INDENT(2));
     if (text != NULL) puts(text);
     free(text);

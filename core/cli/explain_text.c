@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/text.h"
+
+enum { ADDRESS_MAX = 8192 };
 
 static const char *text_at(const json_t *object, const char *key)
 {
@@ -103,12 +106,12 @@ static void print_output(const json_t *output, const PmChecked *checked)
     print_step(json_object_get(output, "encode"), "          ");
     for (size_t i = 0; i < checked->pipeline->output_count; i++) {
         const PmOutput *known = &checked->pipeline->outputs[i];
-        if (strcmp(known->name, text_at(output, "name")) != 0 || known->to.kind == PM_PLACE_NONE) continue;
-        if (known->to.kind == PM_PLACE_S3)
-            printf("          to s3://%s/%s\n", ((const PmS3Place *)known->to.config)->bucket,
-                   pm_template_text(known->to.key));
-        else
-            printf("          to %s\n", pm_template_text(known->to.key));
+        if (strcmp(known->name, text_at(output, "name")) != 0 || known->to.kind == NULL) continue;
+        PmBuffer address;
+        pm_buffer_init(&address, ADDRESS_MAX);
+        known->to.kind->address(&known->to, pm_template_text(known->to.key), &address);
+        if (!address.failed) printf("          to %s\n", address.data);
+        pm_buffer_finish(&address);
     }
 }
 

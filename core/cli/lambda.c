@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "connectors/aws/runtime_api.h"
+#include "connectors/connector.h"
 #include "connectors/record.h"
 
 enum { MESSAGE_MAX = 16 * 1024 };
@@ -22,7 +23,8 @@ static const char *environment(const char *name)
 
 const char *pm_lambda_host(void)
 {
-    return environment("AWS_LAMBDA_RUNTIME_API");
+    const char *host;
+    return pm_connector_hosting(&host) != NULL ? host : NULL;
 }
 
 static bool ends_with(const char *text, const char *end)

@@ -36,7 +36,7 @@ PmStatus pm_start_read(const char *file, const PmPoolOptions *pool, PmStart *sta
         say(&err, told);
         return err.status;
     }
-    start->pipeline = pm_pipeline_read(file, dir, start->text, start->size, PM_READ_ALL, environment, NULL, &errors);
+    start->pipeline = pm_pipeline_read(file, dir, start->text, start->size, pm_kinds, environment, NULL, &errors);
     free(dir);
     if (errors.count == 0 && start->pipeline != NULL) return PM_OK;
     pm_start_finish(start);

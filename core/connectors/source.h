@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where the bytes of an object come from. Hides files and S3.
+ * Where the bytes of an object come from. Hides what they are read from.
  */
 #ifndef PM_CONNECTORS_SOURCE_H
 #define PM_CONNECTORS_SOURCE_H
@@ -35,19 +35,16 @@ typedef struct PmSourceOps {
     PmSourceCall *(*get)(PmSource *source, const PmObject *object, int64_t max, PmSourceDone *done, void *data,
                          PmError *err);
     void (*cancel)(PmSource *source, PmSourceCall *call);
+    /* What reading the object depends on, for the circuit breaker and for people: "s3://bucket", "file:/srv/in". */
+    void (*name)(const PmSource *source, const PmObject *object, char *out, size_t size);
+    /* Whether the pipeline names what the object lies in. NULL: it does. What only an event names is the event's
+     * mistake when it cannot be read. */
+    bool (*names)(const PmSource *source, const PmObject *object);
     void (*free)(PmSource *source);
 } PmSourceOps;
 
 struct PmSource {
     const PmSourceOps *ops;
 };
-
-/* Files by their path. New. */
-PmSource *pm_source_file_new(PmHelper *helper, PmError *err);
-
-/* Objects in S3. cloud and config outlive it. New. */
-struct PmCloud;
-struct PmS3Source;
-PmSource *pm_source_s3_new(struct PmCloud *cloud, const struct PmS3Source *config, PmError *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where renditions go. Hides files and S3. A put is told done only when the bytes are durable.
+ * Where renditions go. Hides what it writes to. A put is told done only when the bytes are durable.
  */
 #ifndef PM_CONNECTORS_STORE_H
 #define PM_CONNECTORS_STORE_H
@@ -49,22 +49,15 @@ typedef struct PmStoreOps {
      * nothing to gain. Returns NULL when it cannot; the put will tell why. */
     PmStoreCall *(*expect)(PmStore *store, const PmStorePut *put);
     void (*cancel)(PmStore *store, PmStoreCall *call);
+    /* Where a put to that key ends, as text: two that are equal are one file or object. New; NULL: out of memory. */
+    char *(*locate)(const PmStore *store, const PmPlace *place, const char *key);
+    /* What a put to that place depends on, for the circuit breaker and for people: "s3://bucket", "file:/srv/out". */
+    void (*name)(const PmStore *store, const PmPlace *place, char *out, size_t size);
     void (*free)(PmStore *store);
 } PmStoreOps;
 
 struct PmStore {
     const PmStoreOps *ops;
 };
-
-/* Files: written beside their place, synced, renamed over it. Renditions of objects are stamped with the source's
- * version, and none replaces one of a newer version; files of a folder come one version after the other anyway. `base`
- * is the absolute folder that relative keys start at (copied). confined: absolute keys are refused too (`apply --out`).
- * New. */
-PmStore *pm_store_file_new(PmHelper *helper, const char *base, bool confined, PmError *err);
-
-/* Objects: never over a newer one, never twice the same. source: where sources are, for what is copied from them, or
- * NULL. New. */
-struct PmCloud;
-PmStore *pm_store_s3_new(PmLoop *loop, struct PmCloud *cloud, const PmS3Source *source, PmError *err);
 
 #endif

@@ -66,6 +66,9 @@ typedef struct PmTriggerOps {
     void (*result)(PmTrigger *trigger, PmEvent *event, const struct PmJobResult *result);
     /* The pipeline cannot run: tell whoever waits, then say `dry`. NULL: nobody waits. */
     void (*refuse)(PmTrigger *trigger, const PmErrorList *errors);
+    /* Whether a rendition may lie at that location, as its store tells it: PM_BAD_INPUT when it would replace one of
+     * the trigger's own sources, or be taken for one. NULL: anywhere. */
+    PmStatus (*guard)(PmTrigger *trigger, const char *location, PmError *err);
     /* Hand over nothing any more. Settling goes on. False: something of its own must end first; then it says `dry`. */
     bool (*stop)(PmTrigger *trigger);
     void (*free)(PmTrigger *trigger);
@@ -77,31 +80,9 @@ struct PmTrigger {
     bool redrives; /* it counts deliveries itself and puts aside what fails too often: transient failures are left to it
                     */
     bool stays; /* what it hands over lies where it lies for as long as it takes: a failing store sets nothing aside */
-    bool early; /* what it hands over is ours whatever comes: it is fetched while the workers still start */
+    bool sole;  /* what it hands over reaches no other process: what this one has written tells of all renditions */
+    bool answers; /* somebody waits for what becomes of it: a failure is told at once, nothing is held */
+    bool early;   /* what it hands over is ours whatever comes: it is fetched while the workers still start */
 };
-
-/* Files of a folder. once: `dry` after what is there, whatever `watch` says. digest: of pipeline and plugins; read when
- * something is wanted for the first time. helper, pipeline and digest outlive it; its last jobs may end only with the
- * helper. PM_BAD_CONFIG: no such folder. New. */
-PmTrigger *pm_trigger_directory_new(PmLoop *loop, PmHelper *helper, const PmPipeline *pipeline, const char *digest,
-                                    bool once, const PmTriggerSink *sink, PmError *err);
-
-/* The files of the listing that are not skipped, each once; settling leaves them where they are. Each settlement is
- * told to `settled` (may be NULL). `listing` outlives it. New. */
-struct PmListing;
-typedef void PmListSettled(void *data, const PmEvent *event, const PmFate *fate);
-PmTrigger *pm_trigger_list_new(PmLoop *loop, const struct PmListing *listing, const PmTriggerSink *sink,
-                               PmListSettled *settled, void *data, PmError *err);
-
-/* Upload events in an SQS queue, as the pipeline's trigger.sqs says. once: `dry` when the queue is empty. cloud and
- * pipeline outlive it. New. */
-struct PmCloud;
-PmTrigger *pm_trigger_sqs_new(PmLoop *loop, struct PmCloud *cloud, const PmPipeline *pipeline, bool once,
-                              const PmTriggerSink *sink, PmError *err);
-
-/* Invocations of AWS Lambda, from the Runtime API at `host` ("address:port"). An invocation is answered when all its
- * events are settled, or shortly before its deadline. New. */
-PmTrigger *pm_trigger_lambda_new(PmLoop *loop, struct PmCloud *cloud, const PmPipeline *pipeline, const char *host,
-                                 const PmTriggerSink *sink, PmError *err);
 
 #endif

@@ -156,6 +156,5 @@ void pm_pipeline_check_facts(const PmPipeline *pipeline, const json_t *plugin_fa
     aside.not_here = of_outputs;
     check_place(&aside, &pipeline->quarantine, "quarantine");
     aside.what = "a record's path";
-    const PmNotifyConfig *notify = &pipeline->notify;
-    check_place(&aside, &(PmPlace){.key = notify->path, .line = notify->line, .column = notify->column}, "notify");
+    check_place(&aside, &pipeline->notify, "notify");
 }

@@ -21,18 +21,16 @@ PmError *pm_read_error(const PmReading *r, const PmNode *at, const char *where, 
                               at != NULL ? at->column : 1, where, "%s", message);
 }
 
-const void *pm_read_section(const PmReading *r, const char *path, const PmNode *node, const char *where,
+const void *pm_read_section(const PmReading *r, const PmSection *section, const PmNode *node, const char *where,
                             const char *const *also)
 {
-    const PmSection *section = pm_section(path);
-    void *config = pm_arena_alloc(r->pipeline->arena, section->config_size);
+    void *config = section->count > 0 ? pm_arena_alloc(r->pipeline->arena, section->config_size) : NULL;
     PmBindContext context = {.file = r->pipeline->file, .where = where, .errors = r->errors, .also = also};
     pm_bind(&context, node, section->params, section->count, config, r->pipeline->arena);
     return config;
 }
 
-static const char *text_of(const PmReading *r, const char *fmt, ...) PM_PRINTF(2, 3);
-static const char *text_of(const PmReading *r, const char *fmt, ...)
+const char *pm_read_text(const PmReading *r, const char *fmt, ...)
 {
     char text[256];
     va_list ap;
@@ -40,37 +38,6 @@ static const char *text_of(const PmReading *r, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     return pm_arena_strdup(r->pipeline->arena, text);
-}
-
-/* --- places --- */
-
-static void read_place(const PmReading *r, const char *section, const PmNode *node, const char *where, PmPlace *place)
-{
-    static const char *const kinds[] = {"file", "s3"};
-    const PmPair *pair = pm_read_choice(r, node, where, kinds, 2);
-    place->line = node->line;
-    place->column = node->column;
-    if (pair == NULL) return;
-    bool is_file = strcmp(pair->key->text, "file") == 0;
-    size_t before = r->errors->count;
-    const char *path = text_of(r, "%s.%s", section, pair->key->text);
-    const void *config = pm_read_section(r, path, pair->value, where, NULL);
-    const char *text = is_file ? ((const PmFilePlace *)config)->path : ((const PmS3Place *)config)->key;
-    bool no_bucket = !is_file && ((const PmS3Place *)config)->bucket == NULL;
-    if (r->errors->count > before || text == NULL || no_bucket) return; /* reported already */
-    size_t at = 0;
-    PmError err = {0};
-    PmTemplate *tmpl = pm_template_new(is_file ? PM_TEMPLATE_PATH : PM_TEMPLATE_KEY, text, &at, &err);
-    if (tmpl == NULL) {
-        const PmNode *value = pm_node_get(pair->value, is_file ? "path" : "key");
-        PmError *added = pm_read_error(r, value, where, "%s \"%.200s\": %s", is_file ? "path" : "key",
-                                       value != NULL && value->variable ? pm_node_quoted(value) : text, err.message);
-        if (added != NULL && err.hint[0] != '\0') pm_error_hint(added, "%s", err.hint);
-        return;
-    }
-    place->kind = is_file ? PM_PLACE_FILE : PM_PLACE_S3;
-    place->key = tmpl;
-    place->config = config;
 }
 
 /* --- outputs --- */
@@ -86,7 +53,7 @@ static void read_output(const PmReading *r, const PmPair *pair, PmOutput *output
     static const char *const keys[] = {"when", "steps", "to", NULL};
     const PmNode *node = pair->value;
     output->name = pair->key->text;
-    output->where = text_of(r, "outputs.%.60s", output->name);
+    output->where = pm_read_text(r, "outputs.%.60s", output->name);
     output->line = pair->key->line;
     output->column = pair->key->column;
     if (!output_name_ok(output->name)) {
@@ -96,9 +63,9 @@ static void read_output(const PmReading *r, const PmPair *pair, PmOutput *output
     if (!pm_read_mapping(r, node, output->where, keys)) return;
     const PmNode *when = pm_node_get(node, "when"), *to = pm_node_get(node, "to");
     if (when != NULL) output->when = pm_when_new(r->pipeline->file, output->where, when, r->errors);
-    pm_read_steps(r, pm_node_get(node, "steps"), text_of(r, "outputs.%.60s.steps", output->name), output->where,
+    pm_read_steps(r, pm_node_get(node, "steps"), pm_read_text(r, "outputs.%.60s.steps", output->name), output->where,
                   &output->steps, &output->step_count);
-    if (r->reader == PM_READ_WORKER) return;
+    if (r->kinds == NULL) return;
     if (to == NULL) {
         PmError *err = pm_read_error(r, pair->key, output->where, "to is missing");
         if (err != NULL)
@@ -106,7 +73,7 @@ static void read_output(const PmReading *r, const PmPair *pair, PmOutput *output
                           output->name);
         return;
     }
-    read_place(r, "outputs.*.to", to, output->where, &output->to);
+    pm_read_to(r, to, output, &output->to);
 }
 
 static void read_outputs(const PmReading *r, const PmNode *root)
@@ -133,97 +100,28 @@ static void read_outputs(const PmReading *r, const PmNode *root)
     for (size_t i = 0; i < node->count; i++) read_output(r, &node->pairs[i], &p->outputs[p->output_count++]);
 }
 
-/* --- trigger and source --- */
-
-/* The entries of `node` without `lambda`, which may stand beside `sqs`; *lambda is its value, or NULL. */
-static const PmNode *without_lambda(const PmReading *r, const PmNode *node, const PmNode **lambda)
-{
-    *lambda = node->kind == PM_NODE_MAPPING ? pm_node_get(node, "lambda") : NULL;
-    if (*lambda == NULL) return node;
-    PmNode *rest = pm_arena_alloc(r->pipeline->arena, sizeof *rest);
-    *rest = *node;
-    PmPair *pairs = pm_arena_alloc(r->pipeline->arena, node->count * sizeof *pairs);
-    rest->count = 0;
-    for (size_t i = 0; i < node->count; i++)
-        if (node->pairs[i].value != *lambda) pairs[rest->count++] = node->pairs[i];
-    rest->pairs = pairs;
-    return rest;
-}
-
-static void read_trigger(const PmReading *r, const PmNode *node)
-{
-    static const char *const kinds[] = {"directory", "sqs", "lambda"};
-    PmTriggerConfig *trigger = &r->pipeline->trigger;
-    const PmNode *lambda = NULL, *rest = node != NULL ? without_lambda(r, node, &lambda) : NULL;
-    trigger->lambda = pm_read_section(r, "trigger.lambda", lambda, "trigger: lambda", NULL);
-    if (node == NULL) return; /* apply needs none; run says that it is missing */
-    trigger->line = node->line;
-    trigger->column = node->column;
-    if (lambda != NULL) trigger->kind = PM_TRIGGER_LAMBDA;
-    if (lambda != NULL && rest->count == 0) return;
-    const PmPair *pair = pm_read_choice(r, rest, "trigger", kinds, 3);
-    if (pair == NULL) return;
-    bool is_directory = strcmp(pair->key->text, "directory") == 0;
-    if (is_directory && lambda != NULL) {
-        pm_read_error(r, pair->key, "trigger", "directory cannot stand beside lambda, which delivers objects of S3");
-        return;
-    }
-    trigger->kind = is_directory ? PM_TRIGGER_DIRECTORY : PM_TRIGGER_SQS;
-    trigger->config = pm_read_section(r, is_directory ? "trigger.directory" : "trigger.sqs", pair->value,
-                                      is_directory ? "trigger: directory" : "trigger: sqs", NULL);
-}
-
-static void read_source(const PmReading *r, const PmNode *node)
-{
-    static const char *const kinds[] = {"s3", "file"};
-    PmSourceConfig *source = &r->pipeline->source;
-    if (node == NULL) return;
-    const PmPair *pair = pm_read_choice(r, node, "source", kinds, 2);
-    source->line = node->line;
-    source->column = node->column;
-    if (pair == NULL) return;
-    if (strcmp(pair->key->text, "file") == 0) {
-        PmBindContext context = {.file = r->pipeline->file, .where = "source: file", .errors = r->errors};
-        pm_bind(&context, pair->value, NULL, 0, NULL, r->pipeline->arena);
-        source->kind = PM_SOURCE_FILE;
-        return;
-    }
-    source->kind = PM_SOURCE_S3;
-    source->config = pm_read_section(r, "source.s3", pair->value, "source: s3", NULL);
-}
-
-static void read_notify(const PmReading *r, const PmNode *node)
-{
-    static const char *const kinds[] = {"file", "sqs"};
-    PmNotifyConfig *notify = &r->pipeline->notify;
-    if (node == NULL) return;
-    const PmPair *pair = pm_read_choice(r, node, "notify", kinds, 2);
-    if (pair == NULL) return;
-    if (strcmp(pair->key->text, "sqs") == 0) {
-        *notify = *(const PmNotifyConfig *)pm_read_section(r, "notify.sqs", pair->value, "notify: sqs", NULL);
-    } else {
-        PmPlace place = {0};
-        read_place(r, "notify", node, "notify", &place);
-        notify->path = place.key;
-    }
-    notify->line = node->line;
-    notify->column = node->column;
-}
+/* --- the rest --- */
 
 /* "dir/photos.yaml" -> "photos" */
 static const char *default_name(const PmReading *r)
 {
     const char *file = r->pipeline->file, *slash = strrchr(file, '/'), *base = slash != NULL ? slash + 1 : file;
     const char *dot = strrchr(base, '.');
-    return text_of(r, "%.*s", dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base), base);
+    return pm_read_text(r, "%.*s", dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base), base);
 }
 
 static void read_top(const PmReading *r, const PmNode *root)
 {
-    static const char *const also[] = {"trigger", "source", "limits",     "on_error", "sandbox", "aws",
-                                       "fetch",   "notify", "quarantine", "steps",    "outputs", NULL};
+    static const char *const before[] = {"trigger", "source", "limits", "on_error", "sandbox"};
+    static const char *const after[] = {"fetch", "notify", "quarantine", "steps", "outputs"};
+    const char *also[sizeof before / sizeof before[0] + PM_SHARED_MAX + sizeof after / sizeof after[0] + 1] = {NULL};
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) also[n++] = before[i];
+    for (size_t i = 0; i < PM_SHARED_MAX && r->pipeline->shared[i].section != NULL; i++)
+        also[n++] = r->pipeline->shared[i].section->path;
+    for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) also[n++] = after[i];
     PmPipeline *p = r->pipeline;
-    const PmTopConfig *top = pm_read_section(r, "", root, NULL, also);
+    const PmTopConfig *top = pm_read_section(r, pm_section(""), root, NULL, also);
     p->name = top->name;
     p->worker.count = top->workers;
     p->worker.isolation = top->isolation;
@@ -231,10 +129,28 @@ static void read_top(const PmReading *r, const PmNode *root)
     if (p->name == NULL) p->name = default_name(r);
 }
 
+/* A section of sections.h below the key of its name. */
+static const void *read_own(const PmReading *r, const PmNode *root, const char *name)
+{
+    return pm_read_section(r, pm_section(name), pm_node_get(root, name), name, NULL);
+}
+
+/* Each section that kinds share, once. */
+static void find_shared(const PmReading *r)
+{
+    PmPipeline *p = r->pipeline;
+    for (size_t i = 0, n = 0; r->kinds != NULL && r->kinds[i] != NULL; i++) {
+        const PmSection *section = r->kinds[i]->shared;
+        size_t k = 0;
+        while (k < n && p->shared[k].section != section) k++;
+        if (section != NULL && k == n && n < PM_SHARED_MAX) p->shared[n++].section = section;
+    }
+}
+
 static void expand(const PmReading *r, const PmNode *root, PmEnvLookup *lookup, void *data)
 {
     PmTree *tree = r->pipeline->tree;
-    if (r->reader == PM_READ_ALL) {
+    if (r->kinds != NULL) {
         pm_tree_expand(tree, root, lookup, data, r->errors);
         return;
     }
@@ -271,29 +187,24 @@ json_t *pm_pipeline_worker_variables(const PmPipeline *pipeline)
 static void read_root(const PmReading *r, const PmNode *root)
 {
     PmPipeline *p = r->pipeline;
-    if (r->reader == PM_READ_ALL)
+    find_shared(r);
+    if (r->kinds != NULL)
         read_top(r, root);
     else
         p->name = default_name(r); /* the broker's own affair; never NULL */
-    p->limits = *(const PmLimits *)pm_read_section(r, "limits", pm_node_get(root, "limits"), "limits", NULL);
-    const PmSandboxConfig *sandbox = pm_read_section(r, "sandbox", pm_node_get(root, "sandbox"), "sandbox", NULL);
-    p->worker.sandbox_minimum = sandbox->minimum;
+    p->limits = *(const PmLimits *)read_own(r, root, "limits");
+    p->worker.sandbox_minimum = ((const PmSandboxConfig *)read_own(r, root, "sandbox"))->minimum;
     pm_read_steps(r, pm_node_get(root, "steps"), "steps", "steps", &p->steps, &p->step_count);
     read_outputs(r, root);
-    if (r->reader == PM_READ_WORKER) return;
-    p->on_error = *(const PmOnError *)pm_read_section(r, "on_error", pm_node_get(root, "on_error"), "on_error", NULL);
-    p->aws = *(const PmAwsConfig *)pm_read_section(r, "aws", pm_node_get(root, "aws"), "aws", NULL);
-    p->fetch = *(const PmFetchConfig *)pm_read_section(r, "fetch", pm_node_get(root, "fetch"), "fetch", NULL);
-    read_notify(r, pm_node_get(root, "notify"));
-    read_trigger(r, pm_node_get(root, "trigger"));
-    read_source(r, pm_node_get(root, "source"));
-    const PmNode *quarantine = pm_node_get(root, "quarantine");
-    if (quarantine != NULL) read_place(r, "quarantine", quarantine, "quarantine", &p->quarantine);
+    if (r->kinds == NULL) return;
+    p->on_error = *(const PmOnError *)read_own(r, root, "on_error");
+    p->fetch = *(const PmFetchConfig *)read_own(r, root, "fetch");
+    pm_read_connections(r, root);
     pm_read_crossings(r);
 }
 
-PmPipeline *pm_pipeline_read(const char *file, const char *dir, const char *text, size_t size, PmReader reader,
-                             PmEnvLookup *lookup, void *data, PmErrorList *errors)
+PmPipeline *pm_pipeline_read(const char *file, const char *dir, const char *text, size_t size,
+                             const PmKind *const *kinds, PmEnvLookup *lookup, void *data, PmErrorList *errors)
 {
     PmTree *tree = pm_tree_parse(file, text, size, errors);
     if (tree == NULL) return NULL;
@@ -315,7 +226,7 @@ PmPipeline *pm_pipeline_read(const char *file, const char *dir, const char *text
     pipeline->arena = pm_arena_new();
     pipeline->file = pm_arena_strdup(pipeline->arena, file);
     pipeline->dir = pm_arena_strdup(pipeline->arena, dir);
-    PmReading reading = {.pipeline = pipeline, .errors = errors, .reader = reader};
+    PmReading reading = {.pipeline = pipeline, .errors = errors, .kinds = kinds};
     pipeline->variables = worker_variables(root);
     expand(&reading, root, lookup, data);
     read_root(&reading, root);
@@ -338,7 +249,7 @@ void pm_pipeline_free(PmPipeline *pipeline)
         pm_template_free(output->to.key);
     }
     pm_template_free(pipeline->quarantine.key);
-    pm_template_free(pipeline->notify.path);
+    pm_template_free(pipeline->notify.key);
     json_decref(pipeline->variables);
     pm_arena_free(pipeline->arena);
     pm_tree_free(pipeline->tree);

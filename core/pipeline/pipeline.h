@@ -7,8 +7,7 @@
 #ifndef PM_PIPELINE_PIPELINE_H
 #define PM_PIPELINE_PIPELINE_H
 
-#include "pipeline/bind.h"
-#include "pipeline/template.h"
+#include "pipeline/kind.h"
 #include "pipeline/tree.h"
 #include "pipeline/when.h"
 
@@ -47,29 +46,13 @@ typedef struct PmStep {
     int line, column; /* of the plugin key */
 } PmStep;
 
-typedef enum PmPlaceKind { PM_PLACE_NONE, PM_PLACE_FILE, PM_PLACE_S3 } PmPlaceKind;
-
-/* `to:` and `quarantine:` */
+/* `to:`, `quarantine:` and `notify:` */
 typedef struct PmPlace {
-    PmPlaceKind kind;
-    PmTemplate *key;    /* file: path; s3: key */
-    const void *config; /* PmFilePlace or PmS3Place */
+    const PmKind *kind; /* NULL: not written, or in the wrong way */
+    PmTemplate *key;    /* the setting that kind->key names; NULL: this section of the kind has none */
+    const void *config; /* of kind->place or kind->notify */
     int line, column;
 } PmPlace;
-
-typedef struct PmFilePlace {
-    const char *path;
-} PmFilePlace;
-typedef struct PmS3Place {
-    const char *bucket, *key, *cache_control, *content_disposition;
-    PmList metadata, tags; /* "name=value" */
-    const char *storage_class, *kms_key_id, *acl;
-    int32_t sse;      /* 0 the bucket's own, 1 AES256, 2 aws:kms */
-    int32_t checksum; /* PmChecksum's order: crc32, md5, none */
-    bool bucket_key, copy_metadata, copy_tags;
-    const char *region, *endpoint_url; /* NULL: as `aws` says */
-    bool path_style;
-} PmS3Place;
 
 typedef struct PmOutput {
     const char *name;
@@ -81,46 +64,6 @@ typedef struct PmOutput {
     int line, column;
 } PmOutput;
 
-typedef enum PmTriggerKind {
-    PM_TRIGGER_NONE,
-    PM_TRIGGER_DIRECTORY,
-    PM_TRIGGER_SQS,
-    PM_TRIGGER_LAMBDA /* and no other: the file runs in AWS Lambda only */
-} PmTriggerKind;
-typedef enum PmSettle { PM_SETTLE_MOVE, PM_SETTLE_KEEP } PmSettle;
-
-typedef struct PmDirectoryTrigger {
-    const char *path;          /* as written; resolve with pm_pipeline_path */
-    bool watch;                /* after what is there, wait for more */
-    int32_t settle;            /* PmSettle */
-    const char *done, *failed; /* folders for settle: move; default <path>/done and <path>/failed */
-    bool recursive;
-    const char *seen;    /* settle: keep: the list of finished files; default <path>/.pixmill-<name>.seen */
-    const char *pattern; /* glob over the path relative to `path`, or NULL */
-} PmDirectoryTrigger;
-
-typedef struct PmSqsTrigger {
-    const char *queue_url, *region, *endpoint_url, *dead_letter_url;
-    int64_t wait_time;    /* ms of a long poll */
-    PmList events;        /* globs over event names */
-    int32_t key_encoding; /* auto, form, raw */
-} PmSqsTrigger;
-
-/* `trigger.lambda`: what counts when pixmill serves the Lambda Runtime API, alone or beside `trigger.sqs` */
-typedef struct PmLambdaTrigger {
-    bool report_batch_item_failures;
-    int64_t reserve;             /* ms kept at the end of an invocation */
-    const char *dead_letter_url; /* NULL: trigger.sqs's, else none */
-    PmList events;               /* globs over event names; none: trigger.sqs's, else all that create objects */
-    const char *metrics_namespace;
-} PmLambdaTrigger;
-
-/* `aws:`, what all AWS parts share */
-typedef struct PmAwsConfig {
-    const char *region, *profile, *endpoint_url, *ca_bundle;
-    bool path_style, fips, dualstack;
-} PmAwsConfig;
-
 /* `fetch:`, what plugins may ask for */
 typedef struct PmFetchConfig {
     bool link_local;
@@ -129,32 +72,12 @@ typedef struct PmFetchConfig {
     int64_t retries;
 } PmFetchConfig;
 
-/* `notify:`, a record of each finished source */
-typedef struct PmNotifyConfig {
-    const char *queue_url; /* NULL: none */
-    PmTemplate *path;      /* NULL: none */
+/* `trigger:` and `source:` */
+typedef struct PmRole {
+    const PmKind *kind; /* NULL: not written. A source is then what the trigger delivers */
+    const void *config; /* of kind->trigger or kind->source */
     int line, column;
-} PmNotifyConfig;
-
-typedef struct PmTriggerConfig {
-    PmTriggerKind kind;
-    const void *config;            /* PmDirectoryTrigger or PmSqsTrigger; NULL with PM_TRIGGER_LAMBDA */
-    const PmLambdaTrigger *lambda; /* with its defaults when not written; NULL only for PM_READ_WORKER */
-    int line, column;
-} PmTriggerConfig;
-
-typedef enum PmSourceKind { PM_SOURCE_TRIGGER, PM_SOURCE_FILE, PM_SOURCE_S3 } PmSourceKind;
-typedef struct PmS3Source {
-    PmList buckets;
-    const char *prefix;
-    const char *region, *endpoint_url; /* NULL: as `aws` says */
-    bool path_style;
-} PmS3Source;
-typedef struct PmSourceConfig {
-    PmSourceKind kind; /* PM_SOURCE_TRIGGER: what the trigger delivers */
-    const void *config;
-    int line, column;
-} PmSourceConfig;
+} PmRole;
 
 typedef enum PmIsolation { PM_ISOLATION_SHARED, PM_ISOLATION_PER_JOB } PmIsolation;
 
@@ -172,6 +95,13 @@ typedef struct PmWorkerConfig {
     int32_t sandbox_minimum; /* 1..3: tier below which we do not start; 0: none */
 } PmWorkerConfig;
 
+/* Settings that the kinds of a family have in common. */
+enum { PM_SHARED_MAX = 4 };
+typedef struct PmShared {
+    const PmSection *section; /* NULL: none, and none after it */
+    const void *config;
+} PmShared;
+
 typedef struct PmPipeline {
     PmTree *tree;
     PmArena *arena;
@@ -179,29 +109,29 @@ typedef struct PmPipeline {
     const char *file;  /* as the operator named it */
     const char *dir;   /* folder of the file, absolute: relative paths start here */
     const char *name;
-    PmTriggerConfig trigger;
-    PmSourceConfig source;
+    PmRole trigger;
+    PmRole hosted; /* the trigger that counts where the environment has it; kind NULL: there is none to be had */
+    PmRole source;
     PmLimits limits;
     PmOnError on_error;
     PmWorkerConfig worker;
-    PmAwsConfig aws;
     PmFetchConfig fetch;
-    PmNotifyConfig notify;
-    PmPlace quarantine; /* PM_PLACE_NONE when not written */
+    PmShared shared[PM_SHARED_MAX]; /* one for each such section of the kinds */
+    PmPlace notify;                 /* a record of each finished source */
+    PmPlace quarantine;
     PmStep *steps;
     size_t step_count;
     PmOutput *outputs;
     size_t output_count;
 } PmPipeline;
 
-typedef enum PmReader { PM_READ_ALL, PM_READ_WORKER } PmReader;
-
-/* New. Reads `text` (borrowed). `dir` is the absolute folder of the file. PM_READ_WORKER expands variables only
- * below limits, steps and outputs.*.{when,steps}, where all it needs was handed over; the rest keeps its ${..}
- * and its values are not checked. All errors go to `errors`; the result is NULL only when there is nothing
- * to go on with, so that a caller can collect the engine's errors too. Valid only when no error was added. */
-PmPipeline *pm_pipeline_read(const char *file, const char *dir, const char *text, size_t size, PmReader reader,
-                             PmEnvLookup *lookup, void *data, PmErrorList *errors);
+/* New. Reads `text` (borrowed). `dir` is the absolute folder of the file. kinds: what it may be connected to, ended by
+ * NULL. kinds NULL reads the worker's part alone: variables are expanded only below limits, steps, sandbox and
+ * outputs.*.{when,steps}, where all it needs was handed over; the rest keeps its ${..} and its values are not checked.
+ * All errors go to `errors`; the result is NULL only when there is nothing to go on with, so that a caller can collect
+ * the engine's errors too. Valid only when no error was added. */
+PmPipeline *pm_pipeline_read(const char *file, const char *dir, const char *text, size_t size,
+                             const PmKind *const *kinds, PmEnvLookup *lookup, void *data, PmErrorList *errors);
 void pm_pipeline_free(PmPipeline *pipeline);
 
 /* Reads a file into memory, at most PM_TREE_TEXT_MAX bytes. Caller frees *text. *dir (caller frees) is the
@@ -214,6 +144,22 @@ json_t *pm_pipeline_worker_variables(const PmPipeline *pipeline);
 /* Checks every fact named in key templates and `when` against pixmill's own and `plugin_facts` (array of
  * "step.name" strings, or NULL), with did you mean. A fact set by a step is known only after that step. */
 void pm_pipeline_check_facts(const PmPipeline *pipeline, const json_t *plugin_facts, PmErrorList *errors);
+
+/* The settings of a trigger that stands in the file, or counts where the environment has it; else NULL. */
+const void *pm_pipeline_trigger(const PmPipeline *pipeline, const PmKind *kind);
+/* What the kinds of a family share; NULL when none of them was handed to the reader. */
+const void *pm_pipeline_shared(const PmPipeline *pipeline, const PmSection *section);
+/* The text of a setting of that name that kinds share; NULL: there is none, or it is not written. */
+const char *pm_pipeline_shared_text(const PmPipeline *pipeline, const char *name);
+
+/* Everything that is written to under a key: outputs, then quarantine, then the records of `notify`. */
+typedef struct PmPlaceUse {
+    const PmPlace *place;
+    const char *where;  /* "outputs.thumb", "quarantine", "notify" */
+    const char *output; /* what {output} stands for; "" for others */
+} PmPlaceUse;
+/* The i-th of them; false beyond the last. */
+bool pm_pipeline_place(const PmPipeline *pipeline, size_t i, PmPlaceUse *use);
 
 /* Absolute path of `path` as written in the file: new string. */
 char *pm_pipeline_path(const PmPipeline *pipeline, const char *path);

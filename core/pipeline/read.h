@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Shared by pipeline.c, steps.c and crossings.c while a file is being read. Not for others.
+ * Shared by pipeline.c, connections.c, steps.c and crossings.c while a file is being read. Not for others.
  */
 #ifndef PM_PIPELINE_READ_H
 #define PM_PIPELINE_READ_H
 
 #include "pipeline/pipeline.h"
 
-enum { PM_OUTPUTS_MAX = 64, PM_STEPS_MAX = 64 };
+enum { PM_OUTPUTS_MAX = 64, PM_STEPS_MAX = 64, PM_CHOICES_MAX = 16 };
 
 typedef struct PmReading {
     PmPipeline *pipeline;
     PmErrorList *errors;
-    PmReader reader;
+    const PmKind *const *kinds; /* NULL: the worker's part alone */
 } PmReading;
 
 /* Adds an error at a node (NULL: the file's beginning); the entry to hang a hint on, or NULL. */
 PmError *pm_read_error(const PmReading *r, const PmNode *at, const char *where, const char *fmt, ...) PM_PRINTF(4, 5);
 
-/* Binds a section of sections.h into a new config struct of the arena. */
-const void *pm_read_section(const PmReading *r, const char *path, const PmNode *node, const char *where,
+/* Binds a section into a new config struct of the arena; NULL for one without settings. */
+const void *pm_read_section(const PmReading *r, const PmSection *section, const PmNode *node, const char *where,
                             const char *const *also);
+
+/* connections.c: `trigger`, `source`, `notify`, `quarantine` and what kinds share. */
+void pm_read_connections(const PmReading *r, const PmNode *root);
+/* `to:` of an output. */
+void pm_read_to(const PmReading *r, const PmNode *node, const PmOutput *output, PmPlace *place);
+/* Text that lives as long as the pipeline. */
+const char *pm_read_text(const PmReading *r, const char *fmt, ...) PM_PRINTF(2, 3);
 
 /* True when node is a mapping; unknown keys are reported. */
 bool pm_read_mapping(const PmReading *r, const PmNode *node, const char *where, const char *const *keys);

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "pipeline/bind.h"
+#include "pipeline/kind.h"
 
 /* JSON Schema (draft 2020-12) of an object with these parameters; unknown keys refused. New. */
 json_t *pm_schema_object(const PmParam *params, size_t count);
@@ -23,11 +23,12 @@ json_t *pm_schema_from_description(const json_t *params);
 /* A Markdown table of such a description, into a string that the caller frees. */
 char *pm_schema_markdown(const json_t *params);
 
-/* The whole pipeline's JSON Schema; `plugins` is the array of plugin descriptions that DESCRIBED brings:
+/* The whole pipeline's JSON Schema; `kinds` is what it may be connected to, ended by NULL, `plugins` is the array of
+ * plugin descriptions that DESCRIBED brings:
  * [{name, kind: apply|inspect|encode, summary, version, file, params: [..], facts: [..], mime_types: [..]}..]. New. */
-json_t *pm_schema_pipeline(const json_t *plugins);
+json_t *pm_schema_pipeline(const PmKind *const *kinds, const json_t *plugins);
 
 /* The reference page of the pipeline file (all sections and keys, from the tables), caller frees. */
-char *pm_schema_pipeline_markdown(void);
+char *pm_schema_pipeline_markdown(const PmKind *const *kinds);
 
 #endif

@@ -14,4 +14,7 @@ static inline const char *pm_schema_text(const json_t *object, const char *key)
     return text != NULL ? text : "";
 }
 
+/* The i-th section that kinds have in common, each once; NULL beyond the last. */
+const PmSection *pm_schema_shared(const PmKind *const *kinds, size_t i);
+
 #endif

@@ -111,23 +111,55 @@ char *pm_schema_markdown(const json_t *params)
     return pm_buffer_steal(&page);
 }
 
-static void add_section(PmBuffer *page, const PmSection *section)
+/* path and doc: the section's own, unless given. */
+static void add_section(PmBuffer *page, const PmSection *section, const char *path, const char *doc)
 {
-    const char *star = strchr(section->path, '*');
-    if (section->path[0] == '\0')
+    if (path == NULL) path = section->path;
+    const char *star = strchr(path, '*');
+    if (path[0] == '\0')
         pm_buffer_adds(page, "## Top level\n\n");
     else if (star != NULL)
-        pm_buffer_addf(page, "## `%.*sNAME%s`\n\n", (int)(star - section->path), section->path, star + 1);
+        pm_buffer_addf(page, "## `%.*sNAME%s`\n\n", (int)(star - path), path, star + 1);
     else
-        pm_buffer_addf(page, "## `%s`\n\n", section->path);
-    pm_buffer_addf(page, "%s\n\n", section->doc);
+        pm_buffer_addf(page, "## `%s`\n\n", path);
+    pm_buffer_addf(page, "%s\n\n", doc != NULL ? doc : section->doc);
     json_t *params = pm_schema_describe(section->params, section->count);
     add_table(page, params);
     json_decref(params);
     pm_buffer_adds(page, "\n");
 }
 
-static void add_steps(PmBuffer *page)
+/* Role by role, as a reader looks for them. */
+static void add_kinds(PmBuffer *page, const PmKind *const *kinds)
+{
+    const PmSection *shared;
+    for (size_t i = 0; (shared = pm_schema_shared(kinds, i)) != NULL; i++) add_section(page, shared, NULL, NULL);
+    for (size_t i = 0; kinds[i] != NULL; i++)
+        if (kinds[i]->notify.path != NULL) add_section(page, &kinds[i]->notify, NULL, NULL);
+    for (size_t i = 0; kinds[i] != NULL; i++)
+        if (kinds[i]->trigger.path != NULL) add_section(page, &kinds[i]->trigger, NULL, NULL);
+    for (size_t i = 0; kinds[i] != NULL; i++)
+        if (kinds[i]->source.path != NULL) add_section(page, &kinds[i]->source, NULL, NULL);
+    for (size_t i = 0; kinds[i] != NULL; i++)
+        if (kinds[i]->place.path != NULL) add_section(page, &kinds[i]->place, NULL, NULL);
+    for (size_t i = 0; kinds[i] != NULL; i++) {
+        char path[80];
+        snprintf(path, sizeof path, "quarantine.%.60s", kinds[i]->name);
+        if (kinds[i]->place.path != NULL) add_section(page, &kinds[i]->place, path, kinds[i]->quarantine_doc);
+    }
+}
+
+static void add_place_names(PmBuffer *page, const PmKind *const *kinds)
+{
+    bool first = true;
+    for (; *kinds != NULL; kinds++) {
+        if ((*kinds)->place.path == NULL) continue;
+        pm_buffer_addf(page, "%s`%s`", first ? "" : " or ", (*kinds)->name);
+        first = false;
+    }
+}
+
+static void add_steps(PmBuffer *page, const PmKind *const *kinds)
 {
     pm_buffer_adds(page, "## `steps` and `outputs.NAME.steps`\n\n"
                          "A list. Each step is a mapping with one plugin's name as key and its parameters as value, or "
@@ -145,7 +177,9 @@ static void add_steps(PmBuffer *page)
                          "| Key | Value | Default | Meaning |\n|---|---|---|---|\n"
                          "| `when` | conditions |  | Make this rendition only for images whose facts match. |\n"
                          "| `steps` | list |  | What is done after the trunk. |\n"
-                         "| `to` | `file` or `s3` | required | Where the rendition goes. |\n\n");
+                         "| `to` | ");
+    add_place_names(page, kinds);
+    pm_buffer_adds(page, " | required | Where the rendition goes. |\n\n");
 }
 
 static void add_facts(PmBuffer *page)
@@ -165,7 +199,7 @@ static void add_facts(PmBuffer *page)
                        info->doc);
 }
 
-char *pm_schema_pipeline_markdown(void)
+char *pm_schema_pipeline_markdown(const PmKind *const *kinds)
 {
     PmBuffer page;
     pm_buffer_init(&page, PAGE_MAX);
@@ -176,8 +210,10 @@ char *pm_schema_pipeline_markdown(void)
                "Values: an *integer* may have a suffix (`50M`, `2k`), a *size* is written `50MiB`, `200KiB` or "
                "`1GB`, a *duration* `15s`, `1500ms` or `2m`, a *length* `12`, `12px` or `5%`, a *color* "
                "`\"#20a0ff\"`, `\"#20a0ff80\"` or `white`. A *list* of one may be written without brackets.\n\n");
-    for (const PmSection *section = pm_sections; section->path != NULL; section++) add_section(&page, section);
-    add_steps(&page);
+    for (const PmSection *section = pm_sections; section->path != NULL; section++)
+        add_section(&page, section, NULL, NULL);
+    add_kinds(&page, kinds);
+    add_steps(&page, kinds);
     add_facts(&page);
     return pm_buffer_steal(&page);
 }

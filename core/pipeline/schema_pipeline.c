@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The JSON Schema of the whole pipeline file: sections from sections.c, steps from the plugins' descriptions.
+ * The JSON Schema of the whole pipeline file: sections from sections.c and the kinds, steps from the plugins'
+ * descriptions.
  */
 #include <string.h>
 
@@ -9,12 +10,24 @@
 #include "pipeline/schema_internal.h"
 #include "pipeline/sections.h"
 
-static json_t *section_schema(const char *path)
+static json_t *nullable(json_t *schema)
 {
-    const PmSection *section = pm_section(path);
+    json_object_set_new(schema, "type", json_pack("[ss]", "object", "null"));
+    return schema;
+}
+
+static json_t *section_schema(const PmSection *section)
+{
     json_t *schema = pm_schema_object(section->params, section->count);
     json_object_set_new(schema, "description", json_string(section->doc));
     return schema;
+}
+
+/* One kind's settings; null stands for those of which none must be written. */
+static json_t *kind_schema(const PmSection *section)
+{
+    json_t *schema = section_schema(section);
+    return json_object_get(schema, "required") != NULL ? schema : nullable(schema);
 }
 
 /* An object that holds exactly one of these keys. Takes `properties`. */
@@ -24,19 +37,83 @@ static json_t *choice_schema(json_t *properties, const char *doc)
                      1, "maxProperties", 1, "properties", properties);
 }
 
-/* `lambda` may stand beside `sqs`; otherwise one of them. */
-static json_t *trigger_schema(void)
+typedef const PmSection *SectionOf(const PmKind *kind);
+
+static const PmSection *trigger_of(const PmKind *kind)
 {
-    json_t *lambda = section_schema("trigger.lambda");
-    json_object_set_new(lambda, "type", json_pack("[ss]", "object", "null"));
-    json_t *schema = choice_schema(json_pack("{sososo}", "directory", section_schema("trigger.directory"), "sqs",
-                                             section_schema("trigger.sqs"), "lambda", lambda),
-                                   "What brings images. `apply` needs none.");
-    json_object_set_new(schema, "maxProperties", json_integer(2));
-    json_object_set_new(schema, "not", json_pack("{s[ss]}", "required", "directory", "sqs"));
-    json_object_set_new(schema, "dependentSchemas",
-                        json_pack("{s{s{s[s]}}}", "directory", "not", "required", "lambda"));
+    return &kind->trigger;
+}
+
+static const PmSection *source_of(const PmKind *kind)
+{
+    return &kind->source;
+}
+
+static const PmSection *place_of(const PmKind *kind)
+{
+    return &kind->place;
+}
+
+static const PmSection *notify_of(const PmKind *kind)
+{
+    return &kind->notify;
+}
+
+/* The kinds that have a role. */
+static json_t *kinds_schema(const PmKind *const *kinds, SectionOf *section_of, const char *doc)
+{
+    json_t *properties = json_object();
+    for (; *kinds != NULL; kinds++)
+        if (section_of(*kinds)->path != NULL)
+            json_object_set_new(properties, (*kinds)->name, kind_schema(section_of(*kinds)));
+    return choice_schema(properties, doc);
+}
+
+static json_t *quarantine_schema(const PmKind *const *kinds)
+{
+    json_t *schema = kinds_schema(kinds, place_of,
+                                  "Where rejected sources go. Default: the trigger's own place for "
+                                  "failures.");
+    for (; *kinds != NULL; kinds++) {
+        json_t *one = json_object_get(json_object_get(schema, "properties"), (*kinds)->name);
+        if (one != NULL) json_object_set_new(one, "description", json_string((*kinds)->quarantine_doc));
+    }
     return schema;
+}
+
+/* One trigger; a kind that may stand beside another is a second key. */
+static json_t *trigger_schema(const PmKind *const *kinds)
+{
+    json_t *schema = kinds_schema(kinds, trigger_of, "What brings images. `apply` needs none.");
+    json_t *pairs = json_array(), *alone = json_object();
+    const PmKind *hosted = NULL;
+    for (size_t i = 0; kinds[i] != NULL; i++)
+        if (kinds[i]->beside != NULL) hosted = kinds[i];
+    for (size_t i = 0; kinds[i] != NULL; i++) {
+        if (kinds[i]->trigger.path == NULL || kinds[i] == hosted) continue;
+        for (size_t k = 0; k < i; k++)
+            if (kinds[k]->trigger.path != NULL && kinds[k] != hosted)
+                json_array_append_new(pairs, json_pack("{s[ss]}", "required", kinds[k]->name, kinds[i]->name));
+        if (hosted != NULL && strcmp(kinds[i]->name, hosted->beside) != 0)
+            json_object_set_new(alone, kinds[i]->name, json_pack("{s{s[s]}}", "not", "required", hosted->name));
+    }
+    if (hosted != NULL) json_object_set_new(schema, "maxProperties", json_integer(2));
+    if (json_array_size(pairs) > 0) json_object_set_new(schema, "not", json_pack("{sO}", "anyOf", pairs));
+    if (json_object_size(alone) > 0) json_object_set(schema, "dependentSchemas", alone);
+    json_decref(pairs);
+    json_decref(alone);
+    return schema;
+}
+
+const PmSection *pm_schema_shared(const PmKind *const *kinds, size_t i)
+{
+    for (size_t k = 0; kinds[k] != NULL; k++) {
+        const PmSection *section = kinds[k]->shared;
+        size_t before = 0;
+        while (before < k && kinds[before]->shared != section) before++;
+        if (section != NULL && before == k && i-- == 0) return section;
+    }
+    return NULL;
 }
 
 static json_t *ref(const char *name)
@@ -133,41 +210,27 @@ static json_t *steps_schema(void)
                      "What is done to the picture, in this order.");
 }
 
-static json_t *output_schema(void)
+static json_t *output_schema(const PmKind *const *kinds)
 {
-    json_t *to = choice_schema(
-        json_pack("{soso}", "file", section_schema("outputs.*.to.file"), "s3", section_schema("outputs.*.to.s3")),
-        "Where the rendition goes.");
     return json_pack("{ss ss sb s[s] s{so so so}}", "description", "A rendition.", "type", "object",
                      "additionalProperties", 0, "required", "to", "properties", "when", ref("when"), "steps",
-                     steps_schema(), "to", to);
+                     steps_schema(), "to", kinds_schema(kinds, place_of, "Where the rendition goes."));
 }
 
-static json_t *nullable(json_t *schema)
+static void add_sections(json_t *properties, const PmKind *const *kinds)
 {
-    json_object_set_new(schema, "type", json_pack("[ss]", "object", "null"));
-    return schema;
-}
-
-static void add_sections(json_t *properties)
-{
-    json_t *file = json_pack("{sss[ss]sb}", "description", "Sources are files.", "type", "object", "null",
-                             "additionalProperties", 0);
-    json_object_set_new(properties, "trigger", trigger_schema());
-    json_object_set_new(properties, "source",
-                        choice_schema(json_pack("{soso}", "s3", section_schema("source.s3"), "file", file),
-                                      "Where sources are read from. Default: what the trigger delivers."));
-    json_object_set_new(properties, "quarantine",
-                        choice_schema(json_pack("{soso}", "file", section_schema("quarantine.file"), "s3",
-                                                section_schema("quarantine.s3")),
-                                      "Where rejected sources go. Default: the trigger's own place for failures."));
+    json_object_set_new(properties, "trigger", trigger_schema(kinds));
     json_object_set_new(
-        properties, "notify",
-        choice_schema(json_pack("{soso}", "file", section_schema("notify.file"), "sqs", section_schema("notify.sqs")),
-                      "A record of each finished source. Default: none."));
-    static const char *const plain[] = {"limits", "on_error", "sandbox", "aws", "fetch"};
-    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
-        json_object_set_new(properties, plain[i], nullable(section_schema(plain[i])));
+        properties, "source",
+        kinds_schema(kinds, source_of, "Where sources are read from. Default: what the trigger delivers."));
+    json_object_set_new(properties, "quarantine", quarantine_schema(kinds));
+    json_object_set_new(properties, "notify",
+                        kinds_schema(kinds, notify_of, "A record of each finished source. Default: none."));
+    for (const PmSection *section = pm_sections; section->path != NULL; section++)
+        if (section->path[0] != '\0') json_object_set_new(properties, section->path, nullable(section_schema(section)));
+    const PmSection *shared;
+    for (size_t i = 0; (shared = pm_schema_shared(kinds, i)) != NULL; i++)
+        json_object_set_new(properties, shared->path, nullable(section_schema(shared)));
     json_object_set_new(properties, "steps", steps_schema());
     json_object_set_new(properties, "outputs",
                         json_pack("{ss ss si s{ss} so}", "description", "The renditions by name.", "type", "object",
@@ -175,15 +238,15 @@ static void add_sections(json_t *properties)
                                   "additionalProperties", ref("output")));
 }
 
-json_t *pm_schema_pipeline(const json_t *plugins)
+json_t *pm_schema_pipeline(const PmKind *const *kinds, const json_t *plugins)
 {
-    json_t *schema = section_schema("");
+    json_t *schema = section_schema(pm_section(""));
     json_object_set_new(schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
     json_object_set_new(schema, "title", json_string("pixmill pipeline"));
-    add_sections(json_object_get(schema, "properties"));
+    add_sections(json_object_get(schema, "properties"), kinds);
     json_array_append_new(json_object_get(schema, "required"), json_string("outputs"));
     json_object_set_new(schema, "$defs",
                         json_pack("{so so so so}", "condition", condition_schema(), "when", when_schema(), "step",
-                                  step_schema(plugins), "output", output_schema()));
+                                  step_schema(plugins), "output", output_schema(kinds)));
     return schema;
 }

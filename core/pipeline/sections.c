@@ -6,13 +6,8 @@
 const char *const pm_on_reject_names[] = {"quarantine", "drop", "blur", "placeholder", "flag", NULL};
 
 static const char *const isolations[] = {"shared", "per-job", NULL};
-static const char *const settles[] = {"move", "keep", NULL};
 static const char *const tiers[] = {"none", "T1", "T2", "T3", NULL};
 static const char *const formats[] = {"jpeg", "png", "webp", "gif", "tiff", "avif", "heif", "jxl", "svg", "pdf", NULL};
-
-static const char *const key_encodings[] = {"auto", "form", "raw", NULL};
-static const char *const encryptions[] = {"bucket", "AES256", "aws:kms", NULL};
-static const char *const checksums[] = {"crc32", "md5", "none", NULL};
 
 #define BYTES_MAX 1099511627776.0 /* 1 TiB: far beyond any use, so that sums never overflow */
 #define DAY_MS    86400000.0
@@ -79,82 +74,6 @@ static const PmParam sandbox[] = {
                          "seccomp and Landlock. T3: also namespaces."),
 };
 
-static const PmParam directory[] = {
-    PM_PARAM_STRING(PmDirectoryTrigger, path, "path", .flags = PM_REQUIRED, .min = 1, .max = 4000,
-                    .doc = "Folder that images arrive in."),
-    PM_PARAM_BOOL(PmDirectoryTrigger, watch, "watch", .def = "true",
-                  .doc = "After what is there, wait for more. `run --once` does not wait."),
-    PM_PARAM_ENUM(PmDirectoryTrigger, settle, "settle", .def = "move", .choices = settles,
-                  .doc = "move: a file goes to `done` or `failed` when it is finished. keep: it stays where it is."),
-    PM_PARAM_STRING(PmDirectoryTrigger, done, "done", .min = 1, .max = 4000,
-                    .doc = "Folder for finished files. Default: done inside the folder itself."),
-    PM_PARAM_STRING(
-        PmDirectoryTrigger, failed, "failed", .min = 1, .max = 4000,
-        .doc =
-            "Folder for files that cannot work, each with a .reason.json. Default: failed inside the folder itself."),
-    PM_PARAM_STRING(PmDirectoryTrigger, seen, "seen", .min = 1, .max = 4000,
-                    .doc = "settle: keep: file that lists what is finished, so that a restart does not do it again. "
-                           "Default: .pixmill-NAME.seen inside the folder itself, with the pipeline's name."),
-    PM_PARAM_BOOL(PmDirectoryTrigger, recursive, "recursive", .def = "false",
-                  .doc = "Take files of folders below, too."),
-    PM_PARAM_STRING(PmDirectoryTrigger, pattern, "pattern", .min = 1, .max = 1000,
-                    .doc = "Take only files whose path below the folder matches, such as \"*.jpg\" or \"**.png\"."),
-};
-
-static const PmParam sqs[] = {
-    PM_PARAM_STRING(PmSqsTrigger, queue_url, "queue_url", .flags = PM_REQUIRED, .min = 8, .max = 1000,
-                    .doc = "URL of the queue that upload events arrive in."),
-    PM_PARAM_STRING(
-        PmSqsTrigger, dead_letter_url, "dead_letter_url", .min = 8, .max = 1000,
-        .doc = "Queue for messages that can never work, with the reason as attributes. Default: the target of the "
-               "queue's own redrive policy."),
-    PM_PARAM_DURATION(PmSqsTrigger, wait_time, "wait_time", .def = "20s", .min = 0, .max = 20000,
-                      .doc = "How long a poll waits for messages."),
-    PM_PARAM_LIST(PmSqsTrigger, events, "events", .def = "[\"ObjectCreated:*\"]", .min = 1, .max = 20,
-                  .doc = "Names of events to act on, as patterns; others are taken off the queue and nothing is done."),
-    PM_PARAM_ENUM(
-        PmSqsTrigger, key_encoding, "key_encoding", .def = "auto", .choices = key_encodings,
-        .doc = "How keys are written in events. auto goes by the sender: form as AWS does, raw as radosgw does."),
-    PM_PARAM_STRING(PmSqsTrigger, region, "region", .max = 63, .doc = "Default: read from the queue URL."),
-    PM_PARAM_STRING(PmSqsTrigger, endpoint_url, "endpoint_url", .max = 1000,
-                    .doc = "For a service other than AWS's own. Default: aws.endpoint_url, AWS_ENDPOINT_URL_SQS, "
-                           "AWS_ENDPOINT_URL, the "
-                           "queue URL's host."),
-};
-
-static const PmParam lambda[] = {
-    PM_PARAM_BOOL(PmLambdaTrigger, report_batch_item_failures, "report_batch_item_failures", .def = "true",
-                  .doc = "Answer a batch of SQS messages with those that failed; the event source mapping must have "
-                         "ReportBatchItemFailures. false: one failed message fails the whole invocation."),
-    PM_PARAM_DURATION(PmLambdaTrigger, reserve, "reserve", .def = "1s", .min = 50, .max = 60000,
-                      .doc = "Time kept at the end of an invocation to answer; what is not finished by then is given "
-                             "back as failed."),
-    PM_PARAM_STRING(PmLambdaTrigger, dead_letter_url, "dead_letter_url", .min = 8, .max = 1000,
-                    .doc = "Queue for SQS messages that can never work, with the reason as attributes. Default: "
-                           "trigger.sqs.dead_letter_url, else they fail and the queue's redrive policy takes them."),
-    PM_PARAM_LIST(
-        PmLambdaTrigger, events, "events", .max = 20,
-        .doc = "Names of events to act on, as patterns. Default: trigger.sqs.events, else [\"ObjectCreated:*\"]."),
-    PM_PARAM_STRING(PmLambdaTrigger, metrics_namespace, "metrics_namespace", .def = "pixmill", .min = 1, .max = 255,
-                    .doc = "CloudWatch namespace of the metrics."),
-};
-
-static const PmParam aws[] = {
-    PM_PARAM_STRING(PmAwsConfig, region, "region", .max = 63,
-                    .doc = "Default: AWS_REGION, AWS_DEFAULT_REGION, the profile's."),
-    PM_PARAM_STRING(PmAwsConfig, profile, "profile", .max = 120,
-                    .doc = "Profile of ~/.aws/config and ~/.aws/credentials. Default: AWS_PROFILE."),
-    PM_PARAM_STRING(PmAwsConfig, endpoint_url, "endpoint_url", .max = 1000,
-                    .doc =
-                        "For services other than AWS's own. Default: AWS_ENDPOINT_URL_S3 and _SQS, AWS_ENDPOINT_URL."),
-    PM_PARAM_BOOL(PmAwsConfig, path_style, "path_style", .def = "false",
-                  .doc = "Put the bucket into the path, not the host name: for stores that know no virtual hosts."),
-    PM_PARAM_STRING(PmAwsConfig, ca_bundle, "ca_bundle", .max = 1000,
-                    .doc = "File with the certificates to trust. Default: AWS_CA_BUNDLE, the system's."),
-    PM_PARAM_BOOL(PmAwsConfig, fips, "fips", .def = "false", .doc = "Use S3's FIPS endpoints."),
-    PM_PARAM_BOOL(PmAwsConfig, dualstack, "dualstack", .def = "false", .doc = "Use S3's IPv4 and IPv6 endpoints."),
-};
-
 static const PmParam fetch[] = {
     PM_PARAM_BOOL(PmFetchConfig, link_local, "link_local", .def = "false",
                   .doc = "Allow plugins' endpoints on link-local addresses, where clouds keep credentials."),
@@ -166,88 +85,12 @@ static const PmParam fetch[] = {
                  .doc = "How often an exchange is tried again after a transport error or a 5xx."),
 };
 
-static const PmParam notify_file[] = {
-    PM_PARAM_STRING(PmFilePlace, path, "path", .flags = PM_REQUIRED, .min = 1, .max = 4000,
-                    .doc = "Path of the record with {facts} of the source, such as \"records/{dir}/{name}.json\"."),
-};
-
-static const PmParam notify_sqs[] = {
-    PM_PARAM_STRING(PmNotifyConfig, queue_url, "queue_url", .flags = PM_REQUIRED, .min = 8, .max = 1000,
-                    .doc = "Queue that the records are sent to."),
-};
-
-static const PmParam source_s3[] = {
-    PM_PARAM_LIST(PmS3Source, buckets, "buckets", .flags = PM_REQUIRED, .min = 1, .max = 100,
-                  .doc = "Buckets that events may name; any other is refused."),
-    PM_PARAM_STRING(PmS3Source, prefix, "prefix", .max = 1000, .doc = "Keys must begin with this."),
-    PM_PARAM_STRING(PmS3Source, region, "region", .max = 63,
-                    .doc = "Default: aws.region; a wrong one is corrected by S3 itself."),
-    PM_PARAM_STRING(PmS3Source, endpoint_url, "endpoint_url", .max = 1000, .doc = "Default: aws.endpoint_url."),
-    PM_PARAM_BOOL(PmS3Source, path_style, "path_style", .def = "false", .doc = "As aws.path_style, for the sources."),
-};
-
-static const PmParam place_file[] = {
-    PM_PARAM_STRING(PmFilePlace, path, "path", .flags = PM_REQUIRED, .min = 1, .max = 4000,
-                    .doc =
-                        "Path with {facts}, such as \"out/{dir}/{stem}_thumb.{ext}\"; relative to the pipeline file."),
-};
-
-static const PmParam place_s3[] = {
-    PM_PARAM_STRING(PmS3Place, bucket, "bucket", .flags = PM_REQUIRED, .min = 3, .max = 255,
-                    .doc = "Bucket to write to."),
-    PM_PARAM_STRING(PmS3Place, key, "key", .flags = PM_REQUIRED, .min = 1, .max = 1024,
-                    .doc = "Key with {facts}, such as \"processed/{dir}/{stem}_thumb.{ext}\"."),
-    PM_PARAM_STRING(PmS3Place, cache_control, "cache_control", .max = 1000,
-                    .doc = "Cache-Control header, such as \"public, max-age=31536000\"."),
-    PM_PARAM_STRING(PmS3Place, content_disposition, "content_disposition", .max = 1000,
-                    .doc = "Content-Disposition header."),
-    PM_PARAM_LIST(PmS3Place, metadata, "metadata", .flags = PM_PAIRS, .max = 50,
-                  .doc = "User metadata: { name: value }, 2 KiB in all."),
-    PM_PARAM_LIST(PmS3Place, tags, "tags", .flags = PM_PAIRS, .max = 10,
-                  .doc = "Object tags: { name: value }, 10 at most."),
-    PM_PARAM_STRING(PmS3Place, storage_class, "storage_class", .max = 60,
-                    .doc = "Such as STANDARD_IA. Default: the bucket's."),
-    PM_PARAM_ENUM(PmS3Place, sse, "sse", .def = "bucket", .choices = encryptions,
-                  .doc = "Encryption at rest: bucket leaves it to the bucket's default."),
-    PM_PARAM_STRING(PmS3Place, kms_key_id, "kms_key_id", .max = 2048, .doc = "KMS key for sse: \"aws:kms\"."),
-    PM_PARAM_BOOL(PmS3Place, bucket_key, "bucket_key", .def = "false",
-                  .doc = "Use an S3 bucket key with aws:kms, for fewer KMS calls."),
-    PM_PARAM_STRING(PmS3Place, acl, "acl", .max = 60,
-                    .doc = "Canned ACL. None by default: buckets that own their objects refuse any."),
-    PM_PARAM_ENUM(PmS3Place, checksum, "checksum", .def = "crc32", .choices = checksums,
-                  .doc = "Checksum that the store verifies. md5 for stores that do not know crc32."),
-    PM_PARAM_BOOL(PmS3Place, copy_metadata, "copy_metadata", .def = "false",
-                  .doc = "Take the source's user metadata along."),
-    PM_PARAM_BOOL(PmS3Place, copy_tags, "copy_tags", .def = "false", .doc = "Take the source's tags along."),
-    PM_PARAM_STRING(PmS3Place, region, "region", .max = 63,
-                    .doc = "Default: aws.region; a wrong one is corrected by S3 itself."),
-    PM_PARAM_STRING(PmS3Place, endpoint_url, "endpoint_url", .max = 1000, .doc = "Default: aws.endpoint_url."),
-    PM_PARAM_BOOL(PmS3Place, path_style, "path_style", .def = "false", .doc = "As aws.path_style, for this place."),
-};
-
-#define SECTION(path_, Config, table, doc_)                                    \
-    {                                                                          \
-        path_, doc_, table, sizeof(table) / sizeof((table)[0]), sizeof(Config) \
-    }
-
 const PmSection pm_sections[] = {
-    SECTION("", PmTopConfig, top, "The pipeline itself."),
-    SECTION("limits", PmLimits, limits, "What an image may cost. Beyond a limit it is set aside with the reason."),
-    SECTION("on_error", PmOnError, on_error, "What happens when a job fails and may work later."),
-    SECTION("sandbox", PmSandboxConfig, sandbox, "How well the worker processes must be locked in."),
-    SECTION("aws", PmAwsConfig, aws, "What everything that talks to AWS shares."),
-    SECTION("fetch", PmFetchConfig, fetch, "What plugins that ask an HTTP endpoint may do."),
-    SECTION("notify.file", PmFilePlace, notify_file, "A record of each finished source, as a JSON file."),
-    SECTION("notify.sqs", PmNotifyConfig, notify_sqs, "A record of each finished source, as a message."),
-    SECTION("trigger.directory", PmDirectoryTrigger, directory, "Images arrive as files in a folder."),
-    SECTION("trigger.sqs", PmSqsTrigger, sqs, "Images arrive as S3 events in an SQS queue."),
-    SECTION("trigger.lambda", PmLambdaTrigger, lambda,
-            "When pixmill serves AWS Lambda's Runtime API: alone, or beside trigger.sqs. Everything has a default."),
-    SECTION("source.s3", PmS3Source, source_s3, "Sources are objects in S3: the allow-list."),
-    SECTION("outputs.*.to.file", PmFilePlace, place_file, "The rendition becomes a file."),
-    SECTION("outputs.*.to.s3", PmS3Place, place_s3, "The rendition becomes an object in S3."),
-    SECTION("quarantine.file", PmFilePlace, place_file, "Rejected sources become files."),
-    SECTION("quarantine.s3", PmS3Place, place_s3, "Rejected sources become objects in S3."),
+    PM_SECTION("", PmTopConfig, top, "The pipeline itself."),
+    PM_SECTION("limits", PmLimits, limits, "What an image may cost. Beyond a limit it is set aside with the reason."),
+    PM_SECTION("on_error", PmOnError, on_error, "What happens when a job fails and may work later."),
+    PM_SECTION("sandbox", PmSandboxConfig, sandbox, "How well the worker processes must be locked in."),
+    PM_SECTION("fetch", PmFetchConfig, fetch, "What plugins that ask an HTTP endpoint may do."),
     {NULL, NULL, NULL, 0, 0},
 };
 

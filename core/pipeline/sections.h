@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The pipeline file's own keys, as tables of PmParam: what pipeline.c reads with and schema.c describes. A key that an
- * operator can write stands here or in a plugin, and nowhere else.
+ * operator can write stands here, with a connector, or in a plugin, and nowhere else.
  */
 #ifndef PM_PIPELINE_SECTIONS_H
 #define PM_PIPELINE_SECTIONS_H
 
 #include "pipeline/pipeline.h"
-
-typedef struct PmSection {
-    const char *path; /* "limits", "trigger.directory", "outputs.*.to.s3" */
-    const char *doc;
-    const PmParam *params;
-    size_t count, config_size;
-} PmSection;
 
 /* Ended by a NULL path. The first, "", holds the plain keys of the top level. */
 extern const PmSection pm_sections[];

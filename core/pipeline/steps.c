@@ -63,8 +63,8 @@ const PmPair *pm_read_choice(const PmReading *r, const PmNode *node, const char 
         return NULL;
     }
     const PmPair *found = NULL;
-    const char *names[8] = {0};
-    for (size_t i = 0; i < count && i < 7; i++) names[i] = kinds[i];
+    const char *names[PM_CHOICES_MAX + 1] = {0};
+    for (size_t i = 0; i < count && i < PM_CHOICES_MAX; i++) names[i] = kinds[i];
     for (size_t i = 0; i < node->count; i++) {
         const PmNode *key = node->pairs[i].key;
         if (!is_listed(key->text, names)) {

@@ -82,8 +82,7 @@ PmStatus pm_check(const char *file, const PmPoolOptions *options, PmChecked *che
         pm_error_clear(err);
         return PM_BAD_CONFIG;
     }
-    checked->pipeline =
-        pm_pipeline_read(file, dir, checked->text, checked->size, PM_READ_ALL, environment, NULL, errors);
+    checked->pipeline = pm_pipeline_read(file, dir, checked->text, checked->size, pm_kinds, environment, NULL, errors);
     free(dir);
     if (checked->pipeline != NULL) ask_worker(options, checked, errors, err);
     if (checked->info != NULL)

@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
-#include "connectors/file/location.h"
 
 /* Two generations of this many: 2 x (2^16 entries of 32 bytes and at most 8 MiB of names), 20 MiB. */
 enum { SLOTS = 1 << 16, FILL = SLOTS / 4 * 3, NAMES_MAX_BYTES = 8 * 1024 * 1024 };
@@ -26,9 +24,7 @@ typedef struct Generation {
 } Generation;
 
 struct PmClaims {
-    const PmPipeline *pipeline;
-    const char *out_dir;
-    const PmListing *listing;
+    PmTrigger *trigger; /* or NULL */
     Generation young, old;
 };
 
@@ -84,30 +80,6 @@ static bool add(PmClaims *claims, const Entry *entry, const char *name)
     return true;
 }
 
-/* --- what is not ours to write over --- */
-
-static PmStatus check_sources(const PmClaims *claims, const char *location, PmError *err)
-{
-    const PmListing *listing = claims->listing;
-    if (listing == NULL) return PM_OK;
-    const char *root = pm_listing_root(listing, location);
-    if (root != NULL) {
-        pm_error_set(err, PM_BAD_INPUT,
-                     "the rendition would lie in %.300s, which is read: the next run would take it "
-                     "for a source",
-                     root);
-        pm_error_hint(err, "choose another folder for --out");
-        return PM_BAD_INPUT;
-    }
-    struct stat st;
-    if (stat(location, &st) != 0) return PM_OK;
-    const PmListed *listed = pm_listing_find(listing, st.st_dev, st.st_ino);
-    if (listed == NULL) return PM_OK;
-    pm_error_set(err, PM_BAD_INPUT, "the rendition would replace %.300s, one of the files given", listed->object.path);
-    pm_error_hint(err, "choose another folder for --out, or put {output} into the path");
-    return PM_BAD_INPUT;
-}
-
 /* Whoever wants the place of a rendition that was removed since may have it. */
 static bool is_gone(const char *location)
 {
@@ -127,18 +99,15 @@ static PmStatus refuse(const Entry *entry, const char *location, const char *sou
     return PM_BAD_INPUT;
 }
 
-PmStatus pm_claims_take(PmClaims *claims, const PmPlace *place, const char *key, const PmObject *source,
-                        const char *output, uint64_t *claim, PmError *err)
+PmStatus pm_claims_take(PmClaims *claims, const char *location, const PmObject *source, const char *output,
+                        uint64_t *claim, PmError *err)
 {
     const char *name = source->path != NULL ? source->path : source->key;
-    char *location = pm_location_new(claims->pipeline, claims->out_dir, place, key);
+    PmTrigger *trigger = claims->trigger;
     *claim = 0;
-    if (location == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
-    PmStatus status = check_sources(claims, location, err);
-    if (status != PM_OK) {
-        free(location);
-        return status;
-    }
+    PmStatus status =
+        trigger != NULL && trigger->ops->guard != NULL ? trigger->ops->guard(trigger, location, err) : PM_OK;
+    if (status != PM_OK) return status;
     Entry wanted = {.location = hash(0, location), .owner = hash(hash(0, output), name), .writes = 1};
     Entry *entry = find(claims, wanted.location);
     if (entry == NULL) {
@@ -157,7 +126,6 @@ PmStatus pm_claims_take(PmClaims *claims, const PmPlace *place, const char *key,
     } else {
         status = refuse(entry, location, name, err);
     }
-    free(location);
     if (status == PM_OK) *claim = wanted.location;
     return status;
 }
@@ -168,11 +136,11 @@ void pm_claims_end(PmClaims *claims, uint64_t claim)
     if (entry != NULL && entry->writes > 0) entry->writes--;
 }
 
-PmClaims *pm_claims_new(const PmPipeline *pipeline, const char *out_dir, const PmListing *listing)
+PmClaims *pm_claims_new(PmTrigger *trigger)
 {
     PmClaims *claims = calloc(1, sizeof *claims);
     if (claims == NULL) return NULL;
-    *claims = (PmClaims){.pipeline = pipeline, .out_dir = out_dir, .listing = listing};
+    *claims = (PmClaims){.trigger = trigger};
     return claims;
 }
 

@@ -6,20 +6,19 @@
 #ifndef PM_SESSION_CLAIMS_H
 #define PM_SESSION_CLAIMS_H
 
-#include "connectors/file/listing.h"
-#include "connectors/object.h"
+#include "connectors/trigger.h"
 
 typedef struct PmClaims PmClaims;
 
-/* `out_dir` and `listing`: of `apply`, borrowed; or NULL. New; NULL: out of memory. */
-PmClaims *pm_claims_new(const PmPipeline *pipeline, const char *out_dir, const PmListing *listing);
+/* `trigger` has a say in where its sources are; borrowed, or NULL. New; NULL: out of memory. */
+PmClaims *pm_claims_new(PmTrigger *trigger);
 void pm_claims_free(PmClaims *claims);
 
-/* Before `output` of `source` is written to `key` of `place`. PM_BAD_INPUT when the rendition of another source, or
- * another output's, lies there, was put there in this run and is still there or under way; when a file given to `apply`
- * would be overwritten, or the rendition would lie in a folder that `apply` reads. *claim is for pm_claims_end. */
-PmStatus pm_claims_take(PmClaims *claims, const PmPlace *place, const char *key, const PmObject *source,
-                        const char *output, uint64_t *claim, PmError *err);
+/* Before `output` of `source` is written to that location, as its store tells it. PM_BAD_INPUT when the rendition of
+ * another source, or another output's, was put there in this run and is still there or under way, or when the trigger
+ * guards the location. *claim is for pm_claims_end. */
+PmStatus pm_claims_take(PmClaims *claims, const char *location, const PmObject *source, const char *output,
+                        uint64_t *claim, PmError *err);
 
 /* The write has ended, in whatever way. 0 is ignored, and so is a claim that was forgotten meanwhile. */
 void pm_claims_end(PmClaims *claims, uint64_t claim);

@@ -31,7 +31,7 @@ PmFateKind pm_delivery_fate_of(const Item *item, const PmError *err, PmFateKind 
                        .stays = all->trigger->stays,
                        .unavailable = unavailable,
                        .ends = all->options->once};
-    return pm_fate_of(all->world->pipeline, &ending);
+    return pm_fate_of(all->world->context.pipeline, &ending);
 }
 
 void pm_delivery_decide(Delivery *delivery, PmFateKind kind, const PmError *reason, const PmObject *object,
@@ -83,8 +83,9 @@ static void settle(Delivery *delivery)
     PmDeliveries *all = delivery->all;
     PmEvent *event = delivery->event;
     PmFate fate = {.kind = delivery->fate,
-                   .delay_ms =
-                       delivery->fate == PM_FATE_RETRY ? pm_fate_backoff_ms(all->world->pipeline, event->attempt) : 0,
+                   .delay_ms = delivery->fate == PM_FATE_RETRY
+                                   ? pm_fate_backoff_ms(all->world->context.pipeline, event->attempt)
+                                   : 0,
                    .reason = delivery->reason.status != PM_OK ? &delivery->reason : NULL,
                    .object = delivery->object,
                    .tag = delivery->tag[0] != '\0' ? delivery->tag : NULL};
@@ -161,12 +162,6 @@ void pm_delivery_report(Item *item, const PmJobResult *result)
     if (all->options->result != NULL) all->options->result(all->options->data, &told);
 }
 
-static const char *notify_name(const PmDeliveries *all)
-{
-    const PmNotifyConfig *notify = &all->world->pipeline->notify;
-    return notify->queue_url != NULL ? notify->queue_url : "notify.file";
-}
-
 /* If the notification fails, the event is delivered again, and everything is found done. */
 static void not_notified(Item *item, const PmError *err)
 {
@@ -174,8 +169,8 @@ static void not_notified(Item *item, const PmError *err)
     char text[1200];
     pm_error_format(err, text, sizeof text);
     pm_log(PM_LOG_ERROR, "notify.failed", "msg", text, NULL);
-    pm_breaker_failed(all->breaker, notify_name(all), err);
-    if (pm_delivery_hold(item, notify_name(all), err)) {
+    pm_breaker_failed(all->breaker, all->world->notifier->name, err);
+    if (pm_delivery_hold(item, all->world->notifier->name, err)) {
         pm_delivery_wait_held(item);
         return;
     }
@@ -192,7 +187,7 @@ static void on_notified(void *data, const PmError *err)
         not_notified(item, err);
         return;
     }
-    pm_breaker_worked(all->breaker, notify_name(all));
+    pm_breaker_worked(all->breaker, all->world->notifier->name);
     leave(item);
 }
 
@@ -200,11 +195,11 @@ void pm_delivery_leave_told(Item *item, const PmJobResult *result)
 {
     PmDeliveries *all = item->delivery->all;
     PmError err = {0};
-    if (all->notifier == NULL || result->fate == PM_FATE_RETRY || result->fate == PM_FATE_RELEASE) {
+    if (all->world->notifier == NULL || result->fate == PM_FATE_RETRY || result->fate == PM_FATE_RELEASE) {
         leave(item);
         return;
     }
-    item->notice = pm_notice_start(all->notifier, result, on_notified, item, &err);
+    item->notice = pm_notice_start(all->world, result, on_notified, item, &err);
     if (item->notice == NULL) not_notified(item, &err);
 }
 
@@ -267,7 +262,7 @@ static void refuse_object(Item *item, const PmError *err)
 {
     PmDeliveries *all = item->delivery->all;
     PmEvidence evidence = {0};
-    pm_evidence_note_source(&evidence, all->world->pipeline, item->object, err);
+    pm_evidence_note_source(&evidence, all->world->source, item->object, err);
     recall(item);
     pm_evidence_tell(&evidence, all->breaker, &item->hold);
     PmJobResult result = {.object = item->object,
@@ -316,7 +311,7 @@ size_t pm_delivery_room_for_jobs(const PmDeliveries *all)
  * begins again as one of the largest allowed. */
 static int64_t reserve_of(const PmDeliveries *all, const Item *item)
 {
-    int64_t max = all->world->pipeline->limits.file_size, size = item->object->size;
+    int64_t max = all->world->context.pipeline->limits.file_size, size = item->object->size;
     if (item->larger || size < 0 || size > max) return max;
     if (size < RESERVE_MIN) size = RESERVE_MIN;
     return size < max ? size : max;
@@ -325,7 +320,7 @@ static int64_t reserve_of(const PmDeliveries *all, const Item *item)
 /* Sources wait in memory: as many bytes as some of the largest allowed, whatever the count. One is always let in. */
 static bool fits_budget(const PmDeliveries *all, int64_t bytes)
 {
-    return all->begun == 0 || all->bytes + bytes <= BUDGET_FILES * all->world->pipeline->limits.file_size;
+    return all->begun == 0 || all->bytes + bytes <= BUDGET_FILES * all->world->context.pipeline->limits.file_size;
 }
 
 static void begin(Item *item)
@@ -477,20 +472,15 @@ void pm_deliveries_failing(const PmDeliveries *all, char *out, size_t size)
 
 /* --- life --- */
 
-PmDeliveries *pm_deliveries_new(const PmJobWorld *world, PmTrigger *trigger, PmNotifier *notifier,
-                                const PmRunOptions *options, PmRunSummary *summary, const PmDeliverySink *sink)
+PmDeliveries *pm_deliveries_new(const PmJobWorld *world, PmTrigger *trigger, const PmRunOptions *options,
+                                PmRunSummary *summary, const PmDeliverySink *sink)
 {
     PmDeliveries *all = calloc(1, sizeof *all);
     if (all == NULL) return NULL;
-    *all = (PmDeliveries){.world = world,
-                          .trigger = trigger,
-                          .notifier = notifier,
-                          .options = options,
-                          .summary = summary,
-                          .sink = *sink};
-    if (options->listing != NULL || options->lambda != NULL) return all;
+    *all = (PmDeliveries){.world = world, .trigger = trigger, .options = options, .summary = summary, .sink = *sink};
+    if (trigger->answers) return all; /* failures are told at once */
     PmBreakerSink heard = {.data = all, .probe = pm_delivery_on_probe, .changed = pm_delivery_on_changed};
-    all->breaker = pm_breaker_new(world->loop, world->pipeline->on_error.backoff, &heard);
+    all->breaker = pm_breaker_new(world->context.loop, world->context.pipeline->on_error.backoff, &heard);
     if (all->breaker != NULL) return all;
     free(all);
     return NULL;

@@ -17,9 +17,9 @@ typedef struct PmDeliverySink {
     void (*gave_up)(void *data, const char *failing); /* `--once`: what the rest needs has failed too often */
 } PmDeliverySink;
 
-/* All borrowed and outlive it; notifier may be NULL. New; NULL: out of memory. */
-PmDeliveries *pm_deliveries_new(const PmJobWorld *world, PmTrigger *trigger, PmNotifier *notifier,
-                                const PmRunOptions *options, PmRunSummary *summary, const PmDeliverySink *sink);
+/* All borrowed and outlive it. New; NULL: out of memory. */
+PmDeliveries *pm_deliveries_new(const PmJobWorld *world, PmTrigger *trigger, const PmRunOptions *options,
+                                PmRunSummary *summary, const PmDeliverySink *sink);
 /* What is under way ends unsettled: nothing is lost, it comes again. NULL is fine. */
 void pm_deliveries_free(PmDeliveries *deliveries);
 

@@ -46,11 +46,10 @@ struct Delivery {
 struct PmDeliveries {
     const PmJobWorld *world;
     PmTrigger *trigger;
-    PmNotifier *notifier; /* or NULL */
     const PmRunOptions *options;
     PmRunSummary *summary;
     PmDeliverySink sink;
-    PmBreaker *breaker; /* NULL: failures are told at once (Lambda, apply) */
+    PmBreaker *breaker; /* NULL: failures are told at once */
     Delivery *first;
     Queue waiting;     /* for room to be fetched */
     Queue fetched;     /* for a worker */

@@ -106,7 +106,7 @@ static void end_soon(PmImageJob *job)
 {
     if (job->ending) return;
     job->ending = true;
-    job->end = pm_loop_after(job->world->loop, 0, tell_end, job);
+    job->end = pm_loop_after(job->world->context.loop, 0, tell_end, job);
 }
 
 static void fail(PmImageJob *job, const PmError *err)
@@ -116,18 +116,16 @@ static void fail(PmImageJob *job, const PmError *err)
 
 /* --- storing --- */
 
-static PmStore *store_of(const PmImageJob *job, const PmPlace *place)
+PmStore *pm_job_store(const PmJobWorld *world, const PmPlace *place)
 {
-    const PmJobWorld *world = job->world;
-    if (world->everything != NULL) return world->everything;
-    return place->kind == PM_PLACE_FILE ? world->files : world->objects;
+    for (size_t i = 0; world->everything == NULL && i < PM_STORES_MAX; i++)
+        if (world->stores[i].kind == place->kind) return world->stores[i].store;
+    return world->everything;
 }
 
 static void note_store(PmImageJob *job, const PmPlace *place, const PmError *err)
 {
-    char name[PM_DEPENDENCY_NAME_MAX];
-    pm_evidence_place(job->world->pipeline, place, job->world->everything != NULL, name, sizeof name);
-    pm_evidence_note(&job->evidence, name, err);
+    pm_evidence_note_store(&job->evidence, pm_job_store(job->world, place), place, err);
 }
 
 /* A picture that was rejected is done with only when the quarantine holds it. */
@@ -166,7 +164,7 @@ static void on_stored(void *data, const PmStored *stored)
 /* What `expect` began for this place, which is then the caller's. */
 static PmStoreCall *take_expected(PmImageJob *job, const PmPlace *place)
 {
-    for (size_t i = 0; i < job->world->pipeline->output_count; i++) {
+    for (size_t i = 0; i < job->world->context.pipeline->output_count; i++) {
         Expected *expected = &job->expected[i];
         if (expected->place != place) continue;
         PmStoreCall *call = expected->call;
@@ -176,10 +174,17 @@ static PmStoreCall *take_expected(PmImageJob *job, const PmPlace *place)
     return NULL;
 }
 
-static bool claim(PmImageJob *job, Put *put, const PmPlace *place, const char *key, const char *output, PmError *err)
+static bool claim(PmImageJob *job, Put *put, const char *key, const char *output, PmError *err)
 {
     PmClaims *claims = job->world->claims;
-    return claims == NULL || pm_claims_take(claims, place, key, job->object, output, &put->claim, err) == PM_OK;
+    if (claims == NULL) return true;
+    char *location = put->store->ops->locate(put->store, put->place, key);
+    if (location == NULL)
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+    else
+        pm_claims_take(claims, location, job->object, output, &put->claim, err);
+    free(location);
+    return err->status == PM_OK;
 }
 
 /* Starts a put; takes `bytes`. */
@@ -188,12 +193,12 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
 {
     PmError err = {0};
     Put *put = &job->puts[job->put_count];
-    *put = (Put){.job = job, .place = place, .store = store_of(job, place), .bytes = bytes, .entry = entry};
+    *put = (Put){.job = job, .place = place, .store = pm_job_store(job->world, place), .bytes = bytes, .entry = entry};
     json_object_set_new(entry, "where", json_string(where));
     json_array_append_new(job->outputs, entry);
     job->put_count++;
     char *key = pm_template_expand(place->key, facts, &err);
-    if (key != NULL && claim(job, put, place, key, output, &err)) {
+    if (key != NULL && claim(job, put, key, output, &err)) {
         PmStorePut request = {.place = place,
                               .key = key,
                               .key_prefix = pm_template_prefix(place->key),
@@ -203,7 +208,7 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
                               .output = output,
                               .quarantine = put == job->quarantine,
                               .source = &job->pinned,
-                              .digest = job->world->digest,
+                              .digest = job->world->context.digest,
                               .expected = take_expected(job, place)};
         put->call = put->store->ops->put(put->store, &request, on_stored, put, &err);
     }
@@ -251,8 +256,8 @@ static void on_begins(void *data, const PmPoolOutput *out)
 {
     PmImageJob *job = data;
     const PmPlace *place = &out->output->to;
-    PmStore *store = store_of(job, place);
-    Expected *expected = &job->expected[out->output - job->world->pipeline->outputs];
+    PmStore *store = pm_job_store(job->world, place);
+    Expected *expected = &job->expected[out->output - job->world->context.pipeline->outputs];
     PmFacts *facts = store->ops->expect != NULL ? facts_of(job, out) : NULL;
     PmError err = {0};
     char *key = facts != NULL ? pm_template_expand(place->key, facts, &err) : NULL;
@@ -263,7 +268,7 @@ static void on_begins(void *data, const PmPoolOutput *out)
                               .content_type = out->mime,
                               .output = out->output->name,
                               .source = &job->pinned,
-                              .digest = job->world->digest};
+                              .digest = job->world->context.digest};
         PmStoreCall *call = store->ops->expect(store, &request);
         if (call != NULL) *expected = (Expected){.place = place, .store = store, .call = call};
     }
@@ -323,8 +328,8 @@ static bool add_quarantine_facts(const PmImageJob *job, PmFacts *facts)
 
 static void quarantine(PmImageJob *job)
 {
-    const PmPlace *place = &job->world->pipeline->quarantine;
-    if (place->kind == PM_PLACE_NONE) return; /* the trigger has a place of its own */
+    const PmPlace *place = &job->world->context.pipeline->quarantine;
+    if (place->kind == NULL) return; /* the trigger has a place of its own */
     PmFacts *facts = pm_facts_copy(job->facts);
     json_t *entry = json_pack("{ss sI}", "output", "quarantine", "size", (json_int_t)job->source.size);
     job->quarantine = &job->puts[job->put_count];
@@ -406,13 +411,13 @@ static void on_fetched(void *data, const PmFetched *fetched)
     job->fetching = NULL;
     PM_CRASH_POINT("job.fetched");
     job->fetched_ms = pm_clock_mono_ms();
-    pm_evidence_note_source(&job->evidence, job->world->pipeline, job->object,
+    pm_evidence_note_source(&job->evidence, job->world->source, job->object,
                             fetched->outcome == PM_FETCH_FAILED ? fetched->err : NULL);
     if (fetched->outcome == PM_FETCH_GONE) {
         pm_text_copy(job->skipped, sizeof job->skipped, "the source was deleted or replaced since the event");
         end_soon(job);
     } else if (fetched->outcome == PM_FETCH_FAILED) {
-        job->larger = fetched->err->status == PM_LIMIT && job->max < job->world->pipeline->limits.file_size;
+        job->larger = fetched->err->status == PM_LIMIT && job->max < job->world->context.pipeline->limits.file_size;
         fail(job, fetched->err);
         end_soon(job);
     } else if (take_source(job, fetched, &err) != PM_OK) {
@@ -445,8 +450,8 @@ PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, const ch
                         .started_ms = pm_clock_mono_ms()};
     job->result.attempt = attempt;
     job->facts = pm_facts_new();
-    job->puts = calloc(world->pipeline->output_count + 1, sizeof *job->puts); /* one more: quarantine */
-    job->expected = calloc(world->pipeline->output_count + 1, sizeof *job->expected);
+    job->puts = calloc(world->context.pipeline->output_count + 1, sizeof *job->puts); /* one more: quarantine */
+    job->expected = calloc(world->context.pipeline->output_count + 1, sizeof *job->expected);
     job->outputs = json_array();
     job->not_made = json_object();
     if (job->facts == NULL || job->puts == NULL || job->expected == NULL || !pm_object_copy(&job->pinned, object))
@@ -493,7 +498,7 @@ void pm_job_free(PmImageJob *job)
         }
         pm_memfd_unmap(&put->bytes);
     }
-    for (size_t i = 0; job->expected != NULL && i < job->world->pipeline->output_count; i++)
+    for (size_t i = 0; job->expected != NULL && i < job->world->context.pipeline->output_count; i++)
         if (job->expected[i].call != NULL)
             job->expected[i].store->ops->cancel(job->expected[i].store, job->expected[i].call);
     pm_memfd_unmap(&job->source);

@@ -6,29 +6,33 @@
 #ifndef PM_SESSION_JOB_H
 #define PM_SESSION_JOB_H
 
-#include "connectors/source.h"
-#include "connectors/store.h"
+#include "connectors/connector.h"
 #include "session/evidence.h"
 #include "session/run.h"
 #include "workers/pool.h"
 
 typedef struct PmImageJob PmImageJob;
 
-/* What every job of a run shares; borrowed, outlives them. */
+enum { PM_STORES_MAX = 16 };
+
+/* What every job of a session shares; borrowed, outlives them. */
 typedef struct PmJobWorld {
-    PmLoop *loop;
-    PmHelper *helper; /* for what blocks */
-    const PmPipeline *pipeline;
+    PmContext context;
     PmPool *pool;
     PmSource *source;
-    struct PmCloud *cloud;    /* NULL: nothing of the run is in AWS */
-    PmStore *files, *objects; /* stores for file and s3 places; one may be NULL when unused */
-    PmStore *everything;      /* apply: this one for every place; else NULL */
-    const json_t *outputs;    /* names wanted, or NULL */
-    struct PmClaims *claims;  /* NULL: sources reach other processes, too, and nobody knows all renditions */
-    const char *digest;
-    bool needs_sha256; /* a key names {sha256} */
+    struct {
+        const PmKind *kind;
+        PmStore *store;
+    } stores[PM_STORES_MAX]; /* one for each kind of places in use */
+    PmStore *everything;     /* this one for every place; else NULL */
+    PmNotifier *notifier;    /* or NULL */
+    const json_t *outputs;   /* names wanted, or NULL */
+    struct PmClaims *claims; /* NULL: sources reach other processes, too, and nobody knows all renditions */
+    bool needs_sha256;       /* a key names {sha256} */
 } PmJobWorld;
+
+/* Where renditions for that place go. */
+PmStore *pm_job_store(const PmJobWorld *world, const PmPlace *place);
 
 typedef struct PmJobSink {
     void *data;

@@ -8,17 +8,12 @@
 
 #include "session/job.h"
 
-typedef struct PmNotifier PmNotifier;
 typedef struct PmNotice PmNotice;
 
-/* New; world outlives it. NULL and err->status PM_OK: the pipeline asks for none. */
-PmNotifier *pm_notifier_new(const PmJobWorld *world, PmError *err);
-void pm_notifier_free(PmNotifier *notifier); /* every notice has ended or been cancelled before */
-
-/* Sends or writes the record of a result (borrowed for the call). `done` comes once, never from here; err NULL: it is
- * out. NULL and err set when it cannot start. */
+/* Sends or writes the record of a result (borrowed for the call) by world->notifier. `done` comes once, never from
+ * here; err NULL: it is out. NULL and err set when it cannot start. */
 typedef void PmNoticeDone(void *data, const PmError *err);
-PmNotice *pm_notice_start(PmNotifier *notifier, const PmJobResult *result, PmNoticeDone *done, void *data,
+PmNotice *pm_notice_start(const PmJobWorld *world, const PmJobResult *result, PmNoticeDone *done, void *data,
                           PmError *err);
 void pm_notice_cancel(PmNotice *notice); /* NULL is fine */
 

@@ -77,7 +77,7 @@ static char *locate(const Search *search, size_t file, size_t output, const json
         pm_facts_setf(facts, name, "{%s}", name);
     }
     key = pm_template_expand(to->to.key, facts, NULL);
-    if (key != NULL) location = pm_location_new(search->pipeline, search->listing->out, &to->to, key);
+    if (key != NULL) location = pm_location_new(search->listing->out, key, true);
 out:
     free(key);
     pm_facts_free(facts);

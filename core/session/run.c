@@ -23,7 +23,6 @@ typedef struct Run {
     PmError *err;
     PmJobWorld world;
     PmTrigger *trigger;
-    PmNotifier *notifier; /* or NULL */
     PmDeliveries *deliveries;
     PmAlive *alive; /* or NULL */
     PmTimer *grace;
@@ -87,7 +86,7 @@ static void on_ready(void *data, const json_t *info)
 {
     Run *run = data;
     if (run->ready) return; /* after a restart */
-    pm_pipeline_check_facts(run->world.pipeline, json_object_get(info, "facts"), run->errors);
+    pm_pipeline_check_facts(run->world.context.pipeline, json_object_get(info, "facts"), run->errors);
     if (run->errors->count > 0) {
         give_up(run, run->errors);
         return;
@@ -193,16 +192,16 @@ static json_t *status_of(const Run *run)
         pm_deliveries_failing(run->deliveries, failing, sizeof failing);
     }
     const PmRunSummary *sums = run->summary;
-    return json_pack("{ss ss sI sI sI sI sI sI sI sI sI sI sI ss}", "pipeline", run->world.pipeline->name, "state",
-                     run->stopping ? "stopping"
-                     : run->ready  ? "running"
-                                   : "starting",
-                     "up_s", (json_int_t)((pm_clock_mono_ms() - run->started_ms) / 1000), "events",
-                     (json_int_t)counts.events, "objects", (json_int_t)counts.objects, "at_work",
-                     (json_int_t)(counts.begun - counts.fetched), "fetched", (json_int_t)counts.fetched, "waiting",
-                     (json_int_t)counts.waiting, "held", (json_int_t)counts.held, "bytes", (json_int_t)counts.bytes,
-                     "done", (json_int_t)sums->done, "failed", (json_int_t)sums->failed, "retried",
-                     (json_int_t)sums->retried, "failing", failing);
+    return json_pack(
+        "{ss ss sI sI sI sI sI sI sI sI sI sI sI ss}", "pipeline", run->world.context.pipeline->name, "state",
+        run->stopping ? "stopping"
+        : run->ready  ? "running"
+                      : "starting",
+        "up_s", (json_int_t)((pm_clock_mono_ms() - run->started_ms) / 1000), "events", (json_int_t)counts.events,
+        "objects", (json_int_t)counts.objects, "at_work", (json_int_t)(counts.begun - counts.fetched), "fetched",
+        (json_int_t)counts.fetched, "waiting", (json_int_t)counts.waiting, "held", (json_int_t)counts.held, "bytes",
+        (json_int_t)counts.bytes, "done", (json_int_t)sums->done, "failed", (json_int_t)sums->failed, "retried",
+        (json_int_t)sums->retried, "failing", failing);
 }
 
 static void write_status(void *data, PmBuffer *out)
@@ -241,8 +240,8 @@ static void on_hangup(void *data)
 static void answer_alive(Run *run)
 {
     PmError err = {0};
-    if (run->options->lambda != NULL || run->options->listing != NULL || run->options->once) return;
-    run->alive = pm_alive_new(run->loop, run->world.pipeline->file, write_status, run, &err);
+    if (run->trigger->answers || run->options->once) return;
+    run->alive = pm_alive_new(run->loop, run->world.context.pipeline->file, write_status, run, &err);
     if (run->alive == NULL) pm_log(PM_LOG_WARN, "run.alive", "msg", err.message, NULL);
 }
 
@@ -252,8 +251,6 @@ static PmTrigger *new_trigger(Run *run, PmError *err)
 {
     PmTriggerSink sink = {
         .data = run, .event = on_event, .dry = on_dry, .failed = on_trigger_failed, .expired = on_expired};
-    if (run->options->listing != NULL)
-        return pm_trigger_list_new(run->loop, run->options->listing, &sink, NULL, NULL, err);
     return pm_world_trigger(&run->world, run->options, &sink, err);
 }
 
@@ -275,20 +272,18 @@ static PmStatus handle_signals(Run *run, PmError *err)
 
 static PmStatus wire(Run *run, const char *text, size_t size, PmError *err)
 {
-    const PmPipeline *pipeline = run->world.pipeline;
+    const PmPipeline *pipeline = run->world.context.pipeline;
     PmPoolSink sink = {
         .data = run, .ready = on_ready, .refused = on_refused, .failed = on_pool_failed, .idle = on_idle};
-    run->world.loop = run->loop;
-    run->world.digest = run->digest;
+    run->world.context.loop = run->loop;
+    run->world.context.digest = run->digest;
     if (pm_world_open(&run->world, run->options, err) != PM_OK) return err->status;
-    run->notifier = pm_notifier_new(&run->world, err);
-    if (err->status != PM_OK) return err->status;
     run->trigger = new_trigger(run, err);
     if (run->trigger == NULL) return err->status;
     run->world.pool = pm_pool_new(run->loop, pipeline, text, size, &run->options->pool, &sink, err);
     if (run->world.pool == NULL) return err->status;
     PmDeliverySink heard = {.data = run, .more = on_more, .gave_up = on_gave_up};
-    run->deliveries = pm_deliveries_new(&run->world, run->trigger, run->notifier, run->options, run->summary, &heard);
+    run->deliveries = pm_deliveries_new(&run->world, run->trigger, run->options, run->summary, &heard);
     if (run->deliveries == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
     answer_alive(run);
     ask_for_more(run);
@@ -298,7 +293,11 @@ static PmStatus wire(Run *run, const char *text, size_t size, PmError *err)
 PmStatus pm_run(const PmPipeline *pipeline, const char *text, size_t size, const PmRunOptions *options,
                 PmRunSummary *summary, PmErrorList *errors, PmError *err)
 {
-    Run run = {.options = options, .summary = summary, .errors = errors, .err = err, .world = {.pipeline = pipeline}};
+    Run run = {.options = options,
+               .summary = summary,
+               .errors = errors,
+               .err = err,
+               .world = {.context = {.pipeline = pipeline}}};
     run.started_ms = pm_clock_mono_ms();
     *summary = (PmRunSummary){0};
     signal(SIGPIPE, SIG_IGN);
@@ -314,7 +313,6 @@ PmStatus pm_run(const PmPipeline *pipeline, const char *text, size_t size, const
     pm_loop_cancel(run.grace);
     if (run.trigger != NULL) run.trigger->ops->free(run.trigger);
     pm_pool_free(run.world.pool);
-    pm_notifier_free(run.notifier);
     pm_world_close(&run.world);
     if (options->writer != NULL) pm_writer_attach(options->writer, NULL);
     pm_log_attach(NULL);

@@ -7,21 +7,26 @@
 #define PM_SESSION_RUN_H
 
 #include "base/writer.h"
+#include "connectors/connector.h"
 #include "connectors/result.h"
-#include "connectors/source.h"
-#include "connectors/store.h"
-#include "connectors/trigger.h"
 #include "workers/pool.h"
+
+/* A trigger and a store other than the pipeline's: `apply`. No records are sent. */
+typedef struct PmRunInstead {
+    void *data;
+    PmTrigger *(*open_trigger)(void *data, PmContext *context, const PmTriggerSink *sink, PmError *err);
+    PmStore *(*open_store)(void *data, PmContext *context, PmError *err);
+    const char *delivers; /* the source that reads what the trigger hands over */
+} PmRunInstead;
 
 typedef struct PmRunOptions {
     PmPoolOptions pool;
     bool once;
-    /* apply: these files instead of the trigger, this folder instead of every place, these outputs only. */
-    const struct PmListing *listing;
-    const char *out_dir;
-    const char *const *outputs; /* NULL-terminated; NULL: all */
-    int64_t grace_ms;           /* after SIGTERM; 0: 20 s */
-    const char *lambda; /* serve the Lambda Runtime API there ("address:port") instead of the trigger; or NULL */
+    const PmRunInstead *instead; /* of what the pipeline names; or NULL */
+    const char *const *outputs;  /* these only; NULL-terminated; NULL: all */
+    int64_t grace_ms;            /* after SIGTERM; 0: 20 s */
+    const PmConnector *hosted;   /* the trigger of the environment, instead of the pipeline's own; or NULL */
+    const char *host;            /* where that environment is reached */
     void *data;
     PmWriter *writer; /* what `result` writes to: it is attached to the run's loop; or NULL */
     void (*started)(void *data, const json_t *info, size_t workers); /* may be NULL, as all below */

@@ -5,60 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "connectors/aws/cloud.h"
 #include "session/claims.h"
-
-static bool names_fact(const PmPlace *place, const char *fact)
-{
-    const char *name;
-    for (size_t i = 0; place->kind != PM_PLACE_NONE && (name = pm_template_fact(place->key, i)) != NULL; i++)
-        if (strcmp(name, fact) == 0) return true;
-    return false;
-}
-
-static bool stores_objects(const PmPipeline *pipeline)
-{
-    for (size_t i = 0; i < pipeline->output_count; i++)
-        if (pipeline->outputs[i].to.kind == PM_PLACE_S3) return true;
-    return pipeline->quarantine.kind == PM_PLACE_S3;
-}
-
-static const PmS3Source *s3_source(const PmPipeline *pipeline)
-{
-    return pipeline->source.kind == PM_SOURCE_S3 ? pipeline->source.config : NULL;
-}
-
-/* Events name objects in S3, not files. */
-static bool delivers_objects(const PmPipeline *pipeline, const PmRunOptions *options)
-{
-    return options->listing == NULL && (options->lambda != NULL || pipeline->trigger.kind == PM_TRIGGER_SQS);
-}
-
-/* A queue's messages go to any of many workers: what this one has written says little there. */
-static bool sees_all_sources(const PmPipeline *pipeline, const PmRunOptions *options)
-{
-    return options->listing != NULL || (options->lambda == NULL && pipeline->trigger.kind == PM_TRIGGER_DIRECTORY);
-}
-
-static bool needs_cloud(const PmPipeline *pipeline, const PmRunOptions *options)
-{
-    if (pipeline->notify.queue_url != NULL && options->out_dir == NULL) return true;
-    if (options->out_dir == NULL && stores_objects(pipeline)) return true;
-    return delivers_objects(pipeline, options);
-}
-
-static PmStatus open_stores(PmJobWorld *world, const PmRunOptions *options, PmError *err)
-{
-    const PmPipeline *pipeline = world->pipeline;
-    if (options->out_dir != NULL) {
-        world->everything = pm_store_file_new(world->helper, options->out_dir, true, err);
-        return err->status;
-    }
-    world->files = pm_store_file_new(world->helper, pipeline->dir, false, err);
-    if (world->files != NULL && stores_objects(pipeline))
-        world->objects = pm_store_s3_new(world->loop, world->cloud, s3_source(pipeline), err);
-    return err->status;
-}
 
 static bool has_output(const PmPipeline *pipeline, const char *name)
 {
@@ -88,78 +35,117 @@ static json_t *wanted_outputs(const PmPipeline *pipeline, const char *const *nam
     return list;
 }
 
+/* --- sources and stores --- */
+
+static bool names_fact(const PmPlace *place, const char *fact)
+{
+    const char *name;
+    for (size_t i = 0; place->key != NULL && (name = pm_template_fact(place->key, i)) != NULL; i++)
+        if (strcmp(name, fact) == 0) return true;
+    return false;
+}
+
+/* What hands over work: of the options, of the environment, or of the pipeline. NULL: nothing does. */
+static const char *delivered(const PmPipeline *pipeline, const PmRunOptions *options)
+{
+    const PmKind *kind = options->hosted != NULL ? options->hosted->kind : pipeline->trigger.kind;
+    if (options->instead != NULL) return options->instead->delivers;
+    return kind != NULL ? kind->delivers : NULL;
+}
+
+static PmStatus open_source(PmJobWorld *world, const PmRunOptions *options, PmError *err)
+{
+    const char *kind = delivered(world->context.pipeline, options);
+    const PmConnector *connector = kind != NULL ? pm_connector_named(kind) : NULL;
+    if (connector != NULL) world->source = connector->open_source(&world->context, err);
+    return err->status;
+}
+
+static PmStatus open_store(PmJobWorld *world, const PmKind *kind, PmError *err)
+{
+    size_t i = 0;
+    while (i < PM_STORES_MAX && world->stores[i].kind != NULL && world->stores[i].kind != kind) i++;
+    if (i == PM_STORES_MAX) return pm_error_set(err, PM_BUG, "too many kinds of places");
+    if (world->stores[i].kind == kind) return PM_OK;
+    world->stores[i].store = pm_connector_of(kind)->open_store(&world->context, err);
+    if (world->stores[i].store != NULL) world->stores[i].kind = kind;
+    return err->status;
+}
+
+static PmStatus open_stores(PmJobWorld *world, const PmRunOptions *options, PmError *err)
+{
+    const PmPipeline *pipeline = world->context.pipeline;
+    if (options->instead != NULL) {
+        world->everything = options->instead->open_store(options->instead->data, &world->context, err);
+        return err->status;
+    }
+    for (size_t i = 0; i < pipeline->output_count; i++)
+        if (open_store(world, pipeline->outputs[i].to.kind, err) != PM_OK) return err->status;
+    return pipeline->quarantine.kind != NULL ? open_store(world, pipeline->quarantine.kind, err) : PM_OK;
+}
+
+static PmStatus open_notifier(PmJobWorld *world, const PmRunOptions *options, PmError *err)
+{
+    const PmPlace *notify = &world->context.pipeline->notify;
+    if (notify->kind == NULL || options->instead != NULL) return PM_OK;
+    world->notifier = pm_connector_of(notify->kind)->open_notifier(&world->context, err);
+    if (world->notifier != NULL) return PM_OK;
+    pm_error_context(err, "notify");
+    pm_error_place(err, world->context.pipeline->file, notify->line, notify->column);
+    return err->status;
+}
+
 PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *err)
 {
-    static const PmS3Source anywhere = {0}; /* a queue without source.s3: objects of any bucket, as `aws` says */
-    const PmPipeline *pipeline = world->pipeline;
-    world->helper = pm_helper_new(world->loop, err);
-    if (world->helper == NULL) return err->status;
+    PmContext *context = &world->context;
+    const PmPipeline *pipeline = context->pipeline;
+    context->once = options->once;
+    context->host = options->host;
+    context->helper = pm_helper_new(context->loop, err);
+    if (context->helper == NULL) return err->status;
     world->outputs = wanted_outputs(pipeline, options->outputs, err);
     if (err->status != PM_OK) return err->status;
+    world->needs_sha256 = names_fact(&pipeline->quarantine, "sha256");
     for (size_t i = 0; i < pipeline->output_count; i++)
         world->needs_sha256 = world->needs_sha256 || names_fact(&pipeline->outputs[i].to, "sha256");
-    world->needs_sha256 = world->needs_sha256 || names_fact(&pipeline->quarantine, "sha256");
-    if (needs_cloud(pipeline, options)) {
-        world->cloud = pm_cloud_new(world->loop, &pipeline->aws, err);
-        if (world->cloud == NULL) return err->status;
-    }
-    if (delivers_objects(pipeline, options))
-        world->source =
-            pm_source_s3_new(world->cloud, s3_source(pipeline) != NULL ? s3_source(pipeline) : &anywhere, err);
-    else
-        world->source = pm_source_file_new(world->helper, err);
-    if (world->source == NULL) return err->status;
-    if (sees_all_sources(pipeline, options)) {
-        world->claims = pm_claims_new(pipeline, options->out_dir, options->listing);
-        if (world->claims == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
-    }
-    return open_stores(world, options, err);
+    if (open_source(world, options, err) != PM_OK || open_stores(world, options, err) != PM_OK) return err->status;
+    return open_notifier(world, options, err);
 }
 
 void pm_world_close(PmJobWorld *world)
 {
-    PmStore *stores[] = {world->files, world->objects, world->everything};
-    for (size_t i = 0; i < 3; i++)
-        if (stores[i] != NULL) stores[i]->ops->free(stores[i]);
+    if (world->notifier != NULL) world->notifier->ops->free(world->notifier);
+    for (size_t i = 0; i < PM_STORES_MAX; i++)
+        if (world->stores[i].store != NULL) world->stores[i].store->ops->free(world->stores[i].store);
+    if (world->everything != NULL) world->everything->ops->free(world->everything);
     if (world->source != NULL) world->source->ops->free(world->source);
-    pm_helper_free(world->helper);
+    pm_helper_free(world->context.helper);
     pm_claims_free(world->claims);
-    pm_cloud_free(world->cloud);
+    pm_context_finish(&world->context);
     json_decref((json_t *)world->outputs);
 }
 
-static PmTrigger *new_lambda_trigger(const PmJobWorld *world, const PmRunOptions *options, const PmTriggerSink *sink,
-                                     PmError *err)
+/* --- the trigger --- */
+
+static PmTrigger *open_trigger(PmJobWorld *world, const PmRunOptions *options, const PmTriggerSink *sink, PmError *err)
 {
-    const PmPipeline *pipeline = world->pipeline;
-    if (pipeline->source.kind == PM_SOURCE_S3)
-        return pm_trigger_lambda_new(world->loop, world->cloud, pipeline, options->lambda, sink, err);
-    pm_error_at(err, PM_BAD_CONFIG, pipeline->file, 1, 1,
-                "in AWS Lambda, source: s3 must say which buckets events may name");
-    pm_error_hint(err, "source: { s3: { buckets: [uploads] } }");
+    const PmPipeline *pipeline = world->context.pipeline;
+    const PmConnector *connector = options->hosted != NULL ? options->hosted : pm_connector_of(pipeline->trigger.kind);
+    if (options->instead != NULL)
+        return options->instead->open_trigger(options->instead->data, &world->context, sink, err);
+    if (connector != NULL) return connector->open_trigger(&world->context, sink, err);
+    pm_error_at(err, PM_BAD_CONFIG, pipeline->file, 1, 1, "trigger is missing: nothing tells when an image arrives");
+    pm_error_hint(err, "trigger: { directory: { path: in } }, or use `pixmill apply` on files");
     return NULL;
 }
 
-PmTrigger *pm_world_trigger(const PmJobWorld *world, const PmRunOptions *options, const PmTriggerSink *sink,
-                            PmError *err)
+PmTrigger *pm_world_trigger(PmJobWorld *world, const PmRunOptions *options, const PmTriggerSink *sink, PmError *err)
 {
-    const PmPipeline *pipeline = world->pipeline;
-    if (options->lambda != NULL) return new_lambda_trigger(world, options, sink, err);
-    switch (pipeline->trigger.kind) {
-    case PM_TRIGGER_DIRECTORY:
-        return pm_trigger_directory_new(world->loop, world->helper, pipeline, world->digest, options->once, sink, err);
-    case PM_TRIGGER_SQS:
-        return pm_trigger_sqs_new(world->loop, world->cloud, pipeline, options->once, sink, err);
-    case PM_TRIGGER_LAMBDA:
-        pm_error_at(err, PM_BAD_CONFIG, pipeline->file, pipeline->trigger.line, pipeline->trigger.column,
-                    "trigger: lambda works only inside AWS Lambda, which sets AWS_LAMBDA_RUNTIME_API");
-        pm_error_hint(err,
-                      "put trigger: sqs beside it to run the same file as a worker, or use `pixmill apply` on files");
-        return NULL;
-    case PM_TRIGGER_NONE:
-        break;
-    }
-    pm_error_at(err, PM_BAD_CONFIG, pipeline->file, 1, 1, "trigger is missing: nothing tells when an image arrives");
-    pm_error_hint(err, "trigger: { directory: { path: in } }, or use `pixmill apply` on files");
+    PmTrigger *trigger = open_trigger(world, options, sink, err);
+    if (trigger == NULL || !trigger->sole) return trigger;
+    world->claims = pm_claims_new(trigger);
+    if (world->claims != NULL) return trigger;
+    trigger->ops->free(trigger);
+    pm_error_set(err, PM_TRANSIENT, "out of memory");
     return NULL;
 }

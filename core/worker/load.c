@@ -54,8 +54,8 @@ static void read_pipeline(PmLoad *load, const PmMessage *message, PmErrorList *e
         pm_error_list_add(errors, &err);
         return;
     }
-    load->pipeline = pm_pipeline_read(file, dir, text.size > 0 ? text.bytes : "", text.size, PM_READ_WORKER, look_up,
-                                      load->env, errors);
+    load->pipeline =
+        pm_pipeline_read(file, dir, text.size > 0 ? text.bytes : "", text.size, NULL, look_up, load->env, errors);
     pm_memfd_unmap(&text);
 }
 

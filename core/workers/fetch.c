@@ -203,7 +203,8 @@ PmFetcher *pm_fetcher_new(PmLoop *loop, const PmPipeline *pipeline, PmError *err
     PmFetcher *fetcher = calloc(1, sizeof *fetcher);
     if (fetcher != NULL) {
         *fetcher = (PmFetcher){.loop = loop, .pipeline = pipeline};
-        fetcher->http = pm_http_new(loop, &(PmHttpOptions){.ca_file = pipeline->aws.ca_bundle}, err);
+        fetcher->http =
+            pm_http_new(loop, &(PmHttpOptions){.ca_file = pm_pipeline_shared_text(pipeline, "ca_bundle")}, err);
     }
     if (fetcher != NULL && fetcher->http != NULL) return fetcher;
     free(fetcher);

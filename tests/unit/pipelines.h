@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "connectors/connector.h"
 #include "pipeline/pipeline.h"
 
 static inline const char *no_environment(void *data, const char *name)
@@ -27,8 +28,7 @@ static inline const char *no_environment(void *data, const char *name)
 static inline PmPipeline *read_pipeline(const char *dir, const char *text)
 {
     PmErrorList errors = {0};
-    PmPipeline *pipeline =
-        pm_pipeline_read("p.yaml", dir, text, strlen(text), PM_READ_ALL, no_environment, NULL, &errors);
+    PmPipeline *pipeline = pm_pipeline_read("p.yaml", dir, text, strlen(text), pm_kinds, no_environment, NULL, &errors);
     for (size_t i = 0; i < errors.count; i++) {
         char line[2000];
         pm_error_format(&errors.items[i], line, sizeof line);

@@ -7,6 +7,7 @@
 
 #include "aws/s3.h"
 #include "aws/sqs.h"
+#include "connectors/aws/settings.h"
 #include "pipeline/pipeline.h"
 
 typedef struct PmCloud PmCloud;
@@ -27,5 +28,9 @@ PmS3 *pm_cloud_s3_of_source(PmCloud *cloud, const PmS3Source *source, PmError *e
 
 /* A queue. New; the caller frees it before the cloud. */
 PmSqs *pm_cloud_sqs(PmCloud *cloud, const char *queue_url, const char *region, const char *endpoint_url, PmError *err);
+
+/* Of the session: one for all that is in AWS, made when it is asked for the first time. */
+struct PmContext;
+PmCloud *pm_cloud_of(struct PmContext *context, PmError *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/crash_point.h"
 #include "base/text.h"
 #include "connectors/aws/ask.h"
+#include "connectors/aws/settings.h"
 
 enum { HIDE_S = 120, WAIT_S = 1, EMPTY_POLLS = 2, CLOCKS_AGREE_MS = 3000 };
 
@@ -46,13 +47,10 @@ static int64_t begun_at(int64_t server_ms)
 static PmStatus open_visit(Visit *visit)
 {
     const PmPipeline *p = visit->pipeline;
-    if (p->trigger.kind != PM_TRIGGER_SQS)
-        return pm_error_set(visit->err, PM_BAD_CONFIG,
-                            "%s: its trigger is neither an SQS queue nor a folder, so it has no dead letters", p->file);
-    const PmSqsTrigger *config = p->trigger.config;
+    const PmSqsTrigger *config = pm_sqs_trigger(p);
     PmQueueFacts facts;
     char url[1200];
-    if (pm_ask_open(&visit->ask, &p->aws, visit->err) != PM_OK) return visit->err->status;
+    if (pm_ask_open(&visit->ask, pm_aws_config(p), visit->err) != PM_OK) return visit->err->status;
     visit->work = pm_cloud_sqs(visit->ask.cloud, config->queue_url, config->region, config->endpoint_url, visit->err);
     if (visit->work == NULL) return visit->err->status;
     if (pm_ask_queue(&visit->ask, visit->work, NULL, &facts) != PM_OK) {

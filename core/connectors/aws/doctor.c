@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "connectors/aws/ask.h"
+#include "connectors/aws/settings.h"
 #include "net/retry.h"
 
 enum { VISIBILITY_FACTOR = 2, RECEIVES_LEAST = 3 };
@@ -51,7 +52,7 @@ static void tell_failed(const Doctor *doctor, const char *subject, const char *a
 static void look_at_dead_letters(Doctor *doctor, PmSqs *sqs, const PmQueueFacts *queue)
 {
     static const char subject[] = "dead letters";
-    const PmSqsTrigger *config = doctor->pipeline->trigger.config;
+    const PmSqsTrigger *config = pm_sqs_trigger(doctor->pipeline);
     char url[1200];
     PmQueueFacts facts;
     if (config->dead_letter_url != NULL && config->dead_letter_url[0] != '\0') {
@@ -84,7 +85,7 @@ static void look_at_dead_letters(Doctor *doctor, PmSqs *sqs, const PmQueueFacts 
 static void look_at_trigger(Doctor *doctor)
 {
     static const char subject[] = "trigger.sqs";
-    const PmSqsTrigger *config = doctor->pipeline->trigger.config;
+    const PmSqsTrigger *config = pm_sqs_trigger(doctor->pipeline);
     const PmLimits *limits = &doctor->pipeline->limits;
     PmQueueFacts facts;
     PmSqs *sqs =
@@ -119,7 +120,7 @@ static void look_at_trigger(Doctor *doctor)
 static void look_at_notify(Doctor *doctor)
 {
     PmQueueFacts facts;
-    const char *url = doctor->pipeline->notify.queue_url;
+    const char *url = ((const PmSqsNotify *)doctor->pipeline->notify.config)->queue_url;
     PmSqs *sqs = pm_cloud_sqs(doctor->ask.cloud, url, NULL, NULL, &doctor->ask.err);
     if (sqs == NULL)
         tell(doctor, PM_FINDING_BAD, "notify.sqs", doctor->ask.err.hint, "%s", doctor->ask.err.message);
@@ -209,7 +210,7 @@ static void look_at_place(Doctor *doctor, const PmPlace *place, const char *subj
 static bool same_place(const PmPlace *a, const PmPlace *b)
 {
     const PmS3Place *x = a->config, *y = b->config;
-    return b->kind == PM_PLACE_S3 && strcmp(x->bucket, y->bucket) == 0 &&
+    return b->kind == &pm_kind_s3 && strcmp(x->bucket, y->bucket) == 0 &&
            strcmp(pm_template_prefix(a->key), pm_template_prefix(b->key)) == 0;
 }
 
@@ -217,32 +218,33 @@ static void look_at_places(Doctor *doctor)
 {
     const PmPipeline *p = doctor->pipeline;
     for (size_t i = 0; i < p->output_count; i++) {
-        bool seen = p->outputs[i].to.kind != PM_PLACE_S3;
+        bool seen = p->outputs[i].to.kind != &pm_kind_s3;
         for (size_t k = 0; k < i && !seen; k++) seen = same_place(&p->outputs[i].to, &p->outputs[k].to);
         if (!seen) look_at_place(doctor, &p->outputs[i].to, p->outputs[i].where);
     }
-    if (p->quarantine.kind == PM_PLACE_S3) look_at_place(doctor, &p->quarantine, "quarantine");
+    if (p->quarantine.kind == &pm_kind_s3) look_at_place(doctor, &p->quarantine, "quarantine");
 }
 
 PmStatus pm_doctor(const PmPipeline *pipeline, PmDoctorFound *found, void *data, PmError *err)
 {
     Doctor doctor = {.pipeline = pipeline, .found = found, .data = data};
-    bool queue = pipeline->trigger.kind == PM_TRIGGER_SQS, source = pipeline->source.kind == PM_SOURCE_S3;
-    bool places = pipeline->quarantine.kind == PM_PLACE_S3;
-    for (size_t i = 0; i < pipeline->output_count; i++) places = places || pipeline->outputs[i].to.kind == PM_PLACE_S3;
-    if (!queue && !source && !places && pipeline->notify.queue_url == NULL) {
+    bool queue = pm_sqs_trigger(pipeline) != NULL, notify = pipeline->notify.kind == &pm_kind_sqs;
+    const PmS3Source *source = pm_s3_source(pipeline);
+    bool places = pipeline->quarantine.kind == &pm_kind_s3;
+    for (size_t i = 0; i < pipeline->output_count; i++) places = places || pipeline->outputs[i].to.kind == &pm_kind_s3;
+    if (!queue && source == NULL && !places && !notify) {
         tell(&doctor, PM_FINDING_GOOD, "aws", NULL, "the pipeline needs nothing of AWS");
         return PM_OK;
     }
-    if (pm_ask_open(&doctor.ask, &pipeline->aws, err) == PM_OK) {
+    if (pm_ask_open(&doctor.ask, pm_aws_config(pipeline), err) == PM_OK) {
         if (pm_ask_credentials(&doctor.ask) != PM_OK) {
             tell(&doctor, PM_FINDING_BAD, "credentials", doctor.ask.err.hint, "%s", doctor.ask.err.message);
         } else {
             tell(&doctor, PM_FINDING_GOOD, "credentials", NULL, "from %s", doctor.ask.key);
             if (queue) look_at_trigger(&doctor);
-            if (source) look_at_source(&doctor, pipeline->source.config);
+            if (source != NULL) look_at_source(&doctor, source);
             if (places) look_at_places(&doctor);
-            if (pipeline->notify.queue_url != NULL) look_at_notify(&doctor);
+            if (notify) look_at_notify(&doctor);
         }
     }
     pm_ask_close(&doctor.ask);

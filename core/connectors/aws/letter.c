@@ -23,8 +23,8 @@ static bool is_wanted(const PmLetterRules *config, const PmObjectEvent *record)
 
 bool pm_letter_allows(const PmPipeline *pipeline, const char *bucket, const char *key, PmError *err)
 {
-    if (pipeline->source.kind != PM_SOURCE_S3) return true;
-    const PmS3Source *source = pipeline->source.config;
+    const PmS3Source *source = pm_s3_source(pipeline);
+    if (source == NULL) return true;
     bool known = source->buckets.count == 0;
     for (size_t i = 0; i < source->buckets.count && !known; i++) known = strcmp(source->buckets.items[i], bucket) == 0;
     if (!known) {
@@ -72,13 +72,13 @@ static PmObject take(PmObjectEvent *record)
 
 PmLetterRules pm_letter_rules(const PmPipeline *pipeline, bool in_lambda)
 {
-    const PmSqsTrigger *sqs = pipeline->trigger.kind == PM_TRIGGER_SQS ? pipeline->trigger.config : NULL;
+    const PmSqsTrigger *sqs = pm_sqs_trigger(pipeline);
     PmLetterRules rules = {.pipeline = pipeline};
     if (sqs != NULL) {
         rules.events = sqs->events;
         rules.key_encoding = (PmKeyEncoding)sqs->key_encoding;
     }
-    if (in_lambda && pipeline->trigger.lambda->events.count > 0) rules.events = pipeline->trigger.lambda->events;
+    if (in_lambda && pm_lambda_trigger(pipeline)->events.count > 0) rules.events = pm_lambda_trigger(pipeline)->events;
     return rules;
 }
 
@@ -164,7 +164,7 @@ void pm_letter_bury(PmDeadMessage *dead, const char *dead_letter_url, const PmPi
 
 static json_t *claim_record(const PmPipeline *pipeline, const PmObject *object)
 {
-    const PmSqsTrigger *sqs = pipeline->trigger.kind == PM_TRIGGER_SQS ? pipeline->trigger.config : NULL;
+    const PmSqsTrigger *sqs = pm_sqs_trigger(pipeline);
     char when[25];
     PmBuffer key;
     pm_buffer_init(&key, 4 * PM_EVENT_KEY_MAX);

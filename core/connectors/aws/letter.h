@@ -7,6 +7,7 @@
 
 #include "aws/events.h"
 #include "aws/sqs.h"
+#include "connectors/aws/settings.h"
 #include "connectors/trigger.h"
 
 /* Which events count and how they are written: trigger.sqs's words, or trigger.lambda's where it has some. */

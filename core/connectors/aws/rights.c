@@ -6,6 +6,7 @@
 
 #include "aws/operations.h"
 #include "base/text.h"
+#include "connectors/aws/settings.h"
 
 enum { ARN_MAX = 2400 };
 
@@ -21,7 +22,7 @@ static const char *partition_of(const char *region)
 /* Of the region that the file names. */
 static const char *own_partition(const PmPipeline *pipeline)
 {
-    return partition_of(pipeline->aws.region != NULL ? pipeline->aws.region : "");
+    return partition_of(pm_aws_config(pipeline)->region != NULL ? pm_aws_config(pipeline)->region : "");
 }
 
 /* "https://sqs.eu-west-1.amazonaws.com/123456789012/uploads" -> region, account, name. Queues of other services have
@@ -31,8 +32,8 @@ static void queue_arn(const PmPipeline *pipeline, const char *url, const char *n
     char region[64] = "*", account[64] = "*", own[100] = "*";
     const char *host = strstr(url, "://"), *last = strrchr(url, '/');
     host = host != NULL ? host + 3 : url;
-    if (sscanf(host, "sqs.%63[a-z0-9-].amazonaws.com", region) != 1 && pipeline->aws.region != NULL)
-        pm_text_copy(region, sizeof region, pipeline->aws.region);
+    if (sscanf(host, "sqs.%63[a-z0-9-].amazonaws.com", region) != 1 && pm_aws_config(pipeline)->region != NULL)
+        pm_text_copy(region, sizeof region, pm_aws_config(pipeline)->region);
     const char *path = strchr(host, '/');
     if (path != NULL && path < last) {
         int n = (int)(last - path - 1);
@@ -119,7 +120,7 @@ static json_t *list_bucket(void)
 static bool copies_tags(const PmPipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->output_count; i++)
-        if (pipeline->outputs[i].to.kind == PM_PLACE_S3 &&
+        if (pipeline->outputs[i].to.kind == &pm_kind_s3 &&
             ((const PmS3Place *)pipeline->outputs[i].to.config)->copy_tags)
             return true;
     return false;
@@ -127,8 +128,8 @@ static bool copies_tags(const PmPipeline *pipeline)
 
 static void add_source(const PmPipeline *pipeline, json_t *statements)
 {
-    if (pipeline->source.kind != PM_SOURCE_S3) return;
-    const PmS3Source *source = pipeline->source.config;
+    const PmS3Source *source = pm_s3_source(pipeline);
+    if (source == NULL) return;
     const char *prefix = source->prefix != NULL ? source->prefix : "";
     json_t *objects = json_array(), *buckets = json_array(), *prefixes = json_array();
     char arn[ARN_MAX];
@@ -172,7 +173,7 @@ static void add_key(const PmPipeline *pipeline, const char *id, Destination *all
 static void add_place(const PmPipeline *pipeline, const PmPlace *place, Destination *all)
 {
     char arn[ARN_MAX];
-    if (place->kind != PM_PLACE_S3) return;
+    if (place->kind != &pm_kind_s3) return;
     const PmS3Place *s3 = place->config;
     bucket_arn(pipeline, s3->bucket, pm_template_prefix(place->key), arn, sizeof arn);
     add_once(all->objects, arn);
@@ -228,9 +229,9 @@ static json_t *send_message(void)
 static void add_queues(const PmPipeline *pipeline, const PmRightsOptions *options, json_t *statements,
                        const char **wide)
 {
-    const PmSqsTrigger *sqs = pipeline->trigger.kind == PM_TRIGGER_SQS ? pipeline->trigger.config : NULL;
+    const PmSqsTrigger *sqs = pm_sqs_trigger(pipeline);
     bool container = (options->target & PM_RIGHTS_CONTAINER) != 0;
-    const char *dead = pipeline->trigger.lambda->dead_letter_url;
+    const char *dead = pm_lambda_trigger(pipeline)->dead_letter_url;
     char arn[ARN_MAX];
     if (dead == NULL && sqs != NULL) dead = sqs->dead_letter_url;
     if (dead != NULL && dead[0] == '\0') dead = NULL;
@@ -263,8 +264,8 @@ json_t *pm_rights_policy(const PmPipeline *pipeline, const PmRightsOptions *opti
     add_source(pipeline, statements);
     add_destinations(pipeline, statements);
     add_queues(pipeline, options, statements, wide);
-    if (pipeline->notify.queue_url != NULL) {
-        queue_arn(pipeline, pipeline->notify.queue_url, NULL, arn, sizeof arn);
+    if (pipeline->notify.kind == &pm_kind_sqs) {
+        queue_arn(pipeline, ((const PmSqsNotify *)pipeline->notify.config)->queue_url, NULL, arn, sizeof arn);
         add(statements, "Notify", send_message(), json_pack("[s]", arn), NULL);
     }
     if ((options->target & PM_RIGHTS_LAMBDA) != 0) {

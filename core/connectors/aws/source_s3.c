@@ -21,11 +21,13 @@
 #include "base/text.h"
 #include "connectors/aws/cloud.h"
 #include "connectors/aws/stamp_s3.h"
+#include "connectors/aws/stores.h"
 #include "connectors/source.h"
 
 typedef struct S3Source {
     PmSource base;
     PmS3 *s3;
+    const PmS3Source *config;
 } S3Source;
 
 struct PmSourceCall {
@@ -212,6 +214,20 @@ static void cancel(PmSource *base, PmSourceCall *call)
     free(call);
 }
 
+static void name(const PmSource *base, const PmObject *object, char *out, size_t size)
+{
+    (void)base;
+    snprintf(out, size, "s3://%s", object->bucket != NULL ? object->bucket : "");
+}
+
+static bool names(const PmSource *base, const PmObject *object)
+{
+    const PmList *buckets = &((const S3Source *)base)->config->buckets;
+    for (size_t i = 0; object->bucket != NULL && i < buckets->count; i++)
+        if (strcmp(buckets->items[i], object->bucket) == 0) return true;
+    return false;
+}
+
 static void free_source(PmSource *base)
 {
     free(base);
@@ -219,7 +235,7 @@ static void free_source(PmSource *base)
 
 PmSource *pm_source_s3_new(PmCloud *cloud, const PmS3Source *config, PmError *err)
 {
-    static const PmSourceOps ops = {.get = get, .cancel = cancel, .free = free_source};
+    static const PmSourceOps ops = {.get = get, .cancel = cancel, .name = name, .names = names, .free = free_source};
     S3Source *source = calloc(1, sizeof *source);
     if (source != NULL) source->s3 = pm_cloud_s3_of_source(cloud, config, err);
     if (source == NULL || source->s3 == NULL) {
@@ -228,5 +244,6 @@ PmSource *pm_source_s3_new(PmCloud *cloud, const PmS3Source *config, PmError *er
         return NULL;
     }
     source->base.ops = &ops;
+    source->config = config;
     return &source->base;
 }

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "connectors/aws/cloud.h"
 #include "connectors/aws/stamp_s3.h"
+#include "connectors/aws/stores.h"
 #include "connectors/aws/turns.h"
 #include "connectors/store.h"
 #include "net/retry.h"
@@ -422,6 +423,14 @@ static Bucket *bucket_of(S3Store *store, const PmS3 *s3, const char *name)
     return bucket;
 }
 
+static char *locate(const PmStore *base, const PmPlace *place, const char *key)
+{
+    char *location = NULL;
+    (void)base;
+    int n = asprintf(&location, "s3://%s/%s", ((const PmS3Place *)place->config)->bucket, key);
+    return n >= 0 ? location : NULL;
+}
+
 static PmStoreCall *new_call(S3Store *store, const PmStorePut *request, PmError *err)
 {
     const PmS3Place *place = request->place->config;
@@ -442,9 +451,7 @@ static PmStoreCall *new_call(S3Store *store, const PmStorePut *request, PmError 
     call->key = strdup(request->key);
     call->content_type = strdup(request->content_type);
     call->digest = strdup(request->digest);
-    size_t n = strlen(place->bucket) + strlen(request->key) + 8;
-    call->location = malloc(n);
-    if (call->location != NULL) snprintf(call->location, n, "s3://%s/%s", place->bucket, request->key);
+    call->location = locate(&store->base, request->place, request->key);
     add_list(call->metadata, &call->metadata_count, PAIRS_MAX, &place->metadata);
     add_list(call->tags, &call->tag_count, 10, &place->tags);
     if (call->key != NULL && call->content_type != NULL && call->digest != NULL && call->location != NULL &&
@@ -544,6 +551,12 @@ static void cancel(PmStore *base, PmStoreCall *call)
     if (call != NULL) free_call(call);
 }
 
+static void name(const PmStore *base, const PmPlace *place, char *out, size_t size)
+{
+    (void)base;
+    snprintf(out, size, "s3://%s", ((const PmS3Place *)place->config)->bucket);
+}
+
 static void free_store(PmStore *base)
 {
     S3Store *store = (S3Store *)base;
@@ -556,7 +569,8 @@ static void free_store(PmStore *base)
 
 PmStore *pm_store_s3_new(PmLoop *loop, PmCloud *cloud, const PmS3Source *source, PmError *err)
 {
-    static const PmStoreOps ops = {.put = put, .expect = expect, .cancel = cancel, .free = free_store};
+    static const PmStoreOps ops = {
+        .put = put, .expect = expect, .cancel = cancel, .locate = locate, .name = name, .free = free_store};
     S3Store *store = calloc(1, sizeof *store);
     if (store == NULL) {
         pm_error_set(err, PM_TRANSIENT, "out of memory");

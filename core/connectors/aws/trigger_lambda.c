@@ -15,6 +15,7 @@
 #include "connectors/aws/cloud.h"
 #include "connectors/aws/invocation.h"
 #include "connectors/aws/runtime_api.h"
+#include "connectors/aws/triggers.h"
 #include "connectors/metrics.h"
 #include "connectors/record.h"
 
@@ -420,8 +421,8 @@ static void free_trigger(PmTrigger *base)
 
 static const char *dead_letter_url(const PmPipeline *pipeline)
 {
-    const PmSqsTrigger *sqs = pipeline->trigger.kind == PM_TRIGGER_SQS ? pipeline->trigger.config : NULL;
-    const char *url = pipeline->trigger.lambda->dead_letter_url;
+    const PmSqsTrigger *sqs = pm_sqs_trigger(pipeline);
+    const char *url = pm_lambda_trigger(pipeline)->dead_letter_url;
     if (url == NULL && sqs != NULL) url = sqs->dead_letter_url;
     return url != NULL && url[0] != '\0' ? url : NULL;
 }
@@ -436,11 +437,11 @@ PmTrigger *pm_trigger_lambda_new(PmLoop *loop, PmCloud *cloud, const PmPipeline 
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    *trigger = (LambdaTrigger){.base = {.ops = &ops, .sink = *sink, .redrives = true, .early = true},
+    *trigger = (LambdaTrigger){.base = {.ops = &ops, .sink = *sink, .redrives = true, .early = true, .answers = true},
                                .loop = loop,
                                .cloud = cloud,
                                .pipeline = pipeline,
-                               .config = pipeline->trigger.lambda,
+                               .config = pm_lambda_trigger(pipeline),
                                .rules = pm_letter_rules(pipeline, true),
                                .dead_letter_url = dead_letter_url(pipeline)};
     trigger->metrics = pm_metrics_new(trigger->config->metrics_namespace, pipeline->name);

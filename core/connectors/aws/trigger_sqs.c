@@ -15,6 +15,8 @@
 #include "connectors/aws/cloud.h"
 #include "connectors/aws/lease.h"
 #include "connectors/aws/letter_send.h"
+#include "connectors/aws/settings.h"
+#include "connectors/aws/triggers.h"
 #include "net/retry.h"
 
 enum {
@@ -292,7 +294,7 @@ static void start(SqsTrigger *trigger)
 
 static void refuse(SqsTrigger *trigger, PmError *err)
 {
-    const PmTriggerConfig *at = &trigger->pipeline->trigger;
+    const PmRole *at = &trigger->pipeline->trigger;
     pm_error_context(err, "trigger: sqs");
     pm_error_place(err, trigger->pipeline->file, at->line, at->column);
     trigger->base.sink.failed(trigger->base.sink.data, err);
@@ -551,7 +553,7 @@ PmTrigger *pm_trigger_sqs_new(PmLoop *loop, PmCloud *cloud, const PmPipeline *pi
                               const PmTriggerSink *sink, PmError *err)
 {
     static const PmTriggerOps ops = {.want = want, .settle = settle, .stop = stop, .free = free_trigger};
-    const PmSqsTrigger *config = pipeline->trigger.config;
+    const PmSqsTrigger *config = pm_sqs_trigger(pipeline);
     SqsTrigger *trigger = calloc(1, sizeof *trigger);
     if (trigger == NULL) {
         pm_error_set(err, PM_TRANSIENT, "out of memory");

@@ -175,7 +175,7 @@ static void on_file(void *data, const char *key)
 
 static PmStatus run_visit(Visit *visit, const PmPipeline *pipeline)
 {
-    const PmDirectoryTrigger *config = pipeline->trigger.config;
+    const PmDirectoryTrigger *config = pm_pipeline_trigger(pipeline, &pm_kind_directory);
     if (config->settle == PM_SETTLE_KEEP)
         return pm_error_set(visit->err, PM_BAD_CONFIG,
                             "%s: its trigger keeps files where they are (settle: keep), so none is set aside",

@@ -11,6 +11,7 @@
 #include "connectors/file/arrivals.h"
 #include "connectors/file/aside.h"
 #include "connectors/file/seen.h"
+#include "connectors/file/settings.h"
 #include "connectors/file/watches.h"
 #include "connectors/trigger.h"
 

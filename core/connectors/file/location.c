@@ -19,17 +19,22 @@ const char *pm_location_below(const char *key)
     }
 }
 
-char *pm_location_new(const PmPipeline *pipeline, const char *out_dir, const PmPlace *place, const char *key)
+char *pm_location_new(const char *folder, const char *key, bool confined)
 {
     char *location = NULL;
-    int n;
-    if (out_dir != NULL)
-        n = asprintf(&location, "%s/%s", strcmp(out_dir, "/") == 0 ? "" : out_dir, pm_location_below(key));
-    else if (place->kind == PM_PLACE_S3)
-        n = asprintf(&location, "s3://%s/%s", ((const PmS3Place *)place->config)->bucket, key);
-    else if (key[0] == '/')
-        n = asprintf(&location, "%s", key);
-    else
-        n = asprintf(&location, "%s/%s", pipeline->dir, key);
+    if (confined) key = pm_location_below(key);
+    bool absolute = key[0] == '/';
+    int n = asprintf(&location, "%s%s%s", absolute || strcmp(folder, "/") == 0 ? "" : folder, absolute ? "" : "/", key);
     return n >= 0 ? location : NULL;
+}
+
+void pm_location_name(const char *folder, const char *path, bool whole, char *out, size_t size)
+{
+    char *location = pm_location_new(folder, path, false);
+    if (location != NULL && !whole) { /* "out/photo-" of "out/photo-{stem}.jpg" lies in "out" */
+        char *slash = strrchr(location, '/');
+        if (slash != NULL) slash[slash == location ? 1 : 0] = '\0';
+    }
+    snprintf(out, size, "file:%s", location != NULL ? location : path);
+    free(location);
 }

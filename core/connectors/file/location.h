@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where a rendition will lie, as text: two that are equal are one file or object.
+ * Where files of renditions lie, and what their writing depends on, as text.
  */
 #ifndef PM_CONNECTORS_FILE_LOCATION_H
 #define PM_CONNECTORS_FILE_LOCATION_H
 
-#include "pipeline/pipeline.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 /* The key without a leading "/", "./" or "../": `apply` moves every place below its folder. */
 const char *pm_location_below(const char *key);
 
-/* New; NULL: out of memory. `out_dir`: of `apply`, else NULL. */
-char *pm_location_new(const PmPipeline *pipeline, const char *out_dir, const PmPlace *place, const char *key);
+/* The path of `key` in `folder` (absolute); confined: below it, whatever the key begins with. New; NULL: out of memory.
+ */
+char *pm_location_new(const char *folder, const char *key, bool confined);
+
+/* "file:/srv/out" for what is written to `path`, which may be the beginning of a name: the folder is what counts.
+ * whole: `path` is that folder. */
+void pm_location_name(const char *folder, const char *path, bool whole, char *out, size_t size);
 
 #endif

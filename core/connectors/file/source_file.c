@@ -14,11 +14,15 @@
 
 #include "base/ipc.h"
 #include "base/text.h"
+#include "connectors/file/location.h"
+#include "connectors/file/settings.h"
+#include "connectors/file/stores.h"
 #include "connectors/source.h"
 
 typedef struct FileSource {
     PmSource base;
     PmHelper *helper;
+    const PmPipeline *pipeline; /* or NULL */
 } FileSource;
 
 struct PmSourceCall {
@@ -122,14 +126,24 @@ static void cancel(PmSource *base, PmSourceCall *call)
     if (call != NULL) pm_helper_cancel(call->job);
 }
 
+static void name_source(const PmSource *base, const PmObject *object, char *out, size_t size)
+{
+    const PmPipeline *pipeline = ((const FileSource *)base)->pipeline;
+    const PmDirectoryTrigger *trigger = pipeline != NULL ? pm_pipeline_trigger(pipeline, &pm_kind_directory) : NULL;
+    if (trigger != NULL)
+        pm_location_name(pipeline->dir, trigger->path, true, out, size);
+    else
+        pm_location_name("", object->path, false, out, size);
+}
+
 static void free_source(PmSource *base)
 {
     free(base);
 }
 
-PmSource *pm_source_file_new(PmHelper *helper, PmError *err)
+PmSource *pm_source_file_new(PmHelper *helper, const PmPipeline *pipeline, PmError *err)
 {
-    static const PmSourceOps ops = {.get = get, .cancel = cancel, .free = free_source};
+    static const PmSourceOps ops = {.get = get, .cancel = cancel, .name = name_source, .free = free_source};
     FileSource *source = calloc(1, sizeof *source);
     if (source == NULL) {
         pm_error_set(err, PM_TRANSIENT, "out of memory");
@@ -137,5 +151,6 @@ PmSource *pm_source_file_new(PmHelper *helper, PmError *err)
     }
     source->base.ops = &ops;
     source->helper = helper;
+    source->pipeline = pipeline;
     return &source->base;
 }

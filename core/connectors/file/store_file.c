@@ -15,8 +15,10 @@
 
 #include "base/crash_point.h"
 #include "base/folder.h"
+#include "base/text.h"
 #include "connectors/file/location.h"
 #include "connectors/file/stamp_file.h"
+#include "connectors/file/stores.h"
 #include "connectors/store.h"
 
 typedef struct FileStore {
@@ -267,6 +269,22 @@ static void cancel(PmStore *base, PmStoreCall *call)
     pm_helper_cancel(call->job);
 }
 
+static char *locate_place(const PmStore *base, const PmPlace *place, const char *key)
+{
+    const FileStore *store = (const FileStore *)base;
+    (void)place;
+    return pm_location_new(store->folder, key, store->confined);
+}
+
+static void name_place(const PmStore *base, const PmPlace *place, char *out, size_t size)
+{
+    const FileStore *store = (const FileStore *)base;
+    if (store->confined) /* one folder for all places */
+        pm_text_copy(out, size, "file:--out");
+    else
+        pm_location_name(store->folder, pm_template_prefix(place->key), false, out, size);
+}
+
 static void free_store(PmStore *base)
 {
     FileStore *store = (FileStore *)base;
@@ -277,7 +295,8 @@ static void free_store(PmStore *base)
 
 PmStore *pm_store_file_new(PmHelper *helper, const char *base, bool confined, PmError *err)
 {
-    static const PmStoreOps ops = {.put = put, .cancel = cancel, .free = free_store};
+    static const PmStoreOps ops = {
+        .put = put, .cancel = cancel, .locate = locate_place, .name = name_place, .free = free_store};
     FileStore *store = calloc(1, sizeof *store);
     if (store == NULL || (store->folder = strdup(base)) == NULL) {
         free(store);

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "connectors/file/directory.h"
+#include "connectors/file/triggers.h"
 
 enum {
     OPEN_MS = 50,        /* first look again at a file that is open for writing; doubles */
@@ -301,7 +302,7 @@ PmTrigger *pm_trigger_directory_new(PmLoop *loop, PmHelper *helper, const PmPipe
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    t->base = (PmTrigger){.ops = &ops, .sink = *sink, .stays = true};
+    t->base = (PmTrigger){.ops = &ops, .sink = *sink, .stays = true, .sole = true};
     t->loop = loop;
     t->helper = helper;
     t->config = pipeline->trigger.config;

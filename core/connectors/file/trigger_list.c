@@ -3,9 +3,11 @@
  * The files of a command line, each an event of its own.
  */
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/text.h"
 #include "connectors/file/listing.h"
+#include "connectors/file/triggers.h"
 #include "connectors/trigger.h"
 
 typedef struct Entry {
@@ -15,6 +17,7 @@ typedef struct Entry {
 
 typedef struct ListTrigger {
     PmTrigger base;
+    const PmListing *listing;
     PmLoop *loop;
     Entry *entries;
     size_t count, next, open;
@@ -73,6 +76,28 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
     want(base, list->wanted); /* may be dry by now */
 }
 
+/* No file that was listed is written over, and nothing is put where the next run would list it. */
+static PmStatus guard(PmTrigger *base, const char *location, PmError *err)
+{
+    const PmListing *listing = ((const ListTrigger *)base)->listing;
+    const char *root = pm_listing_root(listing, location);
+    if (root != NULL) {
+        pm_error_set(err, PM_BAD_INPUT,
+                     "the rendition would lie in %.300s, which is read: the next run would take it "
+                     "for a source",
+                     root);
+        pm_error_hint(err, "choose another folder for --out");
+        return PM_BAD_INPUT;
+    }
+    struct stat st;
+    if (stat(location, &st) != 0) return PM_OK;
+    const PmListed *listed = pm_listing_find(listing, st.st_dev, st.st_ino);
+    if (listed == NULL) return PM_OK;
+    pm_error_set(err, PM_BAD_INPUT, "the rendition would replace %.300s, one of the files given", listed->object.path);
+    pm_error_hint(err, "choose another folder for --out, or put {output} into the path");
+    return PM_BAD_INPUT;
+}
+
 static bool stop(PmTrigger *base)
 {
     ((ListTrigger *)base)->stopped = true;
@@ -92,7 +117,7 @@ static void free_list(PmTrigger *base)
 PmTrigger *pm_trigger_list_new(PmLoop *loop, const PmListing *listing, const PmTriggerSink *sink,
                                PmListSettled *settled, void *data, PmError *err)
 {
-    static const PmTriggerOps ops = {.want = want, .settle = settle, .stop = stop, .free = free_list};
+    static const PmTriggerOps ops = {.want = want, .settle = settle, .guard = guard, .stop = stop, .free = free_list};
     ListTrigger *list = calloc(1, sizeof *list);
     Entry *entries = calloc(listing->images + 1, sizeof *entries);
     if (list == NULL || entries == NULL) {
@@ -101,8 +126,12 @@ PmTrigger *pm_trigger_list_new(PmLoop *loop, const PmListing *listing, const PmT
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    *list = (ListTrigger){
-        .base = {.ops = &ops, .sink = *sink}, .loop = loop, .settled = settled, .data = data, .entries = entries};
+    *list = (ListTrigger){.base = {.ops = &ops, .sink = *sink, .sole = true, .answers = true},
+                          .loop = loop,
+                          .listing = listing,
+                          .settled = settled,
+                          .data = data,
+                          .entries = entries};
     for (size_t i = 0; i < listing->count; i++) {
         PmListed *listed = &listing->items[i];
         if (listed->skipped[0] != '\0') continue;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "connectors/aws/invocation.h"
+#include "connectors/connector.h"
 
 static const char text[] = "version: 1\n"
                            "source: { s3: { buckets: [uploads], prefix: in/ } }\n"
@@ -39,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static PmPipeline *pipeline;
     PmErrorList errors = {0};
     if (pipeline == NULL)
-        pipeline = pm_pipeline_read("p.yaml", "/", text, sizeof text - 1, PM_READ_ALL, no_environment, NULL, &errors);
+        pipeline = pm_pipeline_read("p.yaml", "/", text, sizeof text - 1, pm_kinds, no_environment, NULL, &errors);
     if (pipeline == NULL) abort();
     PmLetterRules rules = pm_letter_rules(pipeline, true);
     PmInvocation invocation;

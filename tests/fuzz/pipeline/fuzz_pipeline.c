@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connectors/connector.h"
 #include "pipeline/pipeline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,9 +21,8 @@ static const char *environment(void *data, const char *name)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     PmErrorList errors = {0};
-    PmReader reader = size > 0 && data[0] % 2 == 0 ? PM_READ_ALL : PM_READ_WORKER;
-    PmPipeline *pipeline =
-        pm_pipeline_read("p.yaml", "/", (const char *)data, size, reader, environment, NULL, &errors);
+    const PmKind *const *kinds = size > 0 && data[0] % 2 == 0 ? pm_kinds : NULL;
+    PmPipeline *pipeline = pm_pipeline_read("p.yaml", "/", (const char *)data, size, kinds, environment, NULL, &errors);
     if (pipeline != NULL) pm_pipeline_check_facts(pipeline, NULL, &errors);
     pm_error_list_sort(&errors);
     for (size_t i = 0; i < errors.count; i++) {

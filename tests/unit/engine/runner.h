@@ -84,7 +84,7 @@ static const char *const all_plugins[] = {PM_BUILD_DIR "/unit-plugins", PM_BUILD
 MAYBE_UNUSED static PmPipeline *read_pipeline(const char *body, const char *dir, PmErrorList *errors)
 {
     char *text = g_strdup_printf("version: 1\nname: test\n%s", body);
-    PmPipeline *pipeline = pm_pipeline_read("test.yaml", dir != NULL ? dir : "/tmp", text, strlen(text), PM_READ_WORKER,
+    PmPipeline *pipeline = pm_pipeline_read("test.yaml", dir != NULL ? dir : "/tmp", text, strlen(text), NULL,
                                             no_environment, NULL, errors);
     g_free(text);
     return pipeline;

@@ -80,7 +80,7 @@ int main(int argc, char **argv)
         print_error(&err);
         return 2;
     }
-    PmPipeline *pipeline = pm_pipeline_read(argv[1], dir, text, text_size, PM_READ_WORKER, environment, NULL, &errors);
+    PmPipeline *pipeline = pm_pipeline_read(argv[1], dir, text, text_size, NULL, environment, NULL, &errors);
     PmEngineOptions options = {.plugin_dirs = dirs};
     PmEngine *engine = pipeline != NULL ? pm_engine_new(pipeline, &options, &errors) : NULL;
     pm_error_list_sort(&errors);

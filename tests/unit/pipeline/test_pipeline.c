@@ -4,21 +4,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "connectors/aws/settings.h"
+#include "connectors/connector.h"
+#include "connectors/file/settings.h"
 #include "reading.h"
 
 /* The least that is a pipeline; what a test is about comes before it. */
 #define OUTPUT "outputs: { o: { to: { file: { path: \"out/{stem}.{ext}\" } } } }\n"
 #define LEAST  "version: 1\n" OUTPUT
 
-static PmPipeline *read_as(const char *yaml, PmReader reader, PmErrorList *errors)
+static PmPipeline *read_as(const char *yaml, const PmKind *const *kinds, PmErrorList *errors)
 {
-    return pm_pipeline_read("dir/photos.yaml", "/srv/pipes", yaml, strlen(yaml), reader, test_env, NULL, errors);
+    return pm_pipeline_read("dir/photos.yaml", "/srv/pipes", yaml, strlen(yaml), kinds, test_env, NULL, errors);
 }
 
 static PmPipeline *read_good(const char *yaml)
 {
     PmErrorList errors = {0};
-    PmPipeline *p = read_as(yaml, PM_READ_ALL, &errors);
+    PmPipeline *p = read_as(yaml, pm_kinds, &errors);
     if (errors.count > 0) fail_msg("%s\n%s", yaml, errors_text(&errors));
     assert_non_null(p);
     return p;
@@ -27,7 +30,7 @@ static PmPipeline *read_good(const char *yaml)
 static void expect(const char *yaml, const char *expected)
 {
     PmErrorList errors = {0};
-    PmPipeline *p = read_as(yaml, PM_READ_ALL, &errors);
+    PmPipeline *p = read_as(yaml, pm_kinds, &errors);
     assert_string_equal(errors_text(&errors), expected);
     pm_pipeline_free(p);
     pm_error_list_finish(&errors);
@@ -70,10 +73,10 @@ static void sample_reads(void **state)
     assert_string_equal(p->name, "photos");
     assert_string_equal(p->file, "dir/photos.yaml");
     assert_string_equal(p->dir, "/srv/pipes");
-    assert_int_equal(p->trigger.kind, PM_TRIGGER_SQS);
+    assert_ptr_equal(p->trigger.kind, &pm_kind_sqs);
     assert_string_equal(((const PmSqsTrigger *)p->trigger.config)->queue_url, test_env(NULL, "QUEUE_URL"));
     const PmS3Source *source = p->source.config;
-    assert_int_equal(p->source.kind, PM_SOURCE_S3);
+    assert_ptr_equal(p->source.kind, &pm_kind_s3);
     assert_string_equal(source->buckets.items[0], "uploads-prod");
     assert_string_equal(source->prefix, "incoming/");
     assert_int_equal(p->step_count, 2);
@@ -94,7 +97,7 @@ static void sample_reads(void **state)
     assert_non_null(thumb->when);
     assert_string_equal(thumb->steps[1].path, "outputs.thumb.steps[1]");
     assert_string_equal(thumb->steps[1].where, "outputs.thumb: convert");
-    assert_int_equal(thumb->to.kind, PM_PLACE_S3);
+    assert_ptr_equal(thumb->to.kind, &pm_kind_s3);
     const PmS3Place *place = thumb->to.config;
     assert_string_equal(place->bucket, "renditions");
     assert_string_equal(place->cache_control, "public, max-age=31536000");
@@ -127,9 +130,9 @@ static void defaults_are_those_of_the_reliability_contract(void **state)
     assert_int_equal(p->worker.count, 0);
     assert_int_equal(p->worker.isolation, PM_ISOLATION_SHARED);
     assert_int_equal(p->worker.jobs_per_child, 64);
-    assert_int_equal(p->trigger.kind, PM_TRIGGER_NONE);
-    assert_int_equal(p->source.kind, PM_SOURCE_TRIGGER);
-    assert_int_equal(p->quarantine.kind, PM_PLACE_NONE);
+    assert_null(p->trigger.kind);
+    assert_null(p->source.kind);
+    assert_null(p->quarantine.kind);
     pm_pipeline_free(p);
 }
 
@@ -149,13 +152,13 @@ static void every_section_can_be_written(void **state)
     assert_int_equal(p->on_error.retries, 1);
     assert_int_equal(p->on_error.backoff, 2000);
     assert_int_equal(p->limits.formats.count, 2);
-    assert_int_equal(p->trigger.kind, PM_TRIGGER_DIRECTORY);
+    assert_ptr_equal(p->trigger.kind, &pm_kind_directory);
     assert_false(trigger->watch);
     assert_int_equal(trigger->settle, PM_SETTLE_KEEP);
     assert_true(trigger->recursive);
     assert_string_equal(trigger->pattern, "*.jpg");
-    assert_int_equal(p->source.kind, PM_SOURCE_FILE);
-    assert_int_equal(p->quarantine.kind, PM_PLACE_FILE);
+    assert_ptr_equal(p->source.kind, &pm_kind_file);
+    assert_ptr_equal(p->quarantine.kind, &pm_kind_file);
     pm_pipeline_free(p);
 }
 
@@ -276,7 +279,7 @@ static void check_loop(const char *trigger, const char *path, bool loops)
              "version: 1\ntrigger: { directory: { path: in%s } }\noutputs: { o: { to: { file: { path: \"%s\" } } } }\n",
              trigger, path);
     PmErrorList errors = {0};
-    PmPipeline *p = read_as(yaml, PM_READ_ALL, &errors);
+    PmPipeline *p = read_as(yaml, pm_kinds, &errors);
     if ((errors.count == 1 && strcmp(errors.items[0].message, LOOP) == 0) != loops || errors.count > 1)
         fail_msg("%s with %s: %s", path, trigger, errors_text(&errors));
     pm_pipeline_free(p);
@@ -321,7 +324,7 @@ static void check_s3_loop(const char *bucket, const char *key, bool loops)
              "outputs: { o: { to: { s3: { bucket: %s, key: \"%s\" } } } }\n",
              bucket, key);
     PmErrorList errors = {0};
-    PmPipeline *p = read_as(yaml, PM_READ_ALL, &errors);
+    PmPipeline *p = read_as(yaml, pm_kinds, &errors);
     if ((errors.count == 1) != loops) fail_msg("%s in %s: %s", key, bucket, errors_text(&errors));
     if (loops) assert_contains(errors.items[0].message, "can write to s3://src/incoming/, where the sources come from");
     pm_pipeline_free(p);
@@ -431,12 +434,12 @@ static void worker_needs_only_its_own_variables(void **state)
                        "outputs:\n  o: { when: { width: \">=${W}\" }, to: { s3: { bucket: \"${B}\", key: k } } }\n";
     PmErrorList errors = {0};
     int asked = 0;
-    PmPipeline *p = pm_pipeline_read("p.yaml", "/srv", yaml, strlen(yaml), PM_READ_WORKER, worker_env, &asked, &errors);
+    PmPipeline *p = pm_pipeline_read("p.yaml", "/srv", yaml, strlen(yaml), NULL, worker_env, &asked, &errors);
     assert_string_equal(errors_text(&errors), "");
     assert_int_equal(asked, 3);
     assert_int_equal(p->limits.side, 300);
     assert_string_equal(pm_node_get(p->steps[0].params, "width")->text, "300");
-    assert_int_equal(p->outputs[0].to.kind, PM_PLACE_NONE);
+    assert_null(p->outputs[0].to.kind);
     assert_string_equal(p->name, "p");
     json_t *names = pm_pipeline_worker_variables(p);
     assert_int_equal(json_array_size(names), 1);

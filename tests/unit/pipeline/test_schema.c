@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connectors/connector.h"
 #include <cmocka.h>
 
 typedef struct Config {
@@ -160,7 +161,7 @@ static json_t *plugins(void)
 static void pipeline_schema_holds_sections_and_plugins(void **state)
 {
     (void)state;
-    json_t *all = plugins(), *schema = pm_schema_pipeline(all);
+    json_t *all = plugins(), *schema = pm_schema_pipeline(pm_kinds, all);
     assert_string_equal(text_at(schema, "$schema"), "https://json-schema.org/draft/2020-12/schema");
     assert_true(json_is_false(at(schema, "additionalProperties")));
     assert_string_equal(text_at(schema, "required/0"), "version");
@@ -185,7 +186,7 @@ static void pipeline_schema_holds_sections_and_plugins(void **state)
 static void pipeline_schema_without_plugins_lets_any_step_pass(void **state)
 {
     (void)state;
-    json_t *schema = pm_schema_pipeline(NULL);
+    json_t *schema = pm_schema_pipeline(pm_kinds, NULL);
     assert_null(at(schema, "$defs/step/oneOf"));
     assert_null(at(schema, "$defs/step/additionalProperties"));
     json_decref(schema);
@@ -210,7 +211,7 @@ static void markdown_table_escapes_cells(void **state)
 static void pipeline_page_names_all_sections(void **state)
 {
     (void)state;
-    char *page = pm_schema_pipeline_markdown();
+    char *page = pm_schema_pipeline_markdown(pm_kinds);
     static const char *const parts[] = {"## Top level\n",     "## `limits`\n",   "## `trigger.directory`\n",
                                         "`wall_time`",        "`queue_url`",     "## `outputs.NAME.to.s3`\n",
                                         "| `on_reject` |",    "| `has_alpha` |", "## `quarantine.file`\n",

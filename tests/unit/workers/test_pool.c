@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "connectors/connector.h"
 #include "pipelines.h"
 #include "workers/standin.h"
 
@@ -200,7 +201,7 @@ static World *run(const char *mode, size_t jobs, int attempt, int64_t ms)
     assert_true(n > 0);
     self[n] = '\0';
     w->loop = pm_loop_new(&err);
-    w->pipeline = pm_pipeline_read(mode, "/", text, sizeof text - 1, PM_READ_ALL, no_environment, NULL, &errors);
+    w->pipeline = pm_pipeline_read(mode, "/", text, sizeof text - 1, pm_kinds, no_environment, NULL, &errors);
     assert_int_equal(errors.count, 0);
     w->jobs = jobs;
     w->attempt = attempt;

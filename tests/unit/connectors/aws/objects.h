@@ -44,7 +44,7 @@ static inline void objects_start(Objects *w, const char *place)
              "  b: { to: { s3: { bucket: other, key: \"{name}\" } } }\n",
              w->stub.origin, place);
     w->pipeline = read_pipeline("/", text);
-    w->cloud = pm_cloud_new(w->loop, &w->pipeline->aws, &err);
+    w->cloud = pm_cloud_new(w->loop, pm_aws_config(w->pipeline), &err);
     assert_non_null(w->cloud);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "connectors/aws/objects.h"
 
+#include "connectors/aws/stores.h"
 #include "connectors/source.h"
 #include "connectors/stamp.h"
 

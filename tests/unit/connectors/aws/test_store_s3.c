@@ -4,6 +4,7 @@
  */
 #include "connectors/aws/objects.h"
 
+#include "connectors/aws/stores.h"
 #include "connectors/store.h"
 
 #define TAKEN   XML("412 No", "PreconditionFailed")

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #include "connectors/file/stamp_file.h"
+#include "connectors/file/stores.h"
 #include "connectors/store.h"
 
 static bool no_attributes, no_locks;

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "base/clock.h"
+#include "connectors/file/stores.h"
 #include "connectors/store.h"
 
 static atomic_uint fsync_takes_us;

@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #include "base/clock.h"
+#include "connectors/file/triggers.h"
 #include "connectors/trigger.h"
 
 enum { PATIENCE_MS = 30000, HELD_MAX = 4096 };

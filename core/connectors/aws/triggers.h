@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Upload events from a queue, and those that AWS Lambda invokes us with.
+ */
+#ifndef PM_CONNECTORS_AWS_TRIGGERS_H
+#define PM_CONNECTORS_AWS_TRIGGERS_H
+
+#include "connectors/aws/cloud.h"
+#include "connectors/trigger.h"
+
+/* Upload events in an SQS queue, as the pipeline's trigger.sqs says. once: `dry` when the queue is empty. cloud and
+ * pipeline outlive it. New. */
+PmTrigger *pm_trigger_sqs_new(PmLoop *loop, PmCloud *cloud, const PmPipeline *pipeline, bool once,
+                              const PmTriggerSink *sink, PmError *err);
+
+/* Invocations of AWS Lambda, from the Runtime API at `host` ("address:port"). An invocation is answered when all its
+ * events are settled, or shortly before its deadline. New. */
+PmTrigger *pm_trigger_lambda_new(PmLoop *loop, PmCloud *cloud, const PmPipeline *pipeline, const char *host,
+                                 const PmTriggerSink *sink, PmError *err);
+
+#endif
