@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "cli/alive.h"
 #include "cli/command.h"
 #include "cli/print.h"
-#include "session/alive.h"
 
 static const PmCommandOption options[] = {
     {"timeout", "MS", "How long to wait for the answer, in milliseconds; 5000 by default.", 0},

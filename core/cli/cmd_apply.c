@@ -87,7 +87,7 @@ static char *make_out(const char *path)
     return real;
 }
 
-static void print_summary(const Apply *apply, const PmRunSummary *summary, const char *out)
+static void print_summary(const Apply *apply, const PmSessionSummary *summary, const char *out)
 {
     pm_print_progress_end();
     if (!apply->json) {
@@ -158,16 +158,17 @@ static int apply_files(const PmArguments *arguments, PmStart *start, const char 
         .json = pm_arguments_get(arguments, "json") != NULL, .files = listing.images, .results = json_array()};
     print_skipped(&apply, &listing);
     Files files = {&listing, folder};
-    PmRunInstead instead = {.data = &files, .open_trigger = open_trigger, .open_store = open_store, .delivers = "file"};
-    PmRunOptions request = {.pool = arguments->pool,
-                            .once = true,
-                            .instead = &instead,
-                            .outputs = outputs,
-                            .data = &apply,
-                            .result = on_result};
-    PmRunSummary summary;
-    int code = pm_start_run(start, &request, &summary, NULL);
-    if (code != PM_EXIT_USAGE) print_summary(&apply, &summary, out);
+    PmSessionInstead instead = {
+        .data = &files, .open_trigger = open_trigger, .open_store = open_store, .delivers = "file"};
+    PmServeOptions request = {.session = {.pool = arguments->pool,
+                                          .once = true,
+                                          .instead = &instead,
+                                          .outputs = outputs,
+                                          .data = &apply,
+                                          .result = on_result}};
+    PmServed served;
+    int code = pm_start_run(start, &request, &served, NULL);
+    if (code != PM_EXIT_USAGE) print_summary(&apply, &served.summary, out);
     json_decref(apply.results);
     pm_listing_finish(&listing);
     return code;

@@ -178,16 +178,14 @@ static void on_result(void *data, const PmJobResult *result)
 static int serve_lambda(const PmArguments *arguments, PmStart *start, int64_t grace)
 {
     Listener listener = {.pipeline = start->pipeline};
-    PmRunOptions request = {.pool = arguments->pool,
-                            .grace_ms = grace > 0 ? grace : LAMBDA_GRACE_MS,
-                            .data = &listener,
-                            .started = on_started,
-                            .result = pm_lambda_log_result};
-    request.hosted = pm_connector_hosting(&request.host);
-    PmRunSummary summary;
+    PmServeOptions request = {
+        .session = {.pool = arguments->pool, .data = &listener, .started = on_started, .result = pm_lambda_log_result},
+        .grace_ms = grace > 0 ? grace : LAMBDA_GRACE_MS};
+    request.session.hosted = pm_connector_hosting(&request.session.host);
+    PmServed served;
     PmErrorList told = {0};
-    int code = pm_start_run(start, &request, &summary, &told);
-    if (!summary.ran) pm_lambda_init_error(&told);
+    int code = pm_start_run(start, &request, &served, &told);
+    if (!served.ran) pm_lambda_init_error(&told);
     pm_error_list_finish(&told);
     pm_start_finish(start);
     return code == PM_EXIT_FAILED ? PM_EXIT_FINE : code; /* each invocation was told of its own failures */
@@ -217,17 +215,18 @@ static int run(const PmArguments *arguments)
     if (listener.writer == NULL) return PM_EXIT_FAILED;
     listener.logs = isatty(STDOUT_FILENO) == 0 || isatty(STDERR_FILENO) == 0;
     if (gethostname(listener.host, sizeof listener.host - 1) != 0) listener.host[0] = '\0';
-    PmRunOptions request = {.pool = arguments->pool,
-                            .once = once,
-                            .grace_ms = grace,
-                            .data = &listener,
-                            .writer = listener.writer,
-                            .started = on_started,
-                            .result = on_result};
-    PmRunSummary summary;
-    int code = pm_start_run(&start, &request, &summary, NULL);
+    PmServeOptions request = {.session = {.pool = arguments->pool,
+                                          .once = once,
+                                          .data = &listener,
+                                          .started = on_started,
+                                          .result = on_result},
+                              .grace_ms = grace,
+                              .writer = listener.writer};
+    PmServed served;
+    int code = pm_start_run(&start, &request, &served, NULL);
+    const PmSessionSummary summary = served.summary;
     size_t unfinished = json_object_size(listener.unfinished);
-    if (code == PM_EXIT_FINE && (unfinished > 0 || summary.gave_up) && !summary.interrupted) code = PM_EXIT_FAILED;
+    if (code == PM_EXIT_FINE && (unfinished > 0 || summary.gave_up) && !served.interrupted) code = PM_EXIT_FAILED;
     if (code != PM_EXIT_USAGE) {
         char in[32], out[32], text[300];
         pm_text_bytes(in, sizeof in, summary.bytes_in);
@@ -238,13 +237,13 @@ static int run(const PmArguments *arguments)
                  "%zu done, %zu failed%s, %zu rejected, %zu skipped; %zu %s; %s in, %s out; %.1f s%s", summary.done,
                  summary.failed, left, summary.rejected, summary.skipped, summary.outputs,
                  pm_plural(summary.outputs, "rendition", "renditions"), in, out, (double)summary.ms / 1000,
-                 summary.interrupted ? "; stopped by a signal" : "");
+                 served.interrupted ? "; stopped by a signal" : "");
         if (listener.json)
             pm_log(PM_LOG_INFO, "run.ended", "msg", text, NULL);
         else
             put(&listener, text);
     }
-    if (!pm_writer_flush(listener.writer, summary.interrupted ? STOP_IDLE_MS : IDLE_MS))
+    if (!pm_writer_flush(listener.writer, served.interrupted ? STOP_IDLE_MS : IDLE_MS))
         pm_log(PM_LOG_WARN, "output.lost", "msg", "nobody reads standard output: the last results are lost", NULL);
     pm_writer_free(listener.writer);
     json_decref(listener.unfinished);

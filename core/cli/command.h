@@ -6,7 +6,8 @@
 #ifndef PM_CLI_COMMAND_H
 #define PM_CLI_COMMAND_H
 
-#include "session/run.h"
+#include "session/check.h"
+#include "session/session.h"
 
 enum { PM_EXIT_FINE = 0, PM_EXIT_USAGE = 2, PM_EXIT_FAILED = 3 };
 

@@ -5,7 +5,7 @@
 #ifndef PM_CLI_LAMBDA_H
 #define PM_CLI_LAMBDA_H
 
-#include "session/run.h"
+#include "session/session.h"
 
 /* "address:port" of the Runtime API, or NULL outside Lambda. */
 const char *pm_lambda_host(void);

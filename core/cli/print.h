@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "base/buffer.h"
-#include "session/run.h"
+#include "session/session.h"
 
 /* An error as the operator reads it, on stderr: place, crumbs, message; then the hint. */
 void pm_print_error(const PmError *err);

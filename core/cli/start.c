@@ -50,16 +50,16 @@ PmStatus pm_start_read(const char *file, const PmPoolOptions *pool, PmStart *sta
     return status == PM_OK ? PM_BAD_CONFIG : status; /* edited in between: not this time */
 }
 
-int pm_start_run(PmStart *start, const PmRunOptions *options, PmRunSummary *summary, PmErrorList *told)
+int pm_start_run(PmStart *start, const PmServeOptions *options, PmServed *served, PmErrorList *told)
 {
     PmErrorList errors = {0};
     PmError err = {0};
-    PmStatus status = pm_run(start->pipeline, start->text, start->size, options, summary, &errors, &err);
+    PmStatus status = pm_serve(start->pipeline, start->text, start->size, options, served, &errors, &err);
     pm_error_list_sort(&errors);
     say_all(&errors, told);
     say(&err, told);
     if (status != PM_OK) return PM_EXIT_USAGE;
-    return summary->failed > 0 ? PM_EXIT_FAILED : PM_EXIT_FINE;
+    return served->summary.failed > 0 ? PM_EXIT_FAILED : PM_EXIT_FINE;
 }
 
 void pm_start_finish(PmStart *start)

@@ -6,6 +6,7 @@
 #define PM_CLI_START_H
 
 #include "cli/command.h"
+#include "cli/serve.h"
 
 typedef struct PmStart {
     PmPipeline *pipeline;
@@ -18,7 +19,7 @@ typedef struct PmStart {
 /* Prints all errors, the plugins' too, and returns other than PM_OK when there are any: then *start is empty. */
 PmStatus pm_start_read(const char *file, const PmPoolOptions *pool, PmStart *start, PmErrorList *told);
 /* Runs; prints what went wrong as a whole. The exit code. */
-int pm_start_run(PmStart *start, const PmRunOptions *options, PmRunSummary *summary, PmErrorList *told);
+int pm_start_run(PmStart *start, const PmServeOptions *options, PmServed *served, PmErrorList *told);
 void pm_start_finish(PmStart *start);
 
 #endif

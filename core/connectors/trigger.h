@@ -51,6 +51,8 @@ typedef struct PmTriggerSink {
     void (*event)(void *data, PmEvent *event);
     void (*dry)(void *data);                        /* nothing more will come until told otherwise: `--once` may end */
     void (*failed)(void *data, const PmError *err); /* it cannot go on at all */
+    /* What log lines are about from now on: an invocation and its trace; NULL: nothing more. Or NULL. */
+    void (*context)(void *data, const char *request_id, const char *trace_id);
     void (*expired)(void *data); /* time is up: all that was handed over is given up and settled now, RELEASE where it
                                     is not finished */
 } PmTriggerSink;

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "session/run.h"
+#include "connectors/connector.h"
+#include "session/check.h"
 
 static const char *environment(void *data, const char *name)
 {

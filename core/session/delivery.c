@@ -130,7 +130,7 @@ static void leave(Item *item)
 
 /* --- the end of an object --- */
 
-static void count_result(PmRunSummary *summary, const PmJobResult *result, PmFateKind fate)
+static void count_result(PmSessionSummary *summary, const PmJobResult *result, PmFateKind fate)
 {
     summary->bytes_in += result->source_size;
     for (size_t i = 0; i < json_array_size(result->outputs); i++) {
@@ -472,8 +472,8 @@ void pm_deliveries_failing(const PmDeliveries *all, char *out, size_t size)
 
 /* --- life --- */
 
-PmDeliveries *pm_deliveries_new(const PmJobWorld *world, PmTrigger *trigger, const PmRunOptions *options,
-                                PmRunSummary *summary, const PmDeliverySink *sink)
+PmDeliveries *pm_deliveries_new(const PmJobWorld *world, PmTrigger *trigger, const PmSessionOptions *options,
+                                PmSessionSummary *summary, const PmDeliverySink *sink)
 {
     PmDeliveries *all = calloc(1, sizeof *all);
     if (all == NULL) return NULL;

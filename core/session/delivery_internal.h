@@ -46,8 +46,8 @@ struct Delivery {
 struct PmDeliveries {
     const PmJobWorld *world;
     PmTrigger *trigger;
-    const PmRunOptions *options;
-    PmRunSummary *summary;
+    const PmSessionOptions *options;
+    PmSessionSummary *summary;
     PmDeliverySink sink;
     PmBreaker *breaker; /* NULL: failures are told at once */
     Delivery *first;

@@ -8,7 +8,7 @@
 
 #include "connectors/connector.h"
 #include "session/evidence.h"
-#include "session/run.h"
+#include "session/session.h"
 #include "workers/pool.h"
 
 typedef struct PmImageJob PmImageJob;

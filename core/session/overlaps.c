@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "connectors/file/location.h"
-#include "session/run.h"
+#include "session/check.h"
 
 /* One rendition to come. */
 typedef struct Rendition {

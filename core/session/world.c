@@ -46,14 +46,14 @@ static bool names_fact(const PmPlace *place, const char *fact)
 }
 
 /* What hands over work: of the options, of the environment, or of the pipeline. NULL: nothing does. */
-static const char *delivered(const PmPipeline *pipeline, const PmRunOptions *options)
+static const char *delivered(const PmPipeline *pipeline, const PmSessionOptions *options)
 {
     const PmKind *kind = options->hosted != NULL ? options->hosted->kind : pipeline->trigger.kind;
     if (options->instead != NULL) return options->instead->delivers;
     return kind != NULL ? kind->delivers : NULL;
 }
 
-static PmStatus open_source(PmJobWorld *world, const PmRunOptions *options, PmError *err)
+static PmStatus open_source(PmJobWorld *world, const PmSessionOptions *options, PmError *err)
 {
     const char *kind = delivered(world->context.pipeline, options);
     const PmConnector *connector = kind != NULL ? pm_connector_named(kind) : NULL;
@@ -72,7 +72,7 @@ static PmStatus open_store(PmJobWorld *world, const PmKind *kind, PmError *err)
     return err->status;
 }
 
-static PmStatus open_stores(PmJobWorld *world, const PmRunOptions *options, PmError *err)
+static PmStatus open_stores(PmJobWorld *world, const PmSessionOptions *options, PmError *err)
 {
     const PmPipeline *pipeline = world->context.pipeline;
     if (options->instead != NULL) {
@@ -84,7 +84,7 @@ static PmStatus open_stores(PmJobWorld *world, const PmRunOptions *options, PmEr
     return pipeline->quarantine.kind != NULL ? open_store(world, pipeline->quarantine.kind, err) : PM_OK;
 }
 
-static PmStatus open_notifier(PmJobWorld *world, const PmRunOptions *options, PmError *err)
+static PmStatus open_notifier(PmJobWorld *world, const PmSessionOptions *options, PmError *err)
 {
     const PmPlace *notify = &world->context.pipeline->notify;
     if (notify->kind == NULL || options->instead != NULL) return PM_OK;
@@ -95,7 +95,7 @@ static PmStatus open_notifier(PmJobWorld *world, const PmRunOptions *options, Pm
     return err->status;
 }
 
-PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *err)
+PmStatus pm_world_open(PmJobWorld *world, const PmSessionOptions *options, PmError *err)
 {
     PmContext *context = &world->context;
     const PmPipeline *pipeline = context->pipeline;
@@ -127,7 +127,8 @@ void pm_world_close(PmJobWorld *world)
 
 /* --- the trigger --- */
 
-static PmTrigger *open_trigger(PmJobWorld *world, const PmRunOptions *options, const PmTriggerSink *sink, PmError *err)
+static PmTrigger *open_trigger(PmJobWorld *world, const PmSessionOptions *options, const PmTriggerSink *sink,
+                               PmError *err)
 {
     const PmPipeline *pipeline = world->context.pipeline;
     const PmConnector *connector = options->hosted != NULL ? options->hosted : pm_connector_of(pipeline->trigger.kind);
@@ -139,7 +140,7 @@ static PmTrigger *open_trigger(PmJobWorld *world, const PmRunOptions *options, c
     return NULL;
 }
 
-PmTrigger *pm_world_trigger(PmJobWorld *world, const PmRunOptions *options, const PmTriggerSink *sink, PmError *err)
+PmTrigger *pm_world_trigger(PmJobWorld *world, const PmSessionOptions *options, const PmTriggerSink *sink, PmError *err)
 {
     PmTrigger *trigger = open_trigger(world, options, sink, err);
     if (trigger == NULL || !trigger->sole) return trigger;

@@ -9,10 +9,11 @@
 
 /* Opens all but the trigger for world->context, whose loop, pipeline and digest are set. PM_BAD_CONFIG with the place
  * of what cannot be had. */
-PmStatus pm_world_open(PmJobWorld *world, const PmRunOptions *options, PmError *err);
+PmStatus pm_world_open(PmJobWorld *world, const PmSessionOptions *options, PmError *err);
 void pm_world_close(PmJobWorld *world);
 
 /* The pipeline's own trigger, that of the environment, or the one that the options bring. New. */
-PmTrigger *pm_world_trigger(PmJobWorld *world, const PmRunOptions *options, const PmTriggerSink *sink, PmError *err);
+PmTrigger *pm_world_trigger(PmJobWorld *world, const PmSessionOptions *options, const PmTriggerSink *sink,
+                            PmError *err);
 
 #endif

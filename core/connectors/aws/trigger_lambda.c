@@ -94,7 +94,7 @@ static void on_answered(void *data, const PmError *err)
     trigger->settled = NULL;
     trigger->invocation = (PmInvocation){0};
     trigger->busy = false;
-    pm_log_context(NULL, NULL);
+    base->sink.context(base->sink.data, NULL, NULL);
     for (size_t i = 0; i < count; i++)
         if (settled[i].done != NULL) settled[i].done(settled[i].data, err);
     pm_invocation_finish(&invocation);
@@ -333,7 +333,7 @@ static void on_next(void *data, const PmInvocationHead *head, const char *body, 
     trigger->busy = true;
     trigger->answered = trigger->expired = false;
     trigger->next = trigger->open = 0;
-    pm_log_context(head->request_id, head->trace_id);
+    trigger->base.sink.context(trigger->base.sink.data, head->request_id, head->trace_id);
     if (trigger->broken != NULL) {
         fail_invocation(trigger, "Pixmill.BadConfig", trigger->broken);
         return;

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -310,8 +309,6 @@ PmTrigger *pm_trigger_directory_new(PmLoop *loop, PmHelper *helper, const PmPipe
     t->inotify = -1;
     t->once = once || !t->config->watch;
     t->arrivals = pm_arrivals_new(PM_DIRECTORY_ARRIVALS_MAX);
-    /* The kernel's word to whoever holds a lease, as we do for a moment: that somebody else wants to write. */
-    signal(SIGIO, SIG_IGN);
     if (t->arrivals == NULL)
         pm_error_set(err, PM_TRANSIENT, "out of memory");
     else if (open_folder(t, pipeline, err) == PM_OK && (t->once || pm_directory_watch(t, err) == PM_OK))

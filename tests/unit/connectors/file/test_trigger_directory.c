@@ -5,6 +5,7 @@
 #include "connectors/file/folders.h"
 #include "pipelines.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 
@@ -605,5 +606,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_folder_that_is_renamed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_folder_itself_is_replaced, setup, teardown),
     };
+    signal(SIGIO, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

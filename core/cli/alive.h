@@ -3,8 +3,8 @@
  * Whether a running pixmill still turns its event loop: asked and answered over an abstract Unix socket, which needs no
  * file, no port and no right, so that it works on a read-only root and for any user. Hides the socket and its name.
  */
-#ifndef PM_SESSION_ALIVE_H
-#define PM_SESSION_ALIVE_H
+#ifndef PM_CLI_ALIVE_H
+#define PM_CLI_ALIVE_H
 
 #include "base/buffer.h"
 #include "base/loop.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/alive.h"
+#include "cli/alive.h"
 
 #include <errno.h>
 #include <limits.h>

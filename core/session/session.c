@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/session.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "session/delivery.h"
+#include "session/world.h"
+
+enum { GRACE_MS = 20000, SETTLE_MS = 5000 };
+
+struct PmSession {
+    PmLoop *loop;
+    PmSessionOptions options;
+    PmSessionSummary summary;
+    PmErrorList errors;
+    PmError error;
+    PmJobWorld world;
+    PmTrigger *trigger;
+    PmDeliveries *deliveries;
+    PmTimer *grace, *end;
+    int64_t started_ms;
+    char digest[80];
+    bool ready, dry, stopping, ended;
+};
+
+/* --- the end --- */
+
+static void tell_end(void *data)
+{
+    PmSession *session = data;
+    session->end = NULL;
+    session->summary.ms = pm_clock_mono_ms() - session->started_ms;
+    session->options.ended(session->options.data, session); /* which may free it */
+}
+
+/* The callback may free us, so it comes from the loop, not from the depths of the trigger or the pool. */
+static void end(PmSession *session)
+{
+    if (session->ended) return;
+    session->ended = true;
+    session->end = pm_loop_after(session->loop, 0, tell_end, session);
+    if (session->end == NULL) tell_end(session);
+}
+
+static void maybe_end(PmSession *session)
+{
+    if (session->dry && pm_deliveries_are_done(session->deliveries)) end(session);
+}
+
+static void give_up(PmSession *session, const PmErrorList *errors)
+{
+    if (session->trigger != NULL && session->trigger->ops->refuse != NULL)
+        session->trigger->ops->refuse(session->trigger, errors);
+    else
+        end(session);
+}
+
+/* --- events --- */
+
+static void on_event(void *data, PmEvent *event)
+{
+    PmSession *session = data;
+    pm_deliveries_add(session->deliveries, event);
+}
+
+static void ask_for_more(PmSession *session)
+{
+    if (session->stopping || (!session->ready && !session->trigger->early)) return;
+    session->trigger->ops->want(session->trigger, pm_deliveries_room(session->deliveries));
+}
+
+static void on_more(void *data)
+{
+    PmSession *session = data;
+    ask_for_more(session);
+    maybe_end(session);
+}
+
+static void on_dry(void *data)
+{
+    PmSession *session = data;
+    session->dry = true;
+    maybe_end(session);
+}
+
+/* The trigger cannot go on, so there is nobody to tell. */
+static void on_trigger_failed(void *data, const PmError *err)
+{
+    PmSession *session = data;
+    if (session->error.status == PM_OK) session->error = *err;
+    end(session);
+}
+
+static void on_expired(void *data)
+{
+    PmSession *session = data;
+    pm_deliveries_release(session->deliveries);
+}
+
+static void on_context(void *data, const char *request_id, const char *trace_id)
+{
+    const PmSession *session = data;
+    if (session->options.context != NULL) session->options.context(session->options.data, request_id, trace_id);
+}
+
+/* --- the pool --- */
+
+static void on_ready(void *data, const json_t *info)
+{
+    PmSession *session = data;
+    if (session->ready) return; /* after a restart */
+    pm_pipeline_check_facts(session->world.context.pipeline, json_object_get(info, "facts"), &session->errors);
+    if (session->errors.count > 0) {
+        give_up(session, &session->errors);
+        return;
+    }
+    const char *digest = json_string_value(json_object_get(info, "digest"));
+    pm_text_copy(session->digest, sizeof session->digest, digest != NULL ? digest : "");
+    session->ready = true;
+    if (session->options.started != NULL)
+        session->options.started(session->options.data, info, pm_pool_size(session->world.pool));
+    ask_for_more(session);
+}
+
+static void on_refused(void *data, const PmErrorList *errors)
+{
+    PmSession *session = data;
+    for (size_t i = 0; i < errors->count; i++) pm_error_list_add(&session->errors, &errors->items[i]);
+    give_up(session, &session->errors);
+}
+
+static void on_pool_failed(void *data, const PmError *err)
+{
+    PmSession *session = data;
+    PmErrorList list = {0};
+    if (session->error.status == PM_OK) session->error = *err;
+    pm_error_list_add(&list, err);
+    give_up(session, &list);
+    pm_error_list_finish(&list);
+}
+
+static void on_idle(void *data)
+{
+    PmSession *session = data;
+    pm_deliveries_work(session->deliveries);
+}
+
+/* --- draining --- */
+
+static void on_settle_over(void *data)
+{
+    PmSession *session = data;
+    session->grace = NULL;
+    end(session);
+}
+
+static void on_grace_over(void *data)
+{
+    PmSession *session = data;
+    session->grace = NULL;
+    session->dry = true;
+    if (!pm_deliveries_are_settled(session->deliveries))
+        pm_log(PM_LOG_WARN, "run.grace", "msg", "the grace time is over: what is unfinished goes back", NULL);
+    pm_deliveries_release(session->deliveries);
+    /* A queue far away needs a moment to hear of it; should it not, the visibility timeout does the same. */
+    session->grace = pm_loop_after(session->loop, SETTLE_MS, on_settle_over, session);
+    maybe_end(session);
+}
+
+void pm_session_drain(PmSession *session, int64_t grace_ms)
+{
+    if (session->stopping) {
+        pm_loop_cancel(session->grace);
+        on_grace_over(session);
+        return;
+    }
+    session->stopping = true;
+    session->dry |= session->trigger->ops->stop(session->trigger);
+    pm_deliveries_stop(session->deliveries);
+    session->grace = pm_loop_after(session->loop, grace_ms > 0 ? grace_ms : GRACE_MS, on_grace_over, session);
+    maybe_end(session);
+}
+
+static void on_gave_up(void *data, const char *failing)
+{
+    PmSession *session = data;
+    char text[1200];
+    snprintf(text, sizeof text, "%s failed too often: the run ends, and what is left stays where it is", failing);
+    pm_log(PM_LOG_ERROR, "run.gave_up", "dependency", failing, "msg", text, NULL);
+    session->summary.gave_up = true;
+    if (!session->stopping) pm_session_drain(session, session->options.grace_ms);
+}
+
+/* --- looking at it --- */
+
+json_t *pm_session_status(const PmSession *session)
+{
+    char failing[1000] = "";
+    PmDeliveryCounts counts = pm_deliveries_count(session->deliveries);
+    pm_deliveries_failing(session->deliveries, failing, sizeof failing);
+    const PmSessionSummary *sums = &session->summary;
+    return json_pack(
+        "{ss ss sI sI sI sI sI sI sI sI sI sI sI ss}", "pipeline", session->world.context.pipeline->name, "state",
+        session->stopping ? "stopping"
+        : session->ready  ? "running"
+                          : "starting",
+        "up_s", (json_int_t)((pm_clock_mono_ms() - session->started_ms) / 1000), "events", (json_int_t)counts.events,
+        "objects", (json_int_t)counts.objects, "at_work", (json_int_t)(counts.begun - counts.fetched), "fetched",
+        (json_int_t)counts.fetched, "waiting", (json_int_t)counts.waiting, "held", (json_int_t)counts.held, "bytes",
+        (json_int_t)counts.bytes, "done", (json_int_t)sums->done, "failed", (json_int_t)sums->failed, "retried",
+        (json_int_t)sums->retried, "failing", failing);
+}
+
+const PmSessionSummary *pm_session_summary(const PmSession *session)
+{
+    return &session->summary;
+}
+
+const PmErrorList *pm_session_errors(const PmSession *session)
+{
+    return &session->errors;
+}
+
+const PmError *pm_session_error(const PmSession *session)
+{
+    return &session->error;
+}
+
+bool pm_session_answers(const PmSession *session)
+{
+    return session->trigger->answers;
+}
+
+/* --- life --- */
+
+void pm_session_prepare_process(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGIO, SIG_IGN);
+}
+
+static PmStatus wire(PmSession *session, const char *text, size_t size, PmError *err)
+{
+    PmJobWorld *world = &session->world;
+    PmTriggerSink events = {.data = session,
+                            .event = on_event,
+                            .dry = on_dry,
+                            .failed = on_trigger_failed,
+                            .expired = on_expired,
+                            .context = on_context};
+    PmPoolSink workers = {
+        .data = session, .ready = on_ready, .refused = on_refused, .failed = on_pool_failed, .idle = on_idle};
+    PmDeliverySink heard = {.data = session, .more = on_more, .gave_up = on_gave_up};
+    if (pm_world_open(world, &session->options, err) != PM_OK) return err->status;
+    session->trigger = pm_world_trigger(world, &session->options, &events, err);
+    if (session->trigger == NULL) return err->status;
+    world->pool =
+        pm_pool_new(session->loop, world->context.pipeline, text, size, &session->options.pool, &workers, err);
+    if (world->pool == NULL) return err->status;
+    session->deliveries = pm_deliveries_new(world, session->trigger, &session->options, &session->summary, &heard);
+    if (session->deliveries == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
+    ask_for_more(session);
+    return PM_OK;
+}
+
+PmSession *pm_session_new(PmLoop *loop, const PmPipeline *pipeline, const char *text, size_t size,
+                          const PmSessionOptions *options, PmError *err)
+{
+    PmSession *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        return NULL;
+    }
+    session->loop = loop;
+    session->options = *options;
+    session->started_ms = pm_clock_mono_ms();
+    session->world.context = (PmContext){.loop = loop, .pipeline = pipeline, .digest = session->digest};
+    if (wire(session, text, size, err) == PM_OK) return session;
+    pm_session_free(session);
+    return NULL;
+}
+
+void pm_session_free(PmSession *session)
+{
+    if (session == NULL) return;
+    pm_deliveries_free(session->deliveries);
+    pm_loop_cancel(session->grace);
+    pm_loop_cancel(session->end);
+    if (session->trigger != NULL) session->trigger->ops->free(session->trigger);
+    pm_pool_free(session->world.pool);
+    pm_world_close(&session->world);
+    pm_error_list_finish(&session->errors);
+    free(session);
+}
