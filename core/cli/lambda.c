@@ -64,7 +64,7 @@ void pm_lambda_log_result(void *data, const PmJobResult *result)
     char source[1200], outputs[24], ms[24], why[1600] = "";
     (void)data;
     pm_object_label(result->object, source, sizeof source);
-    snprintf(outputs, sizeof outputs, "%zu", json_array_size(result->outputs));
+    snprintf(outputs, sizeof outputs, "%zu", result->output_count);
     snprintf(ms, sizeof ms, "%lld", (long long)result->ms);
     if (result->error != NULL)
         pm_error_format(result->error, why, sizeof why);

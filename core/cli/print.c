@@ -58,24 +58,20 @@ void pm_print_progress_end(void)
 
 static void add_outputs(const PmJobResult *result, PmBuffer *out)
 {
-    for (size_t i = 0; i < json_array_size(result->outputs); i++) {
-        const json_t *entry = json_array_get(result->outputs, i);
-        const char *name = json_string_value(json_object_get(entry, "output")),
-                   *format = json_string_value(json_object_get(entry, "format"));
+    for (size_t i = 0; i < result->output_count; i++) {
+        const PmOutputResult *output = &result->outputs[i];
         char size[32];
-        pm_text_bytes(size, sizeof size, json_integer_value(json_object_get(entry, "size")));
-        pm_buffer_addf(out, "%s%s", i > 0 ? ", " : "", name != NULL ? name : "?");
-        if (format != NULL)
-            pm_buffer_addf(out, " %lldx%lld %s", (long long)json_integer_value(json_object_get(entry, "width")),
-                           (long long)json_integer_value(json_object_get(entry, "height")), format);
-        long long pages = json_integer_value(json_object_get(entry, "pages"));
-        if (pages > 1) pm_buffer_addf(out, " %lld frames", pages);
+        pm_text_bytes(size, sizeof size, output->size);
+        pm_buffer_addf(out, "%s%s", i > 0 ? ", " : "", output->output);
+        if (output->format != NULL)
+            pm_buffer_addf(out, " %dx%d %s", (int)output->width, (int)output->height, output->format);
+        if (output->pages > 1) pm_buffer_addf(out, " %d frames", (int)output->pages);
         pm_buffer_addf(out, " %s", size);
     }
     const char *name;
     json_t *reason;
     json_object_foreach((json_t *)result->not_made, name, reason) pm_buffer_addf(
-        out, "%s%s not made (%s)", json_array_size(result->outputs) > 0 ? ", " : "", name, json_string_value(reason));
+        out, "%s%s not made (%s)", result->output_count > 0 ? ", " : "", name, json_string_value(reason));
 }
 
 void pm_result_to_text(const PmJobResult *result, PmBuffer *out)

@@ -91,12 +91,10 @@ static void add_timings(PmMetrics *metrics, const json_t *timings)
 void pm_metrics_add_result(PmMetrics *metrics, const PmJobResult *result)
 {
     int64_t outputs = 0, bytes = 0;
-    for (size_t i = 0; i < json_array_size(result->outputs); i++) {
-        const json_t *output = json_array_get(result->outputs, i);
-        const char *stored = json_string_value(json_object_get(output, "stored"));
-        if (stored == NULL || strcmp(stored, "stored") != 0) continue;
+    for (size_t i = 0; i < result->output_count; i++) {
+        if (result->outputs[i].stored != PM_STORED) continue;
         outputs++;
-        bytes += json_integer_value(json_object_get(output, "size"));
+        bytes += result->outputs[i].size;
     }
     bool failed = result->error != NULL;
     count(metrics, NULL, NULL, "Images", "Count", 1);

@@ -24,6 +24,31 @@ static void add_text(json_t *object, const char *key, const char *value)
     json_object_set_new(object, key, json_string(clean));
 }
 
+static json_t *output_of(const PmOutputResult *result)
+{
+    static const char *const names[] = {"stored", "current", "stale", "failed"};
+    json_t *output = json_object();
+    add_text(output, "output", result->output);
+    if (result->format != NULL) {
+        add_text(output, "format", result->format);
+        json_object_set_new(output, "width", json_integer(result->width));
+        json_object_set_new(output, "height", json_integer(result->height));
+        json_object_set_new(output, "pages", json_integer(result->pages));
+    }
+    json_object_set_new(output, "size", json_integer(result->size));
+    if (result->source && result->format != NULL) json_object_set_new(output, "source", json_true());
+    add_text(output, "location", result->location);
+    json_object_set_new(output, "stored", json_string(names[result->stored]));
+    return output;
+}
+
+static json_t *outputs_of(const PmJobResult *result)
+{
+    json_t *outputs = json_array();
+    for (size_t i = 0; i < result->output_count; i++) json_array_append_new(outputs, output_of(&result->outputs[i]));
+    return outputs;
+}
+
 json_t *pm_record_of(const PmJobResult *result)
 {
     char label[1200];
@@ -42,7 +67,7 @@ json_t *pm_record_of(const PmJobResult *result)
     }
     if (result->error != NULL) json_object_set_new(object, "error", pm_error_to_json(result->error));
     add_text(object, "skipped", result->skipped);
-    add(object, "outputs", result->outputs);
+    json_object_set_new(object, "outputs", outputs_of(result));
     add(object, "not_made", result->not_made);
     add(object, "facts", result->facts);
     add(object, "verdicts", result->verdicts);

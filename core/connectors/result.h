@@ -7,7 +7,19 @@
 
 #include <jansson.h>
 
+#include "connectors/store.h"
 #include "connectors/trigger.h"
+
+/* What became of one rendition, or of a source in quarantine. */
+typedef struct PmOutputResult {
+    const char *output;           /* the output's name, or "quarantine" */
+    const char *format;           /* NULL: quarantine, and then the next three are 0 */
+    int32_t width, height, pages; /* px */
+    int64_t size;                 /* bytes */
+    bool source;                  /* the source itself is the result */
+    PmStoreOutcome stored;
+    const char *location; /* path or s3://bucket/key; NULL: the put could not start */
+} PmOutputResult;
 
 /* One finished object, for whoever prints. Borrowed for the call. */
 typedef struct PmJobResult {
@@ -18,8 +30,8 @@ typedef struct PmJobResult {
     const char *skipped;     /* why nothing was made ("superseded"), or NULL */
     const char *unavailable; /* a source or store that failed ("s3://bucket", "file:/srv/out"): it is the world that is
                                 broken, not the image; or NULL */
-    const json_t
-        *outputs; /* [{output, location, format, width, height, pages, size, stored: stored|current|stale}..] */
+    const PmOutputResult *outputs;
+    size_t output_count;
     const json_t *not_made;                              /* {output: reason} whose `when` did not match */
     const json_t *facts, *verdicts, *warnings, *timings; /* or NULL */
     int64_t source_size, ms;

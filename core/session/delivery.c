@@ -133,12 +133,10 @@ static void leave(Item *item)
 static void count_result(PmSessionSummary *summary, const PmJobResult *result, PmFateKind fate)
 {
     summary->bytes_in += result->source_size;
-    for (size_t i = 0; i < json_array_size(result->outputs); i++) {
-        const json_t *entry = json_array_get(result->outputs, i);
-        const char *stored = json_string_value(json_object_get(entry, "stored"));
-        if (stored == NULL || strcmp(stored, "stored") != 0) continue;
+    for (size_t i = 0; i < result->output_count; i++) {
+        if (result->outputs[i].stored != PM_STORED) continue;
         summary->outputs++;
-        summary->bytes_out += json_integer_value(json_object_get(entry, "size"));
+        summary->bytes_out += result->outputs[i].size;
     }
     if (fate == PM_FATE_RETRY)
         summary->retried++;

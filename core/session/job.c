@@ -28,7 +28,7 @@ typedef struct Put {
     PmStoreCall *call; /* under way */
     PmMapping bytes;   /* empty when the source itself is stored */
     uint64_t claim;    /* of the place; 0: none */
-    json_t *entry;     /* what the result says of it; owned by job->outputs */
+    const char *where; /* "outputs.thumb", for messages */
 } Put;
 
 struct PmImageJob {
@@ -53,7 +53,8 @@ struct PmImageJob {
     PmError error;
     char crash[160];
     char skipped[160];
-    json_t *outputs, *not_made, *out_facts, *verdicts, *warnings, *timings;
+    PmOutputResult *outputs; /* owned, with their locations; one for each of `puts`, in the same order */
+    json_t *not_made, *out_facts, *verdicts, *warnings, *timings;
     PmOnReject rejected_as;
     int64_t started_ms, fetched_ms, begun_ms, worked_ms; /* 0: not so far */
     PmEvidence evidence;
@@ -86,6 +87,7 @@ static void tell_end(void *data)
                                 .error = job->error.status != PM_OK ? &job->error : NULL,
                                 .skipped = job->skipped[0] != '\0' ? job->skipped : NULL,
                                 .outputs = job->outputs,
+                                .output_count = job->put_count,
                                 .not_made = job->not_made,
                                 .facts = job->out_facts,
                                 .verdicts = job->verdicts,
@@ -135,11 +137,16 @@ static void put_failed(PmImageJob *job, const Put *put, const PmError *err)
     fail(job, err);
 }
 
+static PmOutputResult *result_of(const Put *put)
+{
+    return &put->job->outputs[put - put->job->puts];
+}
+
 static void on_stored(void *data, const PmStored *stored)
 {
-    static const char *const names[] = {"stored", "current", "stale", "failed"};
     Put *put = data;
     PmImageJob *job = put->job;
+    PmOutputResult *result = result_of(put);
     put->call = NULL;
     pm_claims_end(job->world->claims, put->claim);
     pm_memfd_unmap(&put->bytes);
@@ -147,16 +154,11 @@ static void on_stored(void *data, const PmStored *stored)
     note_store(job, put->place, stored->err);
     if (stored->err != NULL) {
         PmError err = *stored->err;
-        pm_error_context(&err, "%s", json_string_value(json_object_get(put->entry, "where")));
+        pm_error_context(&err, "%s", put->where);
         put_failed(job, put, &err);
     }
-    json_object_del(put->entry, "where");
-    if (stored->location != NULL) {
-        char clean[1200];
-        pm_text_utf8(clean, sizeof clean, stored->location);
-        json_object_set_new(put->entry, "location", json_string(clean));
-    }
-    json_object_set_new(put->entry, "stored", json_string(names[stored->outcome]));
+    result->stored = stored->outcome;
+    result->location = stored->location != NULL ? strdup(stored->location) : NULL;
     PM_CRASH_POINT("job.stored_one");
     maybe_end(job);
 }
@@ -187,16 +189,17 @@ static bool claim(PmImageJob *job, Put *put, const char *key, const char *output
     return err->status == PM_OK;
 }
 
-/* Starts a put; takes `bytes`. */
-static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, const char *output, const char *where,
-                  const char *mime, PmMapping bytes, bool source, json_t *entry)
+/* Starts a put; takes `bytes`. result: of it, but for how it ends. */
+static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, const char *where, const char *mime,
+                  PmMapping bytes, const PmOutputResult *result)
 {
     PmError err = {0};
     Put *put = &job->puts[job->put_count];
-    *put = (Put){.job = job, .place = place, .store = pm_job_store(job->world, place), .bytes = bytes, .entry = entry};
-    json_object_set_new(entry, "where", json_string(where));
-    json_array_append_new(job->outputs, entry);
-    job->put_count++;
+    const char *output = result->output;
+    bool source = result->source;
+    *put = (Put){.job = job, .place = place, .store = pm_job_store(job->world, place), .bytes = bytes, .where = where};
+    job->outputs[job->put_count] = *result;
+    job->outputs[job->put_count++].stored = PM_STORE_FAILED;
     char *key = pm_template_expand(place->key, facts, &err);
     if (key != NULL && claim(job, put, key, output, &err)) {
         PmStorePut request = {.place = place,
@@ -221,8 +224,6 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
     note_store(job, place, &err);
     pm_error_context(&err, "%s", where);
     put_failed(job, put, &err);
-    json_object_del(entry, "where");
-    json_object_set_new(entry, "stored", json_string("failed"));
     pm_memfd_unmap(&put->bytes);
 }
 
@@ -281,20 +282,20 @@ static void on_output(void *data, PmPoolOutput *out)
     PmImageJob *job = data;
     PM_CRASH_POINT("job.got_rendition");
     PmFacts *facts = facts_of(job, out);
-    size_t size = out->source ? job->source.size : out->bytes.size;
-    json_t *entry =
-        json_pack("{ss ss si si si sI}", "output", out->output->name, "format", out->format, "width", (int)out->width,
-                  "height", (int)out->height, "pages", (int)out->pages, "size", (json_int_t)size);
-    if (facts == NULL || entry == NULL) {
+    if (facts == NULL) {
         PmError err = {0};
         pm_error_set(&err, PM_TRANSIENT, "out of memory");
         fail(job, &err);
         pm_memfd_unmap(&out->bytes);
-        json_decref(entry);
     } else {
-        if (out->source) json_object_set_new(entry, "source", json_true());
-        store(job, &out->output->to, facts, out->output->name, out->output->where, out->mime, out->bytes, out->source,
-              entry);
+        PmOutputResult result = {.output = out->output->name,
+                                 .format = out->format,
+                                 .width = out->width,
+                                 .height = out->height,
+                                 .pages = out->pages,
+                                 .size = (int64_t)(out->source ? job->source.size : out->bytes.size),
+                                 .source = out->source};
+        store(job, &out->output->to, facts, out->output->where, out->mime, out->bytes, &result);
     }
     pm_facts_free(facts);
 }
@@ -331,15 +332,14 @@ static void quarantine(PmImageJob *job)
     const PmPlace *place = &job->world->context.pipeline->quarantine;
     if (place->kind == NULL) return; /* the trigger has a place of its own */
     PmFacts *facts = pm_facts_copy(job->facts);
-    json_t *entry = json_pack("{ss sI}", "output", "quarantine", "size", (json_int_t)job->source.size);
     job->quarantine = &job->puts[job->put_count];
-    if (facts != NULL && entry != NULL && add_quarantine_facts(job, facts)) {
-        store(job, place, facts, "quarantine", "quarantine", "application/octet-stream", (PmMapping){0}, true, entry);
+    if (facts != NULL && add_quarantine_facts(job, facts)) {
+        PmOutputResult result = {.output = "quarantine", .size = (int64_t)job->source.size, .source = true};
+        store(job, place, facts, "quarantine", "application/octet-stream", (PmMapping){0}, &result);
     } else {
         PmError err = {0};
         pm_error_set(&err, PM_TRANSIENT, "out of memory");
         put_failed(job, job->quarantine, &err);
-        json_decref(entry);
     }
     pm_facts_free(facts);
 }
@@ -452,9 +452,10 @@ PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, const ch
     job->facts = pm_facts_new();
     job->puts = calloc(world->context.pipeline->output_count + 1, sizeof *job->puts); /* one more: quarantine */
     job->expected = calloc(world->context.pipeline->output_count + 1, sizeof *job->expected);
-    job->outputs = json_array();
+    job->outputs = calloc(world->context.pipeline->output_count + 1, sizeof *job->outputs);
     job->not_made = json_object();
-    if (job->facts == NULL || job->puts == NULL || job->expected == NULL || !pm_object_copy(&job->pinned, object))
+    if (job->facts == NULL || job->puts == NULL || job->outputs == NULL || job->expected == NULL ||
+        !pm_object_copy(&job->pinned, object))
         pm_error_set(err, PM_TRANSIENT, "out of memory");
     else
         job->fetching = world->source->ops->get(world->source, object, max, on_fetched, job, err);
@@ -505,7 +506,8 @@ void pm_job_free(PmImageJob *job)
     if (job->source_fd >= 0) close(job->source_fd);
     pm_object_finish(&job->pinned);
     pm_facts_free(job->facts);
-    json_decref(job->outputs);
+    for (size_t i = 0; job->outputs != NULL && i < job->put_count; i++) free((char *)job->outputs[i].location);
+    free(job->outputs);
     json_decref(job->not_made);
     json_decref(job->out_facts);
     json_decref(job->verdicts);

@@ -50,14 +50,18 @@ static void what_was_counted_is_told_once(void **state)
     free(text);
 
     PmObject object = {.bucket = (char *)"secret-bucket", .key = (char *)"secret-key.jpg"};
-    json_t *outputs = json_pack("[{sssi}{sssi}{sssi}]", "stored", "stored", "size", 100, "stored", "stored", "size", 50,
-                                "stored", "current", "size", 7);
+    const PmOutputResult outputs[] = {{.output = "a", .size = 100, .stored = PM_STORED},
+                                      {.output = "b", .size = 50, .stored = PM_STORED},
+                                      {.output = "c", .size = 7, .stored = PM_STORE_CURRENT}};
     json_t *timings = json_pack("{sisis{si}}", "fetch_ms", 12, "store_ms", 30, "steps_us", "resize", 2500);
     PmError error = {.status = PM_LIMIT, .message = "too large"};
     pm_metrics_add_messages(metrics, 3);
-    pm_metrics_add_result(
-        metrics,
-        &(PmJobResult){.object = &object, .outputs = outputs, .timings = timings, .source_size = 1000, .ms = 40});
+    pm_metrics_add_result(metrics, &(PmJobResult){.object = &object,
+                                                  .outputs = outputs,
+                                                  .output_count = 3,
+                                                  .timings = timings,
+                                                  .source_size = 1000,
+                                                  .ms = 40});
     pm_metrics_add_result(metrics, &(PmJobResult){.object = &object, .error = &error, .source_size = 10, .ms = 5});
     pm_metrics_add_result(metrics, &(PmJobResult){.object = &object, .skipped = "gone", .ms = 1});
     text = pm_metrics_take_emf(metrics, 1700000000123);
@@ -108,7 +112,6 @@ static void what_was_counted_is_told_once(void **state)
     text = pm_metrics_take_emf(metrics, 2);
     assert_string_equal(text, "");
     free(text);
-    json_decref(outputs);
     json_decref(timings);
     pm_metrics_free(metrics);
     pm_metrics_free(NULL);
