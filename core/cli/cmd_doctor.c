@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "cli/describe.h"
 #include "cli/print.h"
-#include "connectors/aws/doctor.h"
+#include "connectors/doctor.h"
 
 typedef struct Visit {
     size_t bad, warnings;

@@ -67,6 +67,10 @@ typedef struct PmConnector {
     /* Where the environment is reached that hosts triggers of this kind; NULL: we run elsewhere. */
     const char *(*host)(void);
     const PmDeadLetterOps *dead_letters;
+    /* What the pipeline needs of it, tried (doctor.h). */
+    void (*doctor)(struct PmDoctor *doctor);
+    /* What the pipeline needs of it in IAM, worked out (aws/rights.h). */
+    void (*rights)(struct PmPolicy *policy);
 } PmConnector;
 
 /* Ended by NULL, both; in the same order. */

@@ -16,6 +16,12 @@ PmStatus pm_ask_open(PmAsk *ask, const PmAwsConfig *config, PmError *err)
     return err->status;
 }
 
+void pm_ask_with(PmAsk *ask, PmLoop *loop, PmCloud *cloud)
+{
+    *ask = (PmAsk){.loop = loop, .cloud = cloud};
+    signal(SIGPIPE, SIG_IGN);
+}
+
 void pm_ask_close(PmAsk *ask)
 {
     pm_cloud_free(ask->cloud);

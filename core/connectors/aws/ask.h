@@ -20,6 +20,8 @@ typedef struct PmAsk {
 /* config outlives it; zeroed: everything from the environment. PM_OK or err. */
 PmStatus pm_ask_open(PmAsk *ask, const PmAwsConfig *config, PmError *err);
 void pm_ask_close(PmAsk *ask);
+/* By what is open already, and stays so: not to be closed. */
+void pm_ask_with(PmAsk *ask, PmLoop *loop, PmCloud *cloud);
 
 /* Each waits for its answer and returns ask->err.status; a missing object, a failed precondition or a conflict are
  * outcomes with PM_OK. Who answers 403 to HEAD tells no code: ask->outcome is PM_S3_FAILED then. */

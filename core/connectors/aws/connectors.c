@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "connectors/aws/dead_letters.h"
+#include "connectors/aws/doctor.h"
 #include "connectors/aws/notifier_sqs.h"
+#include "connectors/aws/rights.h"
 #include "connectors/aws/stores.h"
 #include "connectors/aws/triggers.h"
 
@@ -91,9 +93,18 @@ static const PmDeadLetterOps dead_letters = {.one = "letter",
                                              .list = pm_dead_letters_list,
                                              .redrive = pm_dead_letters_redrive};
 
-const PmConnector pm_connector_s3 = {.kind = &pm_kind_s3, .open_source = open_source, .open_store = open_store};
+const PmConnector pm_connector_s3 = {.kind = &pm_kind_s3,
+                                     .open_source = open_source,
+                                     .open_store = open_store,
+                                     .doctor = pm_s3_doctor,
+                                     .rights = pm_s3_rights};
 
-const PmConnector pm_connector_sqs = {
-    .kind = &pm_kind_sqs, .open_trigger = open_queue, .open_notifier = open_notifier, .dead_letters = &dead_letters};
+const PmConnector pm_connector_sqs = {.kind = &pm_kind_sqs,
+                                      .open_trigger = open_queue,
+                                      .open_notifier = open_notifier,
+                                      .dead_letters = &dead_letters,
+                                      .doctor = pm_sqs_doctor,
+                                      .rights = pm_sqs_rights};
 
-const PmConnector pm_connector_lambda = {.kind = &pm_kind_lambda, .open_trigger = open_lambda, .host = lambda_host};
+const PmConnector pm_connector_lambda = {
+    .kind = &pm_kind_lambda, .open_trigger = open_lambda, .host = lambda_host, .rights = pm_lambda_rights};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connectors/aws/doctor.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,24 +13,14 @@
 
 enum { VISIBILITY_FACTOR = 2, RECEIVES_LEAST = 3 };
 
+/* The part of a visit that AWS's connectors share. */
 typedef struct Doctor {
+    PmDoctor *base;
     const PmPipeline *pipeline;
     PmAsk ask;
-    PmDoctorFound *found;
-    void *data;
 } Doctor;
 
-static void tell(const Doctor *doctor, PmFindingKind kind, const char *subject, const char *hint, const char *fmt, ...)
-    PM_PRINTF(5, 6);
-static void tell(const Doctor *doctor, PmFindingKind kind, const char *subject, const char *hint, const char *fmt, ...)
-{
-    char text[1200];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    doctor->found(doctor->data, &(PmFinding){kind, subject, text, hint});
-}
+#define tell(doctor, ...) pm_doctor_tell((doctor)->base, __VA_ARGS__)
 
 /* The last answer was an error. `action` is what IAM calls the right that it needs, `resource` its ARN. */
 static void tell_failed(const Doctor *doctor, const char *subject, const char *action, const char *resource)
@@ -225,28 +214,57 @@ static void look_at_places(Doctor *doctor)
     if (p->quarantine.kind == &pm_kind_s3) look_at_place(doctor, &p->quarantine, "quarantine");
 }
 
-PmStatus pm_doctor(const PmPipeline *pipeline, PmDoctorFound *found, void *data, PmError *err)
+/* --- what each connector looks at --- */
+
+typedef struct Visit {
+    bool good; /* there are credentials */
+} Visit;
+
+/* Credentials are looked at once, by who comes first. */
+static void *open_visit(PmContext *context, PmError *err)
 {
-    Doctor doctor = {.pipeline = pipeline, .found = found, .data = data};
-    bool queue = pm_sqs_trigger(pipeline) != NULL, notify = pipeline->notify.kind == &pm_kind_sqs;
+    (void)context;
+    Visit *visit = calloc(1, sizeof *visit);
+    if (visit == NULL) pm_error_set(err, PM_TRANSIENT, "out of memory");
+    return visit;
+}
+
+static const PmFamily visits = {.open = open_visit, .close = free};
+
+static bool begin(Doctor *doctor, PmDoctor *base)
+{
+    bool first = base->looked++ == 0;
+    *doctor = (Doctor){.base = base, .pipeline = base->pipeline};
+    PmCloud *cloud = pm_cloud_of(&base->context, &base->err);
+    Visit *visit = cloud != NULL ? pm_context_part(&base->context, &visits, &base->err) : NULL;
+    if (visit == NULL) return false;
+    pm_ask_with(&doctor->ask, base->context.loop, cloud);
+    if (!first) return visit->good;
+    visit->good = pm_ask_credentials(&doctor->ask) == PM_OK;
+    if (visit->good)
+        tell(doctor, PM_FINDING_GOOD, "credentials", NULL, "from %s", doctor->ask.key);
+    else
+        tell(doctor, PM_FINDING_BAD, "credentials", doctor->ask.err.hint, "%s", doctor->ask.err.message);
+    return visit->good;
+}
+
+void pm_s3_doctor(PmDoctor *base)
+{
+    const PmPipeline *pipeline = base->pipeline;
     const PmS3Source *source = pm_s3_source(pipeline);
     bool places = pipeline->quarantine.kind == &pm_kind_s3;
+    Doctor doctor;
     for (size_t i = 0; i < pipeline->output_count; i++) places = places || pipeline->outputs[i].to.kind == &pm_kind_s3;
-    if (!queue && source == NULL && !places && !notify) {
-        tell(&doctor, PM_FINDING_GOOD, "aws", NULL, "the pipeline needs nothing of AWS");
-        return PM_OK;
-    }
-    if (pm_ask_open(&doctor.ask, pm_aws_config(pipeline), err) == PM_OK) {
-        if (pm_ask_credentials(&doctor.ask) != PM_OK) {
-            tell(&doctor, PM_FINDING_BAD, "credentials", doctor.ask.err.hint, "%s", doctor.ask.err.message);
-        } else {
-            tell(&doctor, PM_FINDING_GOOD, "credentials", NULL, "from %s", doctor.ask.key);
-            if (queue) look_at_trigger(&doctor);
-            if (source != NULL) look_at_source(&doctor, source);
-            if (places) look_at_places(&doctor);
-            if (notify) look_at_notify(&doctor);
-        }
-    }
-    pm_ask_close(&doctor.ask);
-    return err->status;
+    if ((source == NULL && !places) || !begin(&doctor, base)) return;
+    if (source != NULL) look_at_source(&doctor, source);
+    if (places) look_at_places(&doctor);
+}
+
+void pm_sqs_doctor(PmDoctor *base)
+{
+    bool queue = pm_sqs_trigger(base->pipeline) != NULL, notify = base->pipeline->notify.kind == &pm_kind_sqs;
+    Doctor doctor;
+    if ((!queue && !notify) || !begin(&doctor, base)) return;
+    if (queue) look_at_trigger(&doctor);
+    if (notify) look_at_notify(&doctor);
 }

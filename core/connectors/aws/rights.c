@@ -7,6 +7,7 @@
 #include "aws/operations.h"
 #include "base/text.h"
 #include "connectors/aws/settings.h"
+#include "connectors/connector.h"
 
 enum { ARN_MAX = 2400 };
 
@@ -256,23 +257,40 @@ static void add_queues(const PmPipeline *pipeline, const PmRightsOptions *option
     add(statements, "DeadLetters", actions, json_pack("[s]", arn), NULL);
 }
 
+/* --- what each connector needs --- */
+
+void pm_s3_rights(PmPolicy *policy)
+{
+    add_source(policy->pipeline, policy->statements);
+    add_destinations(policy->pipeline, policy->statements);
+}
+
+void pm_sqs_rights(PmPolicy *policy)
+{
+    const PmPlace *notify = &policy->pipeline->notify;
+    char arn[ARN_MAX];
+    add_queues(policy->pipeline, policy->options, policy->statements, &policy->wide);
+    if (notify->kind != &pm_kind_sqs) return;
+    queue_arn(policy->pipeline, ((const PmSqsNotify *)notify->config)->queue_url, NULL, arn, sizeof arn);
+    add(policy->statements, "Notify", send_message(), json_pack("[s]", arn), NULL);
+}
+
+void pm_lambda_rights(PmPolicy *policy)
+{
+    const PmRightsOptions *options = policy->options;
+    char arn[ARN_MAX];
+    if ((options->target & PM_RIGHTS_LAMBDA) == 0) return;
+    snprintf(arn, sizeof arn, "arn:%s:logs:*:*:log-group:/aws/lambda/%.200s:*", own_partition(policy->pipeline),
+             options->function != NULL ? options->function : policy->pipeline->name);
+    add(policy->statements, "WriteLogs", json_pack("[ss]", "logs:CreateLogStream", "logs:PutLogEvents"),
+        json_pack("[s]", arn), NULL);
+}
+
 json_t *pm_rights_policy(const PmPipeline *pipeline, const PmRightsOptions *options, const char **wide)
 {
-    json_t *statements = json_array();
-    char arn[ARN_MAX];
-    *wide = NULL;
-    add_source(pipeline, statements);
-    add_destinations(pipeline, statements);
-    add_queues(pipeline, options, statements, wide);
-    if (pipeline->notify.kind == &pm_kind_sqs) {
-        queue_arn(pipeline, ((const PmSqsNotify *)pipeline->notify.config)->queue_url, NULL, arn, sizeof arn);
-        add(statements, "Notify", send_message(), json_pack("[s]", arn), NULL);
-    }
-    if ((options->target & PM_RIGHTS_LAMBDA) != 0) {
-        snprintf(arn, sizeof arn, "arn:%s:logs:*:*:log-group:/aws/lambda/%.200s:*", own_partition(pipeline),
-                 options->function != NULL ? options->function : pipeline->name);
-        add(statements, "WriteLogs", json_pack("[ss]", "logs:CreateLogStream", "logs:PutLogEvents"),
-            json_pack("[s]", arn), NULL);
-    }
-    return json_pack("{ssso}", "Version", "2012-10-17", "Statement", statements);
+    PmPolicy policy = {.pipeline = pipeline, .options = options, .statements = json_array()};
+    for (size_t i = 0; pm_connectors[i] != NULL; i++)
+        if (pm_connectors[i]->rights != NULL) pm_connectors[i]->rights(&policy);
+    *wide = policy.wide;
+    return json_pack("{ssso}", "Version", "2012-10-17", "Statement", policy.statements);
 }

@@ -15,8 +15,20 @@ typedef struct PmRightsOptions {
     const char *function;        /* name of the Lambda function; NULL: the pipeline's */
 } PmRightsOptions;
 
-/* {"Version", "Statement": [{Sid, Effect, Action, Resource, Condition?}..]}. New reference. *wide is set when a
- * resource could not be named: which (static), else NULL. */
+/* A policy in the making: connectors add what they need (connector.h, rights). */
+typedef struct PmPolicy {
+    const PmPipeline *pipeline;
+    const PmRightsOptions *options;
+    json_t *statements;
+    const char *wide;
+} PmPolicy;
+
+void pm_s3_rights(PmPolicy *policy);
+void pm_sqs_rights(PmPolicy *policy);
+void pm_lambda_rights(PmPolicy *policy);
+
+/* What all connectors need, as {"Version", "Statement": [{Sid, Effect, Action, Resource, Condition?}..]}. New
+ * reference. *wide is set when a resource could not be named: which (static), else NULL. */
 json_t *pm_rights_policy(const PmPipeline *pipeline, const PmRightsOptions *options, const char **wide);
 
 #endif
