@@ -31,6 +31,10 @@ enum { EXIF_PREFIX_SIZE = 6 };
  * write what it understands of it through text, which changes values. */
 #define PM_EXIF_EXACT "pixmill-exif-exact"
 
+/* Name of a field of an image, an integer: its XMP and IPTC were kept on purpose, so that their loss is worth a word.
+ */
+#define PM_KEPT "pixmill-kept"
+
 /* The kept entries of `block` (with or without the prefix) as a new block with the prefix; g_free() it. NULL when none
  * is kept or the block is no EXIF. What is damaged in it is left out. */
 void *exif_copy(const void *block, size_t size, ExifKeep *keep, void *data, size_t *out_size);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convert.h"
 
+#include "../common/exif.h"
+
 static const char *const format_names[] = {"auto", "jpeg", "png", "webp", "avif", "gif", "tiff", "jxl", NULL};
 static const char *const subsamplings[] = {"auto", "420", "444", NULL};
 
@@ -194,6 +196,20 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
     return PM_OK;
 }
 
+/* Of what a step before was told to keep; what came along by itself goes without a word. */
+static void warn_of_loss(const PmHost *host, PmJob *job, VipsImage *image, const Format *format)
+{
+    const struct {
+        const char *field, *name;
+        bool fits;
+    } all[] = {{VIPS_META_XMP_NAME, "XMP packet", format->xmp}, {VIPS_META_IPTC_NAME, "IPTC block", format->iptc}};
+    if (!vips_image_get_typeof(image, PM_KEPT)) return;
+    for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+        if (!all[i].fits && vips_image_get_typeof(image, all[i].field))
+            host->log(job, PM_LOG_WARN, "the %s that was kept has no place in %s and is left out", all[i].name,
+                      format->name);
+}
+
 static PmStatus encode(void *data, PmJob *job, VipsImage *in, VipsTarget *out)
 {
     Convert *self = data;
@@ -213,6 +229,7 @@ static PmStatus encode(void *data, PmJob *job, VipsImage *in, VipsTarget *out)
     if (status == PM_OK && lost)
         self->host->log(job, PM_LOG_WARN, "the EXIF block that was kept has no place in %s and is left out",
                         format->name);
+    if (status == PM_OK) warn_of_loss(self->host, job, image, format);
     g_object_unref(image);
     return status;
 }

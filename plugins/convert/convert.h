@@ -55,6 +55,7 @@ typedef struct Format {
     int quality;  /* when none is given; 0: the format has none */
     int side_max; /* px */
     bool alpha, animated, profile;
+    bool xmp, iptc;    /* whether it has a place for them */
     bool rgb_only;     /* grey is stored as RGB */
     int depths[4];     /* bits a sample, ended by 0; the first holds 8-bit pictures, the second deep ones */
     const char *saver; /* libvips' operation */
@@ -75,6 +76,9 @@ bool format_is_exact(const Format *format);
 bool format_has_setting(const Format *format, const char *name);
 /* Bits a sample that will be written for an image of this band format. */
 int format_depth(const Format *format, const Config *config, VipsBandFormat band_format);
+
+/* `in` with its IPTC as the format keeps it. Takes `in`; new, or `in` itself; NULL with libvips' message set. */
+VipsImage *fit_iptc(VipsImage *in, const Format *format);
 
 /* `in` as the format can hold it: depth, alpha, colour space. New; NULL with libvips' message set. */
 VipsImage *prepare(VipsImage *in, const Format *format, const Config *config);

@@ -109,6 +109,7 @@ VipsImage *prepare(VipsImage *in, const Format *format, const Config *config)
     VipsImage *image = to_depth(g_object_ref(in), format_depth(format, config, in->BandFmt));
     if (image) image = to_space(image, format);
     if (image && !format->alpha) image = without_alpha(image, &config->background);
+    if (image) image = fit_iptc(image, format);
     if (image && format == &formats[FORMAT_PNG]) image = without_nameless_comments(image);
     return image;
 }

@@ -137,4 +137,6 @@ void fields_strip(VipsImage *image, unsigned keep, const PmList *tags)
     renew_exif(image, keep, tags);
     renew_xmp(image, keep);
     renew_iptc(image, keep);
+    if (vips_image_get_typeof(image, VIPS_META_XMP_NAME) || vips_image_get_typeof(image, VIPS_META_IPTC_NAME))
+        vips_image_set_int(image, PM_KEPT, 1);
 }

@@ -94,6 +94,21 @@ def tiff_pages(out, count=100000, **_):
     pathlib.Path(out).write_bytes(whole)
 
 
+def iptc(out, **_):
+    """A by-line, a city and a copyright, as the format of the ending keeps IPTC; an odd number of bytes."""
+    records = b"".join(struct.pack(">BBBH", 0x1c, 2, number, len(text)) + text for number, text in
+                       [(80, b"Jane Doe"), (90, b"Paris"), (116, b"(c) Jane")])
+    picture = make.image(64, 48, 3)
+    if out.endswith("tif"):
+        colour_recipes.write_tiff(out, np.asarray(picture), 2, 8, (33723, [*records], "B"))
+        return
+    resource = b"Photoshop 3.0\0" + b"8BIM" + struct.pack(">HHL", 0x0404, 0, len(records)) + records + b"\0" * (len(records) % 2)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=90)
+    data = buffer.getvalue()
+    pathlib.Path(out).write_bytes(data[:2] + b"\xff\xed" + struct.pack(">H", len(resource) + 2) + resource + data[2:])
+
+
 def tiff_compressed(out, scheme=34712, **_):
     """A grey pixel that is said to be compressed by `scheme`."""
     tags = [(256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 1, 8), (259, 3, 1, int(scheme)), (262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 1),
@@ -260,7 +275,7 @@ def cut(out, recipe="photo", keep=0.5, **parameters):
     pathlib.Path(out).write_bytes(data[: int(len(data) * float(keep))])
 
 
-RECIPES = {f.__name__: f for f in (avif, tiff_compressed, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
+RECIPES = {f.__name__: f for f in (avif, iptc, tiff_compressed, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
                                      webp_frames, tiff_pages, png_chunk, moving_webp, turned_webp, svg_text, svg_text_rendered)} | colour_recipes.RECIPES
 
 

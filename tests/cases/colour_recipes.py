@@ -91,14 +91,14 @@ def inks(out, alpha=False, **_):
 
 
 def write_tiff(out, pixels, photometric, bits, *more):
-    """Little-endian, one strip. `more`: entries of shorts, (tag, [values])."""
+    """Little-endian, one strip. `more`: entries, (tag, [shorts]) or (tag, [bytes], "B")."""
     height, width, bands = pixels.shape
     data = pixels.tobytes()
     entries = [(256, 3, [width]), (257, 3, [height]), (258, 3, [bits] * bands), (259, 3, [1]), (262, 3, [photometric]), (273, 4, [8]), (274, 3, [1]),
-               (277, 3, [bands]), (278, 3, [height]), (279, 4, [len(data)]), (284, 3, [1])] + [(tag, 3, values) for tag, values in more]
+               (277, 3, [bands]), (278, 3, [height]), (279, 4, [len(data)]), (284, 3, [1])] + [(tag, {"B": 1}.get("".join(kind), 3), values) for tag, values, *kind in more]
     directory, extra, extra_at = b"", b"", 8 + len(data) + 2 + 12 * len(entries) + 4
     for tag, kind, values in entries:
-        packed = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        packed = struct.pack(f"<{len(values)}{' B HI'[kind]}", *values)
         if len(packed) > 4:
             packed, extra = struct.pack("<I", extra_at + len(extra)), extra + packed
         directory += struct.pack("<HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
