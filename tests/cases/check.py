@@ -18,7 +18,7 @@ import colour_recipes
 import make
 
 Image.MAX_IMAGE_PIXELS = None
-RESAMPLE = {"lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX, "nearest": Image.Resampling.NEAREST}
+RESAMPLE = {"lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX, "bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR, "nearest": Image.Resampling.NEAREST}
 
 
 def vips(*words):
