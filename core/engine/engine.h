@@ -44,6 +44,9 @@ typedef struct PmJobInput {
     const PmFacts *facts;       /* key and its parts, borrowed */
     const char *const *outputs; /* names wanted, NULL-terminated; NULL: all */
     int64_t deadline_ms;        /* pm_clock_mono_ms() at which the job is ended; 0: none */
+    /* Called when it is known how many frames will be decoded; or NULL. */
+    void (*planned)(void *data, int64_t frames);
+    void *data;
 } PmJobInput;
 
 typedef struct PmRendition {

@@ -85,6 +85,15 @@ PmStatus pm_limits_check_held(const PmLimits *limits, PmFormat format, int64_t p
                         PER_FRAME, (long long)limits->frames);
 }
 
+int64_t pm_limits_cpu_ms(const PmLimits *limits, int64_t frames)
+{
+    enum { FRAMES = 16 };
+    if (limits->cpu_time <= 0) return 0;
+    int64_t times = 1 + (frames > 1 ? (frames - 1) / FRAMES : 0);
+    int64_t most = limits->wall_time > limits->cpu_time ? limits->wall_time : limits->cpu_time;
+    return limits->cpu_time > most / times ? most : limits->cpu_time * times;
+}
+
 static PmStatus check_bytes(int64_t limit, size_t bytes, const char *what, const char *key, PmError *err)
 {
     if (limit <= 0 || (uint64_t)bytes <= (uint64_t)limit) return PM_OK;

@@ -300,6 +300,7 @@ PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *
     if (status == PM_OK) status = pm_run_open(&run, err);
     if (status == PM_OK) status = pm_run_plan(&run, err);
     if (status == PM_OK) status = pm_limits_check_memory(&engine->pipeline->limits, run.route.memory_bytes, err);
+    if (status == PM_OK && input->planned != NULL) input->planned(input->data, run.route.loaded.pages);
     int64_t planned = pm_clock_mono_ms(), decoded = planned;
     if (status == PM_OK && run.route.trunk_users > 0) status = run_trunk(&run, err);
     if (status == PM_OK) decoded = pm_clock_mono_ms();

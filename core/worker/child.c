@@ -8,6 +8,7 @@
 #include <vips/vips.h>
 
 #include "base/clock.h"
+#include "engine/limits.h"
 #include "worker/library_log.h"
 #include "worker/sink.h"
 
@@ -38,6 +39,13 @@ static void raise_cpu_limit(int64_t allowed_ms)
     rlim_t seconds = (rlim_t)((cpu_ms() + allowed_ms + 999) / 1000);
     limit.rlim_cur = limit.rlim_max != RLIM_INFINITY && seconds > limit.rlim_max ? limit.rlim_max : seconds;
     setrlimit(RLIMIT_CPU, &limit);
+}
+
+/* Only then it is known how many frames there are. */
+static void allow_frames(void *data, int64_t frames)
+{
+    const PmChild *child = data;
+    raise_cpu_limit(pm_limits_cpu_ms(child->limits, frames));
 }
 
 static PmStatus read_outputs(const json_t *names, Request *request, PmError *err)
@@ -110,6 +118,8 @@ static PmStatus do_job(const PmChild *child, PmWorkerSink *sink, const PmMessage
     int64_t before_ms = cpu_ms();
     raise_cpu_limit(child->limits->cpu_time);
     PmStatus status = read_request(message, child->limits, &request, &err);
+    request.input.planned = allow_frames;
+    request.input.data = (void *)(uintptr_t)child; /* which it only reads */
     if (status == PM_OK) {
         PmSink engine_sink = pm_worker_sink_for_engine(sink);
         status = pm_engine_run(child->engine, &request.input, &engine_sink, &report, &err);

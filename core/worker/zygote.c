@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/rlimits.h"
+#include "engine/limits.h"
 #include "worker/check.h"
 #include "worker/child.h"
 #include "worker/fault.h"
@@ -185,7 +186,7 @@ static void reset_signals(void)
  * job. 0: no limit. */
 static int64_t cpu_seconds(const PmLoad *load)
 {
-    int64_t job_ms = load->pipeline->limits.cpu_time;
+    int64_t job_ms = pm_limits_cpu_ms(&load->pipeline->limits, load->pipeline->limits.frames);
     int64_t seconds = (job_ms + 999) / 1000 + 1; /* the limit has a grain of one */
     return job_ms > 0 ? load->jobs_per_child * seconds + 1 : 0;
 }

@@ -124,6 +124,9 @@ void pm_slot_report_death(PmSlot *slot, int code, int signo)
     } else if (signo == SIGXCPU) {
         pm_text_duration(limit, sizeof limit, pipeline->limits.cpu_time);
         pm_error_set(&report.error, PM_LIMIT, "took more processor time than limits.cpu_time, %s", limit);
+        pm_error_hint(&report.error,
+                      "raise limits.cpu_time, or let encoders make less effort; an animation gets as much "
+                      "again for each 16 frames, up to limits.wall_time");
     } else if (signo != 0 && at.out_of_memory != 0) {
         pm_text_bytes(limit, sizeof limit, pipeline->limits.memory);
         pm_error_set(&report.error, PM_LIMIT, "needs more memory than limits.memory, %s", limit);

@@ -90,12 +90,29 @@ static void claims_do_not_overflow(void **state)
     assert_int_equal(pm_limits_check_size(&limits, INT32_MAX, INT32_MAX, 1, &err), PM_LIMIT);
 }
 
+static void processor_time_grows_with_frames(void **state)
+{
+    (void)state;
+    PmLimits bounds = {.cpu_time = 5000, .wall_time = 15000};
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 1), 5000);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 16), 5000);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 17), 10000);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 101), 15000); /* no longer than the wall time */
+    bounds.wall_time = 2000;
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 101), 5000);
+    bounds.wall_time = INT64_MAX;
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 101), 35000);
+    bounds.cpu_time = 0;
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 101), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_within_passes),
         cmocka_unit_test(each_refusal_names_limit_and_finding),
         cmocka_unit_test(claims_do_not_overflow),
+        cmocka_unit_test(processor_time_grows_with_frames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
