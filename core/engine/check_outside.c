@@ -4,6 +4,7 @@
  * here the author is told, in words that say what to do instead. The calls that the plugin itself makes are led to us
  * by its global offset table; calls of libraries that it brings are left to the sandbox.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -125,10 +126,14 @@ static GThread *see_g_try_thread(const char *name, GThreadFunc call, gpointer da
     return g_thread_try_new(name, call, data, error);
 }
 
+/* Looked up: a libvips that has GLib within it need not have this part of it, and then no plugin that loads calls it.
+ */
 static GThreadPool *see_g_pool(GFunc call, gpointer data, gint max, gboolean exclusive, GError **error)
 {
+    GThreadPool *(*make)(GFunc, gpointer, gint, gboolean, GError **) = NULL;
     note_thread();
-    return g_thread_pool_new(call, data, max, exclusive, error);
+    *(void **)&make = dlsym(RTLD_DEFAULT, "g_thread_pool_new");
+    return make != NULL ? make(call, data, max, exclusive, error) : NULL;
 }
 
 static void see_g_log(const char *domain, GLogLevelFlags level, const char *fmt, ...)
