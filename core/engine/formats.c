@@ -88,11 +88,13 @@ PmStatus pm_formats_refuse(PmFormat format, PmError *err)
 }
 
 /* libtiff of compressions, libjpeg of processes, libheif of codecs and features, libvips of sample types. "bad labq
- * format" is what libvips 8.18 says of its own reading of CIE Lab in 8 bits. */
+ * format" is what libvips 8.18 says of its own reading of CIE Lab in 8 bits, "samples out of range" what it says of
+ * TIFFs with more than 32 bits a sample. */
 bool pm_formats_lacks(const char *text)
 {
-    static const char *const words[] = {"unsupported",   "not supported",    "not configured", "not implemented",
-                                        "unimplemented", "does not support", "can't handle",   "bad labq format"};
+    static const char *const words[] = {"unsupported",     "not supported",   "not configured",
+                                        "not implemented", "unimplemented",   "does not support",
+                                        "can't handle",    "bad labq format", "samples out of range"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcasestr(text, words[i]) != NULL) return true;
     return false;
