@@ -7,6 +7,10 @@ pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat)
+# Its own, also where libvips is prebuilt with a libheif inside: that one has no HEVC (docs/decisions/heic.md).
+if(PIXMILL_HEIC)
+  pkg_check_modules(HEIF REQUIRED IMPORTED_TARGET libheif>=1.15)
+endif()
 
 # vips::vips, with the GObject and GLib that belong to it: the system's, or the one that npm distributes.
 set(PIXMILL_VIPS system CACHE STRING "Which libvips: system or prebuilt")

@@ -22,17 +22,33 @@ list(TRANSFORM programs APPEND .real)
 file(GLOB plugins ${OUT}/${PLUGINSDIR}/*.so)
 file(GLOB own ${OUT}/${LIBRARIES}/*.so*)
 set(CMAKE_OBJDUMP ${OBJDUMP})
+# libheif's decoder of HEVC: linked to it, or a file of its own that it looks for beside itself (core/engine/heic.c). The folder is
+# there in either case, so that the machine's own plugins are never taken.
+set(heif_plugins)
+if(HEIF_LIBRARY)
+  file(REAL_PATH ${HEIF_LIBRARY} real)
+  execute_process(COMMAND ${READELF} --dynamic --wide ${real} OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
+  get_filename_component(folder ${real} DIRECTORY)
+  file(MAKE_DIRECTORY ${OUT}/lib/libheif/plugins)
+  if(NOT dynamic MATCHES "\\[libde265")
+    file(GLOB heif_plugins ${folder}/libheif/plugins/libheif-libde265.so)
+    if(NOT heif_plugins)
+      message(FATAL_ERROR "libheif has no decoder of HEVC here: apt-get install libheif-plugin-libde265, or set PIXMILL_HEIC=OFF")
+    endif()
+    file(COPY ${heif_plugins} DESTINATION ${OUT}/lib/libheif/plugins)
+  endif()
+endif()
 set(collect
     EXECUTABLES ${programs}
-    MODULES ${plugins}
+    MODULES ${plugins} ${heif_plugins}
     RESOLVED_DEPENDENCIES_VAR libraries
     UNRESOLVED_DEPENDENCIES_VAR unresolved
     CONFLICTING_DEPENDENCIES_PREFIX conflicts)
 file(GET_RUNTIME_DEPENDENCIES ${collect})
 set(replaced ${libraries})
 list(FILTER replaced INCLUDE REGEX ${STAND_IN_FOR})
-set(curl ${libraries})
-list(FILTER curl INCLUDE REGEX "/libcurl[-a-z]*\\.so[.0-9]*$")
+set(users ${libraries})
+list(FILTER users INCLUDE REGEX "/lib(curl[-a-z]*|heif)\\.so[.0-9]*$")
 file(GET_RUNTIME_DEPENDENCIES ${collect} POST_EXCLUDE_REGEXES ${STAND_IN_FOR})
 if(unresolved OR conflicts_FILENAMES)
   message(FATAL_ERROR "These libraries were not found, or twice: ${unresolved} ${conflicts_FILENAMES}")
@@ -54,7 +70,7 @@ endforeach()
 file(REAL_PATH ${linker} real)
 file(COPY_FILE ${real} ${OUT}/lib/ld.so)
 foreach(library ${replaced})
-  stand_in(${library} ${curl} ${OUT}/lib)
+  stand_in(${library} ${OUT}/lib ${users})
 endforeach()
 file(REMOVE ${own}) # copied to where all libraries lie
 
@@ -82,7 +98,7 @@ if(NOTICES)
 endif()
 find_program(dpkg dpkg-query)
 if(dpkg)
-  set(files ${libraries} ${linker} ${FONTS_DIR}/DejaVuSans.ttf)
+  set(files ${libraries} ${heif_plugins} ${linker} ${FONTS_DIR}/DejaVuSans.ttf)
   foreach(file ${files})
     file(REAL_PATH ${file} real)
     string(REGEX REPLACE "^/usr" "" short ${real}) # as packages from before the merge of /usr name it

@@ -7,18 +7,19 @@ set -eu
 
 . /etc/os-release
 both="gcc cmake ninja-build pkg-config libc6-dev libyaml-dev libjansson-dev libssl-dev libcurl4-openssl-dev libexpat1-dev zlib1g-dev
-      libseccomp-dev fonts-dejavu-core"
+      libseccomp-dev libheif-dev fonts-dejavu-core"
 build="$both libvips-dev libvips-tools python3 python3-pil python3-numpy"
 package="$both binutils ca-certificates"
 # npm is often there from elsewhere, and then in the way of Debian's; nobody needs it where its packages lie in a folder.
 [ -n "${PIXMILL_VIPS_PACKAGES:-}" ] || command -v npm >/dev/null 2>&1 || package="$package npm"
+plugins=libheif-plugin-libde265 # a file of its own from libheif 1.17 on
 test="clang llvm clang-format clang-tidy libcmocka-dev python3-yaml libimage-exiftool-perl file binutils xz-utils
       imagemagick webp libavif-bin libheif-examples libtiff-tools libjpeg-turbo-progs"
 
 case "${ID:-}-${VERSION_ID:-}" in
 debian-12) test="$test libclang-rt-14-dev" ;;
-debian-13) build="$build libheif-plugin-aomenc libheif-plugin-dav1d" test="$test libclang-rt-19-dev python3-venv libheif-plugin-x265 libheif-plugin-libde265" ;;
-ubuntu-24.04) build="$build libheif-plugin-aomenc libheif-plugin-dav1d" test="$test libclang-rt-18-dev clang-format-14 clang-tidy-14 libheif-plugin-x265 libheif-plugin-libde265" ;;
+debian-13) build="$build $plugins libheif-plugin-aomenc libheif-plugin-dav1d" package="$package $plugins" test="$test libclang-rt-19-dev python3-venv libheif-plugin-x265" ;;
+ubuntu-24.04) build="$build $plugins libheif-plugin-aomenc libheif-plugin-dav1d" package="$package $plugins" test="$test libclang-rt-18-dev clang-format-14 clang-tidy-14 libheif-plugin-x265" ;;
 *) echo "deps.sh: made for Debian 12, Debian 13 and Ubuntu 24.04; trying the same packages here" >&2 ;;
 esac
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/heic.h"
 #include "engine/internal.h"
 
 /* Counts up when the engine itself makes other pixels of the same pipeline. */
@@ -89,6 +90,7 @@ void pm_engine_digest(const PmEngine *engine, char out[65])
     snprintf(text, sizeof text, "pixmill engine %d", REVISION);
     put_text(hash, text);
     put_text(hash, vips_version_string());
+    put_text(hash, pm_heic_version());
 
     const PmNode *root = pm_tree_root(engine->pipeline->tree), *outputs = NULL;
     if (root != NULL) {

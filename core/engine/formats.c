@@ -2,32 +2,41 @@
 #include "engine/formats.h"
 
 #include <dlfcn.h>
+#include <stdint.h>
 #include <string.h>
+#include <vips/vips.h>
 
 #include "base/buffer.h"
+#include "engine/heic.h"
 #include "engine/load.h"
 
 /* ------------------------------------------------------------------ what there is */
 
 /* Found out once, before children are forked: they could not look for a library. */
-static bool reads_avif, reads_heif, writes_avif;
+static bool reads_avif, writes_avif;
 
-/* libvips has its HEIF loader and saver whatever codecs libheif found. libheif is asked itself, where it is a library
- * of its own; inside a prebuilt libvips it has AV1 and nothing else. */
+/* A prebuilt libvips is one library with its codecs inside, of which AV1 is one. */
+static bool vips_is_prebuilt(void)
+{
+    Dl_info info;
+    return dladdr((const void *)(uintptr_t)vips_init, &info) != 0 && strstr(info.dli_fname, "libvips-cpp") != NULL;
+}
+
+/* libvips has its loader and saver of HEIF whatever codecs libheif found. libheif is asked itself, where it is a
+ * library of its own. */
 void pm_formats_setup(void)
 {
-    enum { HEVC = 1, AV1 = 4 }; /* libheif's own numbers */
+    enum { AV1 = 4 }; /* libheif's own number */
+    pm_heic_setup();
+    reads_avif = writes_avif = vips_is_prebuilt();
     void *library = dlopen("libheif.so.1", RTLD_LAZY | RTLD_NOLOAD);
-    reads_avif = writes_avif = library == NULL;
-    reads_heif = false;
-    if (library == NULL) return;
+    if (library == NULL || reads_avif) return;
     void (*init)(void *) = NULL;
     int (*decodes)(int) = NULL, (*encodes)(int) = NULL;
     *(void **)&init = dlsym(library, "heif_init"); /* finds the codecs that are files of their own */
     *(void **)&decodes = dlsym(library, "heif_have_decoder_for_format");
     *(void **)&encodes = dlsym(library, "heif_have_encoder_for_format");
     if (init != NULL) init(NULL);
-    reads_heif = decodes != NULL && decodes(HEVC) != 0;
     reads_avif = decodes != NULL && decodes(AV1) != 0;
     writes_avif = encodes != NULL && encodes(AV1) != 0;
     dlclose(library);
@@ -35,9 +44,8 @@ void pm_formats_setup(void)
 
 bool pm_formats_reads(PmFormat format)
 {
-    if (!pm_load_supports(format)) return false;
-    if (format == PM_FORMAT_HEIF) return reads_heif;
-    return format != PM_FORMAT_AVIF || reads_avif;
+    if (format == PM_FORMAT_HEIF) return pm_heic_works();
+    return pm_load_supports(format) && (format != PM_FORMAT_AVIF || reads_avif);
 }
 
 bool pm_formats_writes(PmFormat format)

@@ -6,6 +6,7 @@
 
 #include "engine/colours.h"
 #include "engine/formats.h"
+#include "engine/heic.h"
 #include "engine/limits.h"
 #include "engine/peek.h"
 #include "engine/upright.h"
@@ -89,7 +90,9 @@ static VipsImage *open_image(const void *bytes, size_t size, PmFormat format, co
         break;
     case PM_FORMAT_AVIF:
     case PM_FORMAT_HEIF:
+        if (pm_heic_is(bytes, size)) return pm_heic_open(bytes, size);
         result = vips_heifload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, NULL);
+        if (result != 0) pm_heic_explain(bytes, size);
         break;
     case PM_FORMAT_JXL:
         result = vips_jxlload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, NULL);

@@ -240,6 +240,9 @@ static bool saver_allowed(const char *saver)
 static bool has_av1_encoder(void)
 {
     enum { HEIF_COMPRESSION_AV1 = 4 }; /* heif_compression_AV1 */
+    Dl_info vips;
+    if (dladdr((const void *)(guintptr)vips_init, &vips) && strstr(vips.dli_fname, "libvips-cpp"))
+        return true; /* prebuilt, with its own libheif inside: another one may be here for HEIC */
     void *library = dlopen("libheif.so.1", RTLD_LAZY | RTLD_NOLOAD);
     if (!library) return true;
     void *(*init)(void *) = NULL;

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 import colour_recipes
+import heic_recipes
 import make
 
 Image.MAX_IMAGE_PIXELS = None
@@ -37,7 +38,8 @@ def can_write_avif():
     return True
 
 
-LACKING = {tool for tool in ("exiftool", "vips", "avifenc") if shutil.which(tool) is None} | (set() if can_write_avif() else {"avif"})
+LACKING = {tool for tool in ("exiftool", "vips", "avifenc") if shutil.which(tool) is None} | (set() if can_write_avif() else {"avif"}) | \
+    (set() if heic_recipes.can_write() else {"heic"})
 
 
 # --- recipes that the samples do not have ---
@@ -277,6 +279,7 @@ def cut(out, recipe="photo", keep=0.5, **parameters):
 
 RECIPES = {f.__name__: f for f in (avif, iptc, tiff_compressed, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
                                      webp_frames, tiff_pages, png_chunk, moving_webp, turned_webp, svg_text, svg_text_rendered)} | colour_recipes.RECIPES
+RECIPES |= heic_recipes.RECIPES
 
 
 def make_any(recipe, out, parameters):

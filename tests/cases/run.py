@@ -189,7 +189,7 @@ def judge_text(what, want, got):
 def judge_process(case, process):
     problems = []
     want = case.get("exit", 0)
-    if process.returncode != want:
+    if process.returncode not in (want if isinstance(want, list) else [want]):
         problems.append(f"exit code {process.returncode}, expected {want}")
     for what, got in (("stdout", process.stdout), ("stderr", process.stderr)):
         if what in case:
