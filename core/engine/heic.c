@@ -15,6 +15,13 @@ bool pm_heic_is(const void *bytes, size_t size)
     return pm_heif_codec(bytes, size, codec) && strcmp(codec, "hvc1") == 0;
 }
 
+bool pm_heic_is_sound(const void *bytes, size_t size)
+{
+    if (pm_heif_is_finite(bytes, size)) return true;
+    vips_error("heif", "a picture in it is a part of itself");
+    return false;
+}
+
 void pm_heic_explain(const void *bytes, size_t size)
 {
     char codec[5];

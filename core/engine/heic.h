@@ -21,6 +21,9 @@ const char *pm_heic_version(void);
 /* True when the primary picture of these bytes is coded with HEVC. */
 bool pm_heic_is(const void *bytes, size_t size);
 
+/* False, with libvips' message set, for a file that no reader of HEIF should be given. For AVIF, too. */
+bool pm_heic_is_sound(const void *bytes, size_t size);
+
 /* After libvips' own loader has failed with the file: replaces its message where the codec is one that it lacks. */
 void pm_heic_explain(const void *bytes, size_t size);
 

@@ -2,6 +2,7 @@
 #include "engine/heif_codec.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Bytes still to be read; `failed` once more were asked for than there are. */
@@ -124,4 +125,81 @@ bool pm_heif_codec(const void *bytes, size_t size, char codec[5])
     }
     if (!found) codec[0] = '\0';
     return found;
+}
+
+/* ------------------------------------------------------------------ references */
+
+enum { LINKS_MAX = 16384, DEPTH_MAX = 8 }; /* a photo of 48 Mpx has 200 tiles, two or three deep */
+
+/* To decode `whole`, `part` is decoded. */
+typedef struct Link {
+    uint64_t whole, part;
+} Link;
+
+typedef struct Links {
+    Link *items;
+    size_t count;
+    bool full;
+} Links;
+
+static void add_links(Cursor iref, Links *links)
+{
+    Box reference;
+    size_t bytes = take_version(&iref) == 0 ? 2 : 4;
+    while (next_box(&iref, &reference)) {
+        bool parts = strcmp(reference.type, "dimg") == 0, plane = strcmp(reference.type, "auxl") == 0;
+        if (!parts && !plane) continue;
+        uint64_t from = take(&reference.body, bytes), count = take(&reference.body, 2);
+        for (; count > 0; count--) {
+            uint64_t to = take(&reference.body, bytes);
+            if (reference.body.failed) break;
+            links->full = links->full || links->count == LINKS_MAX;
+            if (links->full) return;
+            links->items[links->count++] = parts ? (Link){from, to} : (Link){to, from}; /* a plane tells whose it is */
+        }
+    }
+}
+
+static int compare_wholes(const void *a, const void *b)
+{
+    const Link *x = a, *y = b;
+    return (x->whole > y->whole) - (x->whole < y->whole);
+}
+
+/* Takes away, level by level, the links to what has no parts of its own: what is left goes round, or too deep. */
+static bool all_end(Links *links)
+{
+    qsort(links->items, links->count, sizeof *links->items, compare_wholes);
+    for (int level = 0; level < DEPTH_MAX && links->count > 0; level++) {
+        Link *kept = malloc(links->count * sizeof *kept);
+        size_t count = 0;
+        if (kept == NULL) return false;
+        for (size_t i = 0; i < links->count; i++) {
+            Link wanted = {.whole = links->items[i].part};
+            if (bsearch(&wanted, links->items, links->count, sizeof wanted, compare_wholes) != NULL)
+                kept[count++] = links->items[i];
+        }
+        memcpy(links->items, kept, count * sizeof *kept);
+        links->count = count;
+        free(kept);
+    }
+    return links->count == 0;
+}
+
+/* Of every box that a reader might take for the one. */
+bool pm_heif_is_finite(const void *bytes, size_t size)
+{
+    Cursor file = {.at = bytes, .left = size};
+    Links links = {.items = malloc(LINKS_MAX * sizeof *links.items)};
+    Box meta, iref;
+    if (links.items == NULL) return false;
+    while (next_box(&file, &meta)) {
+        if (strcmp(meta.type, "meta") != 0) continue;
+        take_version(&meta.body);
+        while (next_box(&meta.body, &iref))
+            if (strcmp(iref.type, "iref") == 0) add_links(iref.body, &links);
+    }
+    bool finite = !links.full && all_end(&links);
+    free(links.items);
+    return finite;
 }

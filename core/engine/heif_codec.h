@@ -13,4 +13,8 @@
  * together of others: "hvc1", "av01". False, with `codec` empty, when the file does not tell. */
 bool pm_heif_codec(const void *bytes, size_t size, char codec[5]);
 
+/* False when a picture is put together of itself, by whatever way round, or of parts of parts of parts beyond reason:
+ * libheif follows such references until its stack is full. */
+bool pm_heif_is_finite(const void *bytes, size_t size);
+
 #endif

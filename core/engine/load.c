@@ -90,6 +90,7 @@ static VipsImage *open_image(const void *bytes, size_t size, PmFormat format, co
         break;
     case PM_FORMAT_AVIF:
     case PM_FORMAT_HEIF:
+        if (!pm_heic_is_sound(bytes, size)) return NULL;
         if (pm_heic_is(bytes, size)) return pm_heic_open(bytes, size);
         result = vips_heifload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, NULL);
         if (result != 0) pm_heic_explain(bytes, size);

@@ -193,6 +193,8 @@ def heic(out, width=160, height=96, bits=8, alpha="", tile=0, irot=0, imir="", e
     if thumb:
         small = still(file, 255 - samples[:64, :64], bits)
         file.refer("thmb", small, [primary])
+    if damage == "itself":
+        file.refer("dimg" if int(tile) else "auxl", primary, [primary])
     data = bytearray(file.bytes(primary))
     if damage == "cut":
         data = data[:len(data) * 2 // 3]

@@ -82,6 +82,30 @@ static void what_does_not_tell(void **state)
     SAYS(FTYP META PITM "\0\0\0\x22iinf\0\0\0\0\0\x01\0\0\0\x14infe\x01\0\0\0\0\x01\0\0hvc1\0", ""); /* of no type */
 }
 
+static bool ends(const char *bytes, size_t size)
+{
+    return pm_heif_is_finite(bytes, size);
+}
+
+#define ENDS(BYTES) ends(BYTES, sizeof(BYTES) - 1)
+/* from 16 bits to 16 bits */
+#define REFERENCE(TYPE, FROM, TO) "\0\0\0\x0e" TYPE "\0" FROM "\0\x01\0" TO
+#define REFERENCES                "\0\0\0\0iref\0\0\0\0"
+
+static void a_picture_that_is_a_part_of_itself_is_found(void **state)
+{
+    (void)state;
+    assert_true(ends(plain, sizeof plain - 1));
+    assert_true(ends(tiles, sizeof tiles - 1));
+    assert_true(ENDS(""));
+    assert_true(ENDS(FTYP META REFERENCES REFERENCE("auxl", "\x02", "\x01") REFERENCE("dimg", "\x01", "\x03")));
+    assert_true(ENDS(FTYP META REFERENCES REFERENCE("cdsc", "\x01", "\x01")));
+    assert_false(ENDS(FTYP META REFERENCES REFERENCE("dimg", "\x01", "\x01")));
+    assert_false(ENDS(FTYP META REFERENCES REFERENCE("dimg", "\x01", "\x02") REFERENCE("dimg", "\x02", "\x01")));
+    assert_false(ENDS(FTYP META REFERENCES REFERENCE("auxl", "\x02", "\x01") REFERENCE("dimg", "\x02", "\x01")));
+    assert_false(ENDS(FTYP META "\0\0\0\x0ciref\0\0\0\0" REFERENCES REFERENCE("dimg", "\x01", "\x01")));
+}
+
 static void what_is_cut_is_not_overread(void **state)
 {
     (void)state;
@@ -103,9 +127,8 @@ static void what_is_cut_is_not_overread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_primary_picture_tells),
-        cmocka_unit_test(a_grid_is_what_its_tiles_are),
-        cmocka_unit_test(what_does_not_tell),
+        cmocka_unit_test(the_primary_picture_tells),   cmocka_unit_test(a_grid_is_what_its_tiles_are),
+        cmocka_unit_test(what_does_not_tell),          cmocka_unit_test(a_picture_that_is_a_part_of_itself_is_found),
         cmocka_unit_test(what_is_cut_is_not_overread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
