@@ -46,7 +46,7 @@ check() {
 build() {
     local dir=$1
     shift
-    cmake -S . -B "$dir" -G Ninja -DPIXMILL_WERROR=ON "${launcher[@]}" "$@" >"$log/cmake" 2>&1 || { cat "$log/cmake"; return 1; }
+    cmake -S . -B "$dir" -G Ninja -DPIXMILL_WERROR=ON -DPIXMILL_TESTS=ON "${launcher[@]}" "$@" >"$log/cmake" 2>&1 || { cat "$log/cmake"; return 1; }
     cmake --build "$dir" -j "$jobs" ${TARGET:+--target "$TARGET"}
 }
 
