@@ -167,7 +167,7 @@ static void pipeline_schema_holds_sections_and_plugins(void **state)
     assert_string_equal(text_at(schema, "required/0"), "version");
     assert_string_equal(text_at(schema, "required/1"), "outputs");
     assert_string_equal(text_at(schema, "properties/limits/properties/pixels/description"),
-                        "Most pixels of a source, all its frames counted.");
+                        "Most pixels that are decoded, of all frames where more than the first is needed.");
     assert_non_null(at(schema, "properties/trigger/properties/sqs/properties/queue_url"));
     /* resize needs a width, so it cannot be written as a bare word; strip-metadata can. */
     json_t *step = at(schema, "$defs/step");
