@@ -50,9 +50,11 @@ static const PmParam params[] = {
     PM_PARAM_BYTES(Config, max_bytes, "max_bytes", .min = 64, .max = 1073741824, .unit = "bytes",
                    .doc = "Largest size of the file. When `quality` gives more, the best quality that fits is searched "
                           "for, down to `min_quality`; when none fits, the image fails as over a limit. Up to seven "
-                          "more encodes, for pictures that don't fit at once."),
-    PM_PARAM_INT(Config, min_quality, "min_quality", .def = "10", .min = 1, .max = 100,
-                 .doc = "The lowest quality that `max_bytes` may choose."),
+                          "more encodes, for pictures that don't fit at once. With format: auto, a png or gif, which "
+                          "has no quality to search over, is written however large it is, and a log line says so."),
+    PM_PARAM_INT(Config, min_quality, "min_quality", .min = 1, .max = 100,
+                 .doc = "The lowest quality that `max_bytes` may choose. When it is above the format's default, and "
+                        "no `quality` is given, it is the quality to begin with. Default: 10."),
     PM_PARAM_BOOL(Config, keep_smaller, "keep_smaller", .def = "false",
                   .doc = "Hand on the untouched source file when it has this format, no step changed the picture, and "
                          "writing it anew would not make it smaller."),
@@ -113,7 +115,9 @@ static PmStatus check_combinations(const PmHost *host, PmJob *job, const Config 
         return host->fail_param(job, "quality", "lossless: true leaves no quality to choose");
     if (config->lossless && config->max_bytes)
         return host->fail_param(job, "max_bytes", "lossless: true leaves no quality to search over");
-    if (config->max_bytes && config->quality && config->min_quality > config->quality)
+    if (config->min_quality && !config->max_bytes)
+        return host->fail_param(job, "min_quality", "it is for the search that max_bytes asks for, which is not given");
+    if (config->quality && config->min_quality > config->quality)
         return host->fail_param(job, "min_quality", "%" G_GINT64_FORMAT " is above quality %" G_GINT64_FORMAT,
                                 config->min_quality, config->quality);
     if (config->bitdepth && config->bitdepth != 8 && config->bitdepth != 10 && config->bitdepth != 12 &&
@@ -221,7 +225,7 @@ static PmStatus encode(void *data, PmJob *job, VipsImage *in, VipsTarget *out)
 
     PmStatus status = PM_OK;
     bool lost = false;
-    int quality = config->quality ? (int)config->quality : format->quality;
+    int quality = config->quality ? (int)config->quality : (int)VIPS_MAX(format->quality, config->min_quality);
     if (config->max_bytes)
         status = search_quality(self->host, job, image, out, format, config, quality, &lost);
     else if (save_with_metadata(image, out, format, config, quality, &lost))

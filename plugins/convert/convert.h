@@ -98,7 +98,7 @@ int save_with_metadata(VipsImage *image, VipsTarget *target, const Format *forma
                        bool *lost);
 
 /* Writes `image` at the best quality from config->min_quality to `quality` that takes no more than config->max_bytes.
- * PM_LIMIT, said with `host`, when none does. */
+ * PM_LIMIT, said with `host`, when none does. A format without a quality is written as it comes, with a warning. */
 PmStatus search_quality(const PmHost *host, PmJob *job, VipsImage *image, VipsTarget *out, const Format *format,
                         const Config *config, int quality, bool *lost);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "convert.h"
 
+enum { LOWEST_QUALITY = 10 }; /* when no min_quality is given */
+
 typedef struct Attempt {
     VipsBlob *blob;
     const void *bytes; /* in blob */
@@ -44,7 +46,7 @@ static void keep(Attempt *best, Attempt *made)
 static int find(VipsImage *image, const Format *format, const Config *config, int quality, Attempt *best)
 {
     Attempt made = {0};
-    int low = (int)config->min_quality, high = quality;
+    int low = config->min_quality ? (int)config->min_quality : VIPS_MIN(LOWEST_QUALITY, quality), high = quality;
     int result = attempt(image, format, config, high, best);
     if (result || (int64_t)best->size <= config->max_bytes || low >= high) return result;
 
@@ -78,13 +80,17 @@ PmStatus search_quality(const PmHost *host, PmJob *job, VipsImage *image, VipsTa
     if (!memory ||
         (lossy ? find(memory, format, config, quality, &best) : attempt(memory, format, config, quality, &best))) {
         status = host->fail(job, PM_BAD_INPUT, "writing %s", format->name);
-    } else if ((int64_t)best.size > config->max_bytes) {
-        char at[64] = "";
-        if (lossy) g_snprintf(at, sizeof(at), " at quality %d, the lowest allowed", best.quality);
-        status = host->fail(job, PM_LIMIT, "%dx%d px as %s take %zu bytes%s, more than max_bytes %" G_GINT64_FORMAT,
-                            memory->Xsize, vips_image_get_page_height(memory), format->name, best.size, at,
+    } else if (lossy && (int64_t)best.size > config->max_bytes) {
+        status = host->fail(job, PM_LIMIT,
+                            "%dx%d px as %s take %zu bytes at quality %d, the lowest allowed, more than max_bytes "
+                            "%" G_GINT64_FORMAT,
+                            memory->Xsize, vips_image_get_page_height(memory), format->name, best.size, best.quality,
                             config->max_bytes);
     } else {
+        if ((int64_t)best.size > config->max_bytes) /* chosen by format: auto */
+            host->log(job, PM_LOG_WARN,
+                      "%s has no quality to search over: the file has %zu bytes, more than max_bytes %" G_GINT64_FORMAT,
+                      format->name, best.size, config->max_bytes);
         if (vips_target_write(out, best.bytes, best.size) || vips_target_end(out))
             status = host->fail(job, PM_BUG, "handing over the result");
         *lost = best.lost;

@@ -462,10 +462,45 @@ static void max_bytes_is_met_at_the_best_quality(void **state)
              sizes[10]);
     assert_says(expected);
     step_free(step);
-    step = step_new("convert", "{max_bytes: 1KiB}"); /* auto, and png has nothing to search over */
+    step = step_new("convert", "{max_bytes: 1KiB}"); /* auto, and png has nothing to search over: passed over */
     step_set_fact(step, "format", "png");
+    assert_int_equal(step_try_encode(step, in, &bytes, &size, &plan), PM_OK);
+    assert_string_equal(plan.format, "png");
+    assert_true(size > 1024);
+    g_free(bytes);
+    step_free(step);
+    g_object_unref(in);
+}
+
+static size_t size_as(const char *settings, VipsImage *in)
+{
+    Written w = write_as(settings, NULL, g_object_ref(in));
+    size_t size = w.size;
+    written_free(&w);
+    return size;
+}
+
+/* Also where it is above the quality that the format has by default. */
+static void min_quality_holds(void **state)
+{
+    (void)state;
+    VipsImage *in = NULL;
+    noise(&in, 128, 128);
+    size_t usual = size_as("{format: jpeg}", in), high = size_as("{format: jpeg, quality: 90}", in);
+    assert_true(usual < high);
+    assert_int_equal(size_as("{format: jpeg, min_quality: 90, max_bytes: 1MiB}", in), high);
+    assert_int_equal(size_as("{format: jpeg, min_quality: 70, max_bytes: 1MiB}", in), usual);
+    assert_int_equal(size_as("{format: jpeg, quality: 5, max_bytes: 1MiB}", in),
+                     size_as("{format: jpeg, quality: 5}", in));
+
+    char yaml[96];
+    snprintf(yaml, sizeof(yaml), "{format: jpeg, min_quality: 90, max_bytes: %zu}", usual);
+    Step *step = step_new("convert", yaml);
+    void *bytes = NULL;
+    size_t size = 0;
+    PmPlan plan;
     assert_int_equal(step_try_encode(step, in, &bytes, &size, &plan), PM_LIMIT);
-    assert_says("more than max_bytes 1024");
+    assert_says("bytes at quality 90, the lowest allowed, more than max_bytes");
     step_free(step);
     g_object_unref(in);
 }
@@ -513,6 +548,8 @@ static void wrong_settings_are_refused(void **state)
         {"{format: png, optimize_coding: true}", "optimize_coding: png has no optimize_coding"},
         {"{format: png, max_bytes: 20KiB}", "max_bytes: png has no max_bytes"},
         {"{format: jpeg, quality: 20, min_quality: 30, max_bytes: 20KiB}", "min_quality: 30 is above quality 20"},
+        {"{format: jpeg, min_quality: 30}",
+         "min_quality: it is for the search that max_bytes asks for, which is not given"},
         {"{format: jpeg, quality: 0}", "quality 0 is below 1"},
         {"{format: jpeg, quality: 101}", "quality 101 is above 100"},
     };
@@ -576,6 +613,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(quality_and_friends_act),
         cmocka_unit_test(lossless_changes_no_sample),
         cmocka_unit_test(what_nobody_sees_stays_when_asked_for),
+        cmocka_unit_test(min_quality_holds),
         cmocka_unit_test(max_bytes_is_met_at_the_best_quality),
         cmocka_unit_test(plan_speaks_for_the_encoder),
         cmocka_unit_test(wrong_settings_are_refused),
