@@ -11,14 +11,21 @@ static void print_fine(const PmChecked *checked)
     for (size_t i = 0; i < p->output_count; i++) steps += p->outputs[i].step_count;
     printf("%s: fine (%zu %s, %zu %s)\n", p->file, p->output_count, pm_plural(p->output_count, "output", "outputs"),
            steps, pm_plural(steps, "step", "steps"));
-    const json_t *warnings = json_object_get(checked->info, "warnings");
-    for (size_t i = 0; i < json_array_size(warnings); i++) {
+    const json_t *of_worker = json_object_get(checked->info, "warnings");
+    PmErrorList warnings = {0};
+    for (size_t i = 0; i < json_array_size(of_worker); i++) {
         PmError warning;
+        pm_error_from_json(json_array_get(of_worker, i), &warning);
+        pm_error_list_add(&warnings, &warning);
+    }
+    pm_pipeline_warn_places(p, json_object_get(checked->info, "writes"), &warnings);
+    pm_error_list_sort(&warnings);
+    for (size_t i = 0; i < warnings.count; i++) {
         char text[2000];
-        pm_error_from_json(json_array_get(warnings, i), &warning);
-        pm_error_format(&warning, text, sizeof text);
+        pm_error_format(&warnings.items[i], text, sizeof text);
         printf("warning: %s\n", text);
     }
+    pm_error_list_finish(&warnings);
 }
 
 static int run(const PmArguments *arguments)

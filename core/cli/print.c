@@ -68,10 +68,13 @@ static void add_outputs(const PmJobResult *result, PmBuffer *out)
         if (output->pages > 1) pm_buffer_addf(out, " %d frames", (int)output->pages);
         pm_buffer_addf(out, " %s", size);
     }
-    const char *name;
+    const char *name, *separator = result->output_count > 0 ? ", " : "";
     json_t *reason;
-    json_object_foreach((json_t *)result->not_made, name, reason) pm_buffer_addf(
-        out, "%s%s not made (%s)", result->output_count > 0 ? ", " : "", name, json_string_value(reason));
+    json_object_foreach((json_t *)result->not_made, name, reason)
+    {
+        pm_buffer_addf(out, "%s%s not made (%s)", separator, name, json_string_value(reason));
+        separator = ", ";
+    }
 }
 
 void pm_result_to_text(const PmJobResult *result, PmBuffer *out)

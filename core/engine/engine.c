@@ -160,8 +160,9 @@ json_t *pm_engine_describe(const PmEngine *engine)
     for (size_t i = 0; i < engine->pipeline->output_count; i++) add_plugins(plugins, &engine->outputs[i]);
     json_t *warnings = json_array();
     pm_formats_warn(engine->pipeline, warnings);
-    return json_pack("{so sO ss ss so so}", "plugins", plugins, "facts", engine->facts, "digest", engine->digest,
-                     "vips", vips_version_string(), "formats", pm_formats_describe(), "warnings", warnings);
+    return json_pack("{so sO so ss ss so so}", "plugins", plugins, "facts", engine->facts, "writes",
+                     pm_engine_writes(engine), "digest", engine->digest, "vips", vips_version_string(), "formats",
+                     pm_formats_describe(), "warnings", warnings);
 }
 
 static void describe_one(PmRegistry *registry, const char *name, json_t *plugins, json_t *errors)

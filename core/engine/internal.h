@@ -93,6 +93,11 @@ PmStatus pm_run_pixels_failed(PmRun *run, PmError *err);
 /* The output's last step, and the rendition to the sink. Takes no reference. */
 PmStatus pm_run_encode(PmRun *run, size_t output, PmPicture *picture, PmError *err);
 
+/* --- writes.c --- */
+
+/* {output: [format..]}: one when it is the same for all images. New. */
+json_t *pm_engine_writes(const PmEngine *engine);
+
 /* --- digest.c --- */
 
 /* SHA-256, hex, of all that decides what outputs look like. */

@@ -301,7 +301,18 @@ static const PmLoaded *find_loaded(const PmRegistry *registry, const char *name)
     return NULL;
 }
 
-/* "there is no plugin x", with the nearest name and where was looked. */
+static void join(const char *const *words, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; words[i] != NULL && used < size; i++) {
+        int n = snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "", words[i]);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (used >= size) memcpy(out + size - 4, "...", 4);
+}
+
+/* "there is no plugin x", with the nearest name or those there are, and where was looked. */
 static void refuse_unknown(const PmRegistry *registry, const char *name, PmError *err)
 {
     pm_error_set(err, PM_BAD_CONFIG, "there is no plugin %.60s", name);
@@ -309,18 +320,17 @@ static void refuse_unknown(const PmRegistry *registry, const char *name, PmError
     size_t count = json_array_size(names);
     const char **words = calloc(count + 1, sizeof *words);
     const char *near = NULL;
+    char all[160] = "", dirs[90] = "";
     if (words != NULL) {
         for (size_t i = 0; i < count; i++) words[i] = json_string_value(json_array_get(names, i));
         near = pm_text_nearest(name, words);
+        join(words, all, sizeof all);
     }
-    char dirs[200] = "";
-    size_t used = 0;
-    for (size_t i = 0; registry->dirs[i] != NULL && used < sizeof dirs; i++) {
-        int n = snprintf(dirs + used, sizeof dirs - used, "%s%s", i > 0 ? ", " : "", registry->dirs[i]);
-        used += n > 0 ? (size_t)n : 0;
-    }
+    join((const char *const *)registry->dirs, dirs, sizeof dirs);
     if (near != NULL)
         pm_error_hint(err, "did you mean %s? looked in %s", near, dirs);
+    else if (all[0] != '\0')
+        pm_error_hint(err, "there are %s; in %s", all, dirs);
     else
         pm_error_hint(err, "looked for %.60s.so in %s", name, dirs[0] != '\0' ? dirs : "no folder: none is set");
     free(words);

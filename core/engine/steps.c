@@ -101,6 +101,9 @@ static void read_asset(PmStepMaker *maker, const PmStep *step, const char *param
     } else {
         snprintf(message, sizeof message, "cannot read \"%s\": %s", name, why);
         PmError *error = param_error(maker, step, param, message);
+        char instead[200];
+        if (error != NULL && pm_pipeline_shell_path(name, instead, sizeof instead))
+            pm_error_hint(error, "write \"%s\": no shell reads the file", instead);
         if (error != NULL && path != NULL && strcmp(path, name) != 0) pm_error_hint(error, "looked for %s", path);
     }
     free(asset);

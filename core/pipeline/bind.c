@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipeline/bind.h"
 
+#include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,14 +98,58 @@ static const char *number_text(double value, char out[32])
     return out;
 }
 
-static void bad_value(Binding *b, const char *text, const char *expected)
+static PmError *bad_value(Binding *b, const char *text, const char *expected)
 {
     char buffer[100];
-    if (b->node != NULL && b->node->kind != PM_NODE_SCALAR)
-        complain(b, b->node, "%s must be %s, not %s", b->param->name, expected, pm_node_kind_name(b->node));
+    const char *found = b->node != NULL && b->node->kind != PM_NODE_SCALAR
+                            ? pm_node_kind_name(b->node)
+                            : shown(b, b->node, text, buffer, sizeof buffer);
+    return complain(b, b->node, "%s must be %s, not %s", b->param->name, expected, found);
+}
+
+/* 30 of a duration, 1G of a size, 100MP of a count. */
+static void suggest_unit(const PmParam *p, PmError *err, const char *text)
+{
+    size_t digits = strspn(text, "0123456789."), rest = strlen(text) - digits;
+    int64_t ignored;
+    char meant[60];
+    if (digits == 0 || digits > 20 || rest > 4) return;
+    if (p->type == PM_DURATION && rest == 0) {
+        snprintf(meant, sizeof meant, "%ss", text);
+        if (pm_parse_duration(meant, &ignored, NULL, 0)) pm_error_hint(err, "did you mean %s?", meant);
+    } else if (p->type == PM_BYTES) {
+        snprintf(meant, sizeof meant, "%.*s%ciB", (int)digits, text, toupper((unsigned char)text[digits]));
+        if (rest > 0 && pm_parse_bytes(meant, &ignored, NULL, 0)) pm_error_hint(err, "did you mean %s?", meant);
+    } else if (p->type == PM_INT && rest > 1) {
+        snprintf(meant, sizeof meant, "%.*s%c", (int)digits, text, text[digits]);
+        if (pm_parse_count(meant, &ignored, NULL, 0)) pm_error_hint(err, "did you mean %s?", meant);
+    }
+}
+
+/* What a value of another kind probably means: 0.8 of 1 to 100, 80%, 100px, yes. */
+static void suggest_value(const Binding *b, PmError *err, const char *text)
+{
+    static const char *const yes[] = {"yes", "Yes", "YES", "on", "On", "y"}, *const no[] = {"no",  "No",  "NO",
+                                                                                            "off", "Off", "n"};
+    const PmParam *p = b->param;
+    PmLength length;
+    if (err == NULL || is_secret(p)) return;
+    for (size_t i = 0; p->type == PM_BOOL && i < sizeof yes / sizeof yes[0]; i++) {
+        if (strcmp(text, yes[i]) == 0) pm_error_hint(err, "did you mean true?");
+        if (strcmp(text, no[i]) == 0) pm_error_hint(err, "did you mean false?");
+    }
+    suggest_unit(p, err, text);
+    if ((p->type != PM_INT && p->type != PM_NUMBER) || !pm_parse_length(text, &length, NULL, 0)) return;
+    bool hundred = p->type == PM_INT && p->max == 100, share = p->type == PM_NUMBER && p->max == 1;
+    double value = length.value;
+    if (hundred && !length.percent && value < 1) value *= 100;
+    if (share && (length.percent || value > 1)) value /= 100;
+    if ((length.percent && !hundred && !share) || (p->type == PM_INT && value != floor(value))) return;
+    if (p->max > p->min && (value < p->min || value > p->max)) return;
+    if (hundred || share)
+        pm_error_hint(err, "did you mean %.10g? %s runs from %.10g to %.10g", value, p->name, p->min, p->max);
     else
-        complain(b, b->node, "%s must be %s, not %s", b->param->name, expected,
-                 shown(b, b->node, text, buffer, sizeof buffer));
+        pm_error_hint(err, "write the number alone: %.10g", value);
 }
 
 static bool limited(const PmParam *param)
@@ -125,8 +171,9 @@ static void check_range(Binding *b, double value, const char *text)
         number_text(bound, limit);
     if (b->node != NULL && b->node->variable) text = pm_node_quoted(b->node);
     bool secret = is_secret(p), percent = p->unit != NULL && strcmp(p->unit, "%") == 0;
-    complain(b, b->node, "%s %.60s is %s %s%s", p->name, secret ? "(a secret)" : text,
-             value < p->min ? "below" : "above", limit, percent ? "%" : "");
+    PmError *err = complain(b, b->node, "%s %.60s is %s %s%s", p->name, secret ? "(a secret)" : text,
+                            value < p->min ? "below" : "above", limit, percent ? "%" : "");
+    if (p->type == PM_NUMBER && p->max == 1 && value >= 5) suggest_value(b, err, text); /* 50, of a hundred */
 }
 
 static void check_length(Binding *b, size_t length, const char *what)
@@ -211,6 +258,8 @@ static void bind_scalar(Binding *b, const char *text, bool plain, void *field)
         double number;
         if (p->type == PM_BOOL ? pm_parse_bool(text, &truth, NULL, 0) : pm_parse_number(text, &number, NULL, 0))
             hint(err, "%s", "take the quotes away");
+        else
+            suggest_value(b, err, text);
         return;
     }
     switch (p->type) {
@@ -248,7 +297,7 @@ static void bind_scalar(Binding *b, const char *text, bool plain, void *field)
     case PM_LIST:
         break;
     }
-    if (!ok) bad_value(b, text, why);
+    if (!ok) suggest_value(b, bad_value(b, text, why), text);
     if (ok && (p->type == PM_INT || p->type == PM_BYTES || p->type == PM_DURATION)) {
         *(int64_t *)field = whole;
         check_range(b, (double)whole, text);
@@ -318,6 +367,15 @@ static void bind_default(Binding *b, void *field)
     pm_error_list_finish(&ignored);
 }
 
+/* `path: {stem}`: to YAML a mapping with one key and no value. */
+static void suggest_quotes(PmError *err, const PmNode *node)
+{
+    if (node->kind != PM_NODE_MAPPING || node->count != 1) return;
+    const PmNode *key = node->pairs[0].key, *value = node->pairs[0].value;
+    if (key->plain && pm_node_is_null(value) && value->plain && err != NULL)
+        pm_error_hint(err, "put quotes around it: \"{%.60s}\"", key->text);
+}
+
 static void bind_value(Binding *b, void *field)
 {
     const PmNode *node = b->node;
@@ -339,6 +397,7 @@ static void bind_value(Binding *b, void *field)
         PmError *err = complain(b, node, "%s must be %s, not %s", b->param->name, expected, pm_node_kind_name(node));
         if (b->param->type == PM_COLOR && pm_node_is_null(node))
             hint(err, "%s", "\"#\" begins a comment: put the color in quotes");
+        suggest_quotes(err, node);
     } else {
         bind_scalar(b, node->text, node->plain || node->variable, field);
     }
@@ -363,16 +422,40 @@ static void check_unknown(Binding *b, const PmNode *mapping, const PmParam *para
         const PmNode *key = mapping->pairs[i].key;
         if (is_listed(key->text, names)) continue;
         PmError *err = complain(b, key, "unknown key \"%.80s\"", key->text);
-        const char *near = pm_text_nearest(key->text, names);
+        const char *near = pm_text_nearest(key->text, names), *colon = strchr(key->text, ':');
         char all[220];
         join(names, all, sizeof all);
-        if (near != NULL)
+        if (colon != NULL && err != NULL)
+            pm_error_hint(err, "a space belongs behind the colon: \"%.*s: %.40s\"", (int)(colon - key->text), key->text,
+                          colon + 1);
+        else if (near != NULL)
             hint(err, "did you mean \"%s\"?", near);
         else if (n > 0 && strlen(all) < sizeof all - 1)
             hint(err, "known keys: %s", all);
         else if (n == 0)
             hint(err, "%s", "it takes no parameters");
     }
+}
+
+/* `file: out/x` means its path; otherwise the keys are told. */
+static void suggest_mapping(PmError *err, const PmNode *node, const PmParam *params, size_t count)
+{
+    const char *names[NAMES_MAX + 1], *needed = NULL;
+    char all[200];
+    size_t n = 0, required = 0;
+    for (size_t i = 0; i < count && n < NAMES_MAX; i++) {
+        names[n++] = params[i].name;
+        if ((params[i].flags & PM_REQUIRED) == 0) continue;
+        required++;
+        needed = params[i].type == PM_STRING ? params[i].name : NULL;
+    }
+    names[n] = NULL;
+    join(names, all, sizeof all);
+    if (err == NULL || n == 0) return;
+    if (required == 1 && needed != NULL && node->kind == PM_NODE_SCALAR && !node->variable)
+        pm_error_hint(err, "write { %s: \"%.80s\" }", needed, node->text);
+    else
+        pm_error_hint(err, "known keys: %s", all);
 }
 
 static void warn_deprecated(const Binding *b)
@@ -392,7 +475,8 @@ bool pm_bind(const PmBindContext *context, const PmNode *mapping, const PmParam 
     if (mapping == NULL || pm_node_is_null(mapping)) {
         b.node = NULL;
     } else if (mapping->kind != PM_NODE_MAPPING) {
-        complain(&b, mapping, "expected a mapping of parameters, not %s", pm_node_kind_name(mapping));
+        suggest_mapping(complain(&b, mapping, "expected a mapping of parameters, not %s", pm_node_kind_name(mapping)),
+                        mapping, params, count);
         return false;
     } else {
         check_unknown(&b, mapping, params, count);

@@ -41,6 +41,68 @@ static void check_address(const PmReading *r, const PmNode *section, const char 
                            "or a role");
 }
 
+/* --- what would be taken as it is written, and is meant otherwise --- */
+
+bool pm_pipeline_shell_path(const char *text, char *instead, size_t size)
+{
+    size_t n = text[0] == '~' ? 1 : 0;
+    if (text[0] == '$') n = 1 + strspn(text + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+    if (n == 0 || (text[0] == '$' && n == 1) || (text[n] != '/' && text[n] != '\0')) return false;
+    if (text[0] == '~')
+        snprintf(instead, size, "${HOME}%s", text + 1);
+    else
+        snprintf(instead, size, "${%.*s}%s", (int)n - 1, text + 1, text + n);
+    return true;
+}
+
+static void check_shell_path(const PmReading *r, const PmNode *node, const char *where, const char *key)
+{
+    char instead[200];
+    if (node == NULL || node->kind != PM_NODE_SCALAR || node->failed || node->variable || pm_node_is_null(node) ||
+        !pm_pipeline_shell_path(node->text, instead, sizeof instead))
+        return;
+    PmError *err =
+        pm_read_error(r, node, where, "%s \"%.100s\" is taken as it is written: no shell reads it", key, node->text);
+    if (err != NULL) pm_error_hint(err, "write \"%s\"", instead);
+}
+
+/* "s3://thumbs" and "thumbs/small" name more than a bucket. An access point's ARN may. */
+static void check_bucket(const PmReading *r, const PmNode *node, const char *where)
+{
+    if (node == NULL || node->kind != PM_NODE_SCALAR || node->failed || strncmp(node->text, "arn:", 4) == 0) return;
+    const char *text = node->text, *name = strncmp(text, "s3://", 5) == 0 ? text + 5 : text;
+    size_t n = strcspn(name, "/");
+    if (name == text && name[n] == '\0') return;
+    PmError *err = pm_read_error(r, node, where, "\"%.100s\" is not a bucket's name", pm_node_quoted(node));
+    if (err == NULL || node->variable) return;
+    if (name[n] == '\0' || name[n + 1] == '\0')
+        pm_error_hint(err, "write \"%.*s\"", (int)(n < 100 ? n : 100), name);
+    else
+        pm_error_hint(err, "write \"%.*s\"; \"%.60s\" belongs into the key or prefix", (int)(n < 100 ? n : 100), name,
+                      name + n + 1);
+}
+
+static bool is_listed(const char *word, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (strcmp(*words, word) == 0) return true;
+    return false;
+}
+
+/* Paths and names that a shell, or other tools, would read otherwise. */
+static void check_text(const PmReading *r, const PmNode *node, const char *where, const char *name)
+{
+    static const char *const shells[] = {"path",   "done",      "failed",          "seen",
+                                         "bucket", "queue_url", "dead_letter_url", "endpoint_url",
+                                         "region", "profile",   "ca_bundle",       NULL};
+    if (is_listed(name, shells)) check_shell_path(r, node, where, name);
+    if (strcmp(name, "bucket") == 0) check_bucket(r, node, where);
+    if (strcmp(name, "buckets") != 0) return;
+    if (node != NULL && node->kind == PM_NODE_SCALAR) check_bucket(r, node, where);
+    for (size_t i = 0; node != NULL && node->kind == PM_NODE_SEQUENCE && i < node->count; i++)
+        check_bucket(r, node->items[i], where);
+}
+
 /* Reads one kind's settings. place: what addresses are told as, "trigger.sqs". */
 static const void *read_settings(const PmReading *r, const PmSection *section, const PmNode *node, const char *where,
                                  const char *place)
@@ -51,6 +113,7 @@ static const void *read_settings(const PmReading *r, const PmSection *section, c
         const char *name = section->params[i].name;
         size_t n = strlen(name), m = sizeof ending - 1;
         if (n > m && strcmp(name + n - m, ending) == 0) check_address(r, node, place, name);
+        check_text(r, pm_node_get(node, name), where, name);
     }
     return config;
 }
@@ -128,6 +191,9 @@ static void read_place(const PmReading *r, const PmNode *node, const char *where
     if (r->errors->count > before || !is_complete(section, config)) return;
     if (key != NULL) place->key = read_key(r, kind, pair->value, where, string_at(config, key));
     if (key != NULL && place->key == NULL) return;
+    const PmNode *value = key != NULL ? pm_node_get(pair->value, kind->key) : NULL;
+    place->key_line = value != NULL ? value->line : node->line;
+    place->key_column = value != NULL ? value->column : node->column;
     place->kind = kind;
     place->config = config;
 }

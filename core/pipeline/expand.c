@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "pipeline/facts.h"
 #include "pipeline/tree_internal.h"
 
 enum { NAME_MAX_BYTES = 255 };
@@ -72,6 +73,8 @@ static bool add_value(const Expansion *e, const PmNode *node, const Reference *r
     }
     if (value == NULL) {
         PmError *err = expansion_error(e, node, "the environment variable %.*s is not set", reference->name, n);
+        if (err != NULL && pm_fact_info(reference->name) != NULL)
+            pm_error_hint(err, "did you mean {%s}? ${...} is a variable of the environment", reference->name);
         if (err != NULL) pm_error_hint(err, "set it, or give a default: ${%s:-default}", reference->name);
         return false;
     }

@@ -20,42 +20,81 @@ struct PmFacts {
     size_t count;
 };
 
+#define EVERYWHERE (PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN)
+
+static const char *const source_formats[] = {"jpeg", "png", "webp", "gif", "tiff", "avif",
+                                             "heif", "jxl", "svg",  "pdf", NULL};
+static const char *const truths[] = {"true", "false", NULL};
+static const char *const decisions[] = {"pass", "flag", "reject", NULL};
+
 const PmFactInfo pm_fact_table[] = {
-    {"key", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN,
-     "The source's whole key or path: incoming/2026/cat.final.JPG."},
-    {"bucket", PM_FACT_KEY, "The source's bucket; for a folder, its name."},
-    {"dir", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN, "The key up to its last slash: incoming/2026. May be empty."},
-    {"name", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN, "The key after its last slash: cat.final.JPG."},
-    {"stem", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN, "The name without its ending: cat.final."},
-    {"source_ext", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN, "The name's ending in lower case, as uploaded: jpg."},
-    {"ext", PM_FACT_KEY, "The ending that fits what was really written: webp."},
-    {"output", PM_FACT_KEY | PM_FACT_PLUGIN, "The output's name: thumb."},
-    {"format", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN,
-     "jpeg, png, webp, ...: of the source in `when`, of the rendition in keys."},
-    {"width", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER,
-     "Pixels, upright: of the source in `when`, of the rendition in keys."},
-    {"height", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER, "Pixels of one page, upright: as width."},
-    {"pages", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER,
-     "Frames of an animation, pages of a document; 1 for a still."},
-    {"has_alpha", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source has transparency."},
-    {"has_profile", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source carries an ICC profile."},
+    {"key", EVERYWHERE, "The source's whole key or path: incoming/2026/cat.final.JPG.", .also = "path filepath object"},
+    {"bucket", PM_FACT_KEY, "The source's bucket; for a folder, its name.", .also = "container"},
+    {"dir", EVERYWHERE, "The key up to its last slash: incoming/2026. May be empty.",
+     .also = "directory dirname folder prefix parent"},
+    {"name", EVERYWHERE, "The key after its last slash: cat.final.JPG.", .never = "/",
+     .also = "filename file_name file original basename"},
+    {"stem", EVERYWHERE, "The name without its ending: cat.final.", .never = "/", .also = "base root title"},
+    {"source_ext", EVERYWHERE | PM_FACT_LOWER, "The name's ending in lower case, as uploaded: jpg.", .never = "./",
+     .also = "source_extension original_ext"},
+    {"ext", PM_FACT_KEY, "The ending that fits what was really written: webp.", .also = "extension suffix ending"},
+    {"output", PM_FACT_KEY | PM_FACT_PLUGIN, "The output's name: thumb.", .also = "rendition variant size_name"},
+    {"format", EVERYWHERE, "jpeg, png, webp, ...: of the source in `when`, of the rendition in keys.",
+     .choices = source_formats, .also = "type mime mimetype mime_type content_type"},
+    {"width", EVERYWHERE | PM_FACT_NUMBER, "Pixels, upright: of the source in `when`, of the rendition in keys.",
+     .min = 1, .also = "w x"},
+    {"height", EVERYWHERE | PM_FACT_NUMBER, "Pixels of one page, upright: as width.", .min = 1, .also = "h y"},
+    {"pages", EVERYWHERE | PM_FACT_NUMBER, "Frames of an animation, pages of a document; 1 for a still.", .min = 1,
+     .also = "frames n_pages page_count animated"},
+    {"has_alpha", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source has transparency.", .choices = truths,
+     .also = "alpha transparent transparency"},
+    {"has_profile", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source carries an ICC profile.", .choices = truths,
+     .also = "icc profile has_icc"},
     {"orientation", PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER,
-     "The EXIF orientation that the source carried, 1 to 8; already applied."},
-    {"file_size", PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER, "Bytes of the source."},
-    {"etag", PM_FACT_KEY, "The source's ETag; for a file, one made of its time and size."},
-    {"sha256", PM_FACT_KEY, "SHA-256 of the source, in hex."},
-    {"date", PM_FACT_KEY | PM_FACT_PLUGIN, "Day of the event, UTC: 2026-11-23."},
-    {"year", PM_FACT_KEY | PM_FACT_PLUGIN, "2026"},
-    {"month", PM_FACT_KEY | PM_FACT_PLUGIN, "11"},
-    {"day", PM_FACT_KEY | PM_FACT_PLUGIN, "23"},
-    {"hour", PM_FACT_KEY | PM_FACT_PLUGIN, "06"},
-    {NULL, 0, NULL},
+     "The EXIF orientation that the source carried, 1 to 8; already applied.", .min = 1, .max = 8,
+     .also = "exif_orientation rotation"},
+    {"file_size", EVERYWHERE | PM_FACT_NUMBER, "Bytes of the source.", .min = 1, .also = "size bytes length filesize"},
+    {"etag", PM_FACT_KEY, "The source's ETag; for a file, one made of its time and size.", .also = "version id uuid"},
+    {"sha256", PM_FACT_KEY, "SHA-256 of the source, in hex.", .also = "hash digest md5 sha sha1 checksum"},
+    {"date", PM_FACT_KEY | PM_FACT_PLUGIN, "Day of the event, UTC: 2026-11-23.", .also = "today timestamp time now"},
+    {"year", PM_FACT_KEY | PM_FACT_PLUGIN, "2026", .also = "yyyy"},
+    {"month", PM_FACT_KEY | PM_FACT_PLUGIN, "11", .also = "mm"},
+    {"day", PM_FACT_KEY | PM_FACT_PLUGIN, "23", .also = "dd"},
+    {"hour", PM_FACT_KEY | PM_FACT_PLUGIN, "06", .also = "hh"},
+    {.name = NULL},
 };
+
+/* What every inspector sets beside facts of its own. */
+static const PmFactInfo verdict_facts[] = {
+    {"decision", PM_FACT_WHEN, "pass, flag or reject.", .choices = decisions},
+    {"score", PM_FACT_WHEN | PM_FACT_NUMBER | PM_FACT_FRACTION, "0 to 1.", .max = 1},
+    {.name = NULL},
+};
+
+static const PmFactInfo *find_info(const PmFactInfo *info, const char *name)
+{
+    for (; info->name != NULL; info++)
+        if (strcmp(info->name, name) == 0) return info;
+    return NULL;
+}
 
 const PmFactInfo *pm_fact_info(const char *name)
 {
+    return find_info(pm_fact_table, name);
+}
+
+const PmFactInfo *pm_fact_of_verdict(const char *name)
+{
+    return find_info(verdict_facts, name);
+}
+
+const char *pm_fact_also(const char *word)
+{
+    size_t n = strlen(word);
+    if (n == 0 || strchr(word, ' ') != NULL) return NULL;
     for (const PmFactInfo *info = pm_fact_table; info->name != NULL; info++)
-        if (strcmp(info->name, name) == 0) return info;
+        for (const char *p = info->also; p != NULL && (p = strstr(p, word)) != NULL; p += n)
+            if ((p == info->also || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0')) return info->name;
     return NULL;
 }
 

@@ -32,17 +32,27 @@ bool pm_facts_set_date(PmFacts *facts, long long wall_ms);
 
 /* What pixmill itself knows, each with the moments at which it is known. */
 enum {
-    PM_FACT_KEY = 1,    /* in an output's key template */
-    PM_FACT_WHEN = 2,   /* in `when` of a step or output: known from the source and its header */
-    PM_FACT_PLUGIN = 4, /* in a plugin's PM_TEMPLATE parameters */
-    PM_FACT_NUMBER = 8  /* compares as a number */
+    PM_FACT_KEY = 1,       /* in an output's key template */
+    PM_FACT_WHEN = 2,      /* in `when` of a step or output: known from the source and its header */
+    PM_FACT_PLUGIN = 4,    /* in a plugin's PM_TEMPLATE parameters */
+    PM_FACT_NUMBER = 8,    /* compares as a number */
+    PM_FACT_FRACTION = 16, /* a number that need not be whole */
+    PM_FACT_LOWER = 32     /* a text without upper-case letters */
 };
 typedef struct PmFactInfo {
     const char *name;
     unsigned flags;
     const char *doc;
+    const char *const *choices; /* all that `when` can find in it, NULL-terminated; or NULL */
+    double min, max;            /* of a number, inclusive; max 0: no upper end */
+    const char *never;          /* characters that a text never holds, or NULL */
+    const char *also;           /* what people call it elsewhere: words between spaces, or NULL */
 } PmFactInfo;
 extern const PmFactInfo pm_fact_table[]; /* ended by a NULL name */
 const PmFactInfo *pm_fact_info(const char *name);
+/* What is known of a verdict's "decision" and "score"; NULL for another word. */
+const PmFactInfo *pm_fact_of_verdict(const char *name);
+/* The fact that people mean by `word`: "filename" is name; NULL when no row says so. */
+const char *pm_fact_also(const char *word);
 
 #endif

@@ -20,6 +20,15 @@ static PmStatus refuse(PmError *err, const char *file, const char *why)
     return PM_BAD_CONFIG;
 }
 
+/* Some editors' "Unicode" is UTF-16, which begins with its own byte order mark. */
+static PmStatus refuse_binary(PmError *err, const char *file, const PmBuffer *text)
+{
+    bool utf16 = text->size >= 2 && (memcmp(text->data, "\xFF\xFE", 2) == 0 || memcmp(text->data, "\xFE\xFF", 2) == 0);
+    refuse(err, file, utf16 ? "the file is UTF-16" : "the file is no text: it contains NUL bytes");
+    if (utf16) pm_error_hint(err, "save it as UTF-8");
+    return PM_BAD_CONFIG;
+}
+
 static PmStatus read_all(int fd, const char *file, PmBuffer *out, PmError *err)
 {
     char chunk[65536];
@@ -61,7 +70,7 @@ PmStatus pm_pipeline_load_text(const char *file, char **text, size_t *size, char
         status = read_all(fd, file, &buffer, err);
     if (status == PM_OK) pm_buffer_add(&buffer, "", 0);
     if (status == PM_OK && buffer.size > 0 && memchr(buffer.data, '\0', buffer.size) != NULL)
-        status = refuse(err, file, "the file is no text: it contains NUL bytes");
+        status = refuse_binary(err, file, &buffer);
     if (status == PM_OK) {
         folder = known && S_ISREG(st.st_mode) ? folder_of(file) : realpath(".", NULL);
         if (folder == NULL) status = refuse(err, file, "cannot tell the file's folder");
@@ -85,4 +94,35 @@ char *pm_pipeline_path(const PmPipeline *pipeline, const char *path)
     char *joined = malloc(n);
     if (joined != NULL) snprintf(joined, n, "%s/%s", pipeline->dir, path);
     return joined;
+}
+
+static char *clean_path(const char *path)
+{
+    size_t n = strlen(path);
+    char *out = malloc(n + 2);
+    if (out == NULL) return NULL;
+    size_t used = 0;
+    for (const char *p = path; *p != '\0';) {
+        while (*p == '/') p++;
+        size_t length = strcspn(p, "/");
+        if (length == 2 && strncmp(p, "..", 2) == 0) {
+            while (used > 0 && out[used - 1] != '/') used--;
+            if (used > 0) used--;
+        } else if (length > 0 && !(length == 1 && *p == '.')) {
+            out[used++] = '/';
+            memmove(out + used, p, length);
+            used += length;
+        }
+        p += length;
+    }
+    out[used] = '\0';
+    return out;
+}
+
+char *pm_pipeline_clean_path(const PmPipeline *pipeline, const char *path)
+{
+    char *joined = pm_pipeline_path(pipeline, path);
+    char *clean = joined != NULL ? clean_path(joined) : NULL;
+    free(joined);
+    return clean;
 }

@@ -50,6 +50,8 @@ typedef struct PmKind {
 
     /* What only it can judge of a pipeline, as far as that could be read: loops. Called for every kind. */
     void (*check)(const struct PmPipeline *pipeline, PmErrorList *errors);
+    /* What is allowed and odd, of a pipeline that has it as its trigger; or NULL. */
+    void (*warn)(const struct PmPipeline *pipeline, PmErrorList *warnings);
 } PmKind;
 
 #endif

@@ -85,6 +85,32 @@ static const char *nearest(const Scope *scope, const char *name)
     return pm_text_nearest(name, words);
 }
 
+/* All of pixmill's own that may stand here, and the setters' when there are few. */
+static void list_known(const Scope *scope, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (const PmFactInfo *info = pm_fact_table; info->name != NULL && used < size; info++) {
+        if (!own_fact_known(scope, info->name)) continue;
+        int n = snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", info->name);
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* The words that people use elsewhere come before those that only look alike: {size} is file_size. */
+static void suggest(const Scope *scope, const char *name, PmError *err)
+{
+    const char *also = pm_fact_also(name),
+               *near = also != NULL && own_fact_known(scope, also) ? also : nearest(scope, name);
+    char known[200];
+    list_known(scope, known, sizeof known);
+    if (err == NULL) return;
+    if (near != NULL)
+        pm_error_hint(err, "did you mean \"%s\"?", near);
+    else
+        pm_error_hint(err, "known here: %s", known);
+}
+
 static void check_fact(const Scope *scope, const char *name, int line, int column, const char *where)
 {
     bool of_step = strchr(name, '.') != NULL;
@@ -104,23 +130,39 @@ static void check_fact(const Scope *scope, const char *name, int line, int colum
                                  "no step sets the fact \"%s\"", name);
     else
         err = pm_error_list_addf(scope->errors, PM_BAD_CONFIG, file, line, column, where, "unknown fact \"%s\"", name);
-    const char *near = nearest(scope, name);
-    if (err != NULL && near != NULL && later == NULL) pm_error_hint(err, "did you mean \"%s\"?", near);
+    if (later == NULL) suggest(scope, name, err);
 }
 
 static void check_place(const Scope *scope, const PmPlace *place, const char *where)
 {
     const char *name;
     for (size_t i = 0; place->key != NULL && (name = pm_template_fact(place->key, i)) != NULL; i++)
-        check_fact(scope, name, place->line, place->column, where);
+        check_fact(scope, name, place->key_line, place->key_column, where);
+}
+
+/* What an inspector's verdict can be: it sets all three, and no other step does. */
+static const PmFactInfo *verdict_info(const Scope *scope, const char *name)
+{
+    static const char *const parts[] = {"decision", "score", "label"};
+    const char *dot = strrchr(name, '.');
+    if (dot == NULL || scope->plugin_facts == NULL) return NULL;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char fact[200];
+        snprintf(fact, sizeof fact, "%.*s.%s", (int)(dot - name), name, parts[i]);
+        if (!set_by_plugins(scope->plugin_facts, fact)) return NULL;
+    }
+    return pm_fact_of_verdict(dot + 1);
 }
 
 static void check_when(const Scope *scope, const PmWhen *when, const char *where)
 {
     int line = 0, column = 0;
     const char *name;
-    for (size_t i = 0; when != NULL && (name = pm_when_fact(when, i, &line, &column)) != NULL; i++)
+    for (size_t i = 0; when != NULL && (name = pm_when_fact(when, i, &line, &column)) != NULL; i++) {
         check_fact(scope, name, line, column, where);
+        const PmFactInfo *info = verdict_info(scope, name);
+        if (info != NULL) pm_when_check(when, i, info, scope->pipeline->file, where, scope->errors);
+    }
 }
 
 static void check_output(Scope scope, const PmOutput *output)

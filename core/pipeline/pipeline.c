@@ -88,8 +88,10 @@ static void read_outputs(const PmReading *r, const PmNode *root)
         return;
     }
     if (node->kind != PM_NODE_MAPPING) {
-        pm_read_error(r, node, NULL, "outputs must be a mapping from names to outputs, not %s",
-                      pm_node_kind_name(node));
+        PmError *err = pm_read_error(r, node, NULL, "outputs must be a mapping from names to outputs, not %s",
+                                     pm_node_kind_name(node));
+        if (err != NULL)
+            pm_error_hint(err, "write \"thumb: { steps: [...], to: {...} }\" below outputs, without \"- \"");
         return;
     }
     if (node->count > PM_OUTPUTS_MAX) {

@@ -52,6 +52,7 @@ typedef struct PmPlace {
     PmTemplate *key;    /* the setting that kind->key names; NULL: this section of the kind has none */
     const void *config; /* of kind->place or kind->notify */
     int line, column;
+    int key_line, key_column; /* of the key's value */
 } PmPlace;
 
 typedef struct PmOutput {
@@ -161,7 +162,19 @@ typedef struct PmPlaceUse {
 /* The i-th of them; false beyond the last. */
 bool pm_pipeline_place(const PmPipeline *pipeline, size_t i, PmPlaceUse *use);
 
+/* What is to be said of the places that outputs write to, once it is known what they write: `writes` holds for each
+ * output's name the formats that its encoder can give, [] when that depends on more than can be tried out; NULL: not
+ * known. Outputs that can overwrite each other are errors; an ending that is not the format's, a name that is the same
+ * for every image, and a folder to watch that is not there are warnings. */
+void pm_pipeline_check_places(const PmPipeline *pipeline, const json_t *writes, PmErrorList *errors);
+void pm_pipeline_warn_places(const PmPipeline *pipeline, const json_t *writes, PmErrorList *warnings);
+
 /* Absolute path of `path` as written in the file: new string. */
 char *pm_pipeline_path(const PmPipeline *pipeline, const char *path);
+/* The same without ".", ".." and doubled slashes, lexically: no link is followed, nothing needs to exist. */
+char *pm_pipeline_clean_path(const PmPipeline *pipeline, const char *path);
+
+/* True for "~/x" and "$HOME/x", which only a shell would fill in; what to write is in `instead`. */
+bool pm_pipeline_shell_path(const char *text, char *instead, size_t size);
 
 #endif

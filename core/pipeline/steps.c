@@ -103,7 +103,7 @@ static const PmPair *plugin_of(const PmReading *r, const PmNode *node, const cha
         PmError *err =
             pm_read_error(r, pair->key, where, "a step has one plugin, and this one has \"%.60s\" and \"%.60s\"",
                           plugin->key->text, pair->key->text);
-        const char *near = pm_text_nearest(pair->key->text, step_keys);
+        const char *near = strcmp(pair->key->text, "if") == 0 ? "when" : pm_text_nearest(pair->key->text, step_keys);
         if (err != NULL && near != NULL)
             pm_error_hint(err, "did you mean \"%s\"?", near);
         else if (err != NULL)

@@ -59,6 +59,23 @@ static bool fact_name(const char *text, size_t size)
     return size > 0 && size <= 128 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-.") >= size;
 }
 
+/* "{ Stem }" is {stem} to whoever wrote it. */
+static void no_fact(const char *text, size_t size, PmError *err)
+{
+    char word[64];
+    size_t n = 0;
+    for (size_t i = 0; i < size && n + 1 < sizeof word; i++)
+        if (text[i] != ' ') word[n++] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] - 'A' + 'a' : text[i]);
+    word[n] = '\0';
+    const PmFactInfo *info = pm_fact_info(word);
+    const char *near = info != NULL ? info->name : pm_fact_also(word);
+    pm_error_set(err, PM_BAD_CONFIG, "\"{%.*s}\" is no fact", (int)(size < 60 ? size : 60), text);
+    if (near != NULL)
+        pm_error_hint(err, "did you mean {%s}?", near);
+    else
+        pm_error_hint(err, "facts are written {stem}, {width}, {step-name.fact}");
+}
+
 /* Splits the text into parts; the offset of what is wrong in *at. */
 static PmStatus split(PmTemplate *tmpl, const char *text, size_t *at, PmError *err)
 {
@@ -80,8 +97,8 @@ static PmStatus split(PmTemplate *tmpl, const char *text, size_t *at, PmError *e
                 status = pm_error_set(err, PM_BAD_CONFIG, "\"{\" is not closed");
                 pm_error_hint(err, "write {{ for a literal brace");
             } else if (!fact_name(p + 1, n)) {
-                status = pm_error_set(err, PM_BAD_CONFIG, "\"{%.*s}\" is no fact", (int)(n < 60 ? n : 60), p + 1);
-                pm_error_hint(err, "facts are written {stem}, {width}, {step-name.fact}");
+                no_fact(p + 1, n, err);
+                status = PM_BAD_CONFIG;
             } else if (!add_part(tmpl, false, literal.data, literal.size) || !add_part(tmpl, true, p + 1, n)) {
                 status = pm_error_set(err, PM_BAD_CONFIG, "more than %d parts", (int)PARTS_MAX);
             }
@@ -145,7 +162,11 @@ static PmStatus check_rules(PmTemplate *tmpl, const char *text, PmError *err)
     if (text[strlen(text) - 1] == '/')
         return pm_error_set(err, PM_BAD_CONFIG, "ends in \"/\": it names a folder, not %s",
                             tmpl->kind == PM_TEMPLATE_KEY ? "an object" : "a file");
-    if (tmpl->kind == PM_TEMPLATE_KEY && text[0] == '/') return pm_error_set(err, PM_BAD_CONFIG, "begins with \"/\"");
+    if (tmpl->kind == PM_TEMPLATE_KEY && text[0] == '/') {
+        pm_error_set(err, PM_BAD_CONFIG, "begins with \"/\"");
+        pm_error_hint(err, "leave it out: that would be a folder without a name");
+        return PM_BAD_CONFIG;
+    }
     return check_segments(tmpl, err);
 }
 

@@ -107,7 +107,9 @@ static const char *core_tag(Reader *reader, const yaml_char_t *tag, yaml_mark_t 
     if (strcmp(text, "!") == 0) return "str"; /* YAML 1.2: the non-specific tag forces text */
     for (size_t i = 0; strncmp(text, prefix, strlen(prefix)) == 0 && i < sizeof core / sizeof core[0]; i++)
         if (strcmp(text + strlen(prefix), core[i]) == 0) return core[i];
-    fail(reader, (int)at.line + 1, (int)at.column + 1, "a pipeline file needs no tags", "unknown tag %.100s", text);
+    const char *hint =
+        strncmp(text, "!=", 2) == 0 ? "put a comparison such as \"!=png\" in quotes" : "a pipeline file needs no tags";
+    fail(reader, (int)at.line + 1, (int)at.column + 1, hint, "unknown tag %.100s", text);
     return NULL;
 }
 
@@ -259,6 +261,10 @@ static PmNode *read_scalar(Reader *reader, const yaml_event_t *event)
     const char *tag = core_tag(reader, event->data.scalar.tag, event->start_mark);
     bool untagged = tag == NULL || tag[0] == '\0';
     node->plain = untagged ? event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE : strcmp(tag, "str") != 0;
+    /* U+2018 to U+201F: what word processors make of quotes. */
+    if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strncmp(text, "\xE2\x80", 2) == 0 &&
+        (unsigned char)text[2] >= 0x98 && (unsigned char)text[2] <= 0x9F)
+        fail(reader, node->line, node->column, "write \" or '", "a curly quote does not quote");
     close_anchor(reader, remember(reader, event->data.scalar.anchor, node, event->start_mark));
     return node;
 }
@@ -331,7 +337,9 @@ PmTree *pm_tree_parse(const char *file, const char *text, size_t size, PmErrorLi
     }
     if (!yaml_parser_initialize(&reader->parser)) goto out;
     yaml_parser_set_encoding(&reader->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&reader->parser, (const unsigned char *)text, size);
+    /* libyaml counts a byte order mark as a column, so that the first key stands beside the others. */
+    size_t mark = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    yaml_parser_set_input_string(&reader->parser, (const unsigned char *)text + mark, size - mark);
     read_document(reader);
     yaml_parser_delete(&reader->parser);
     ok = !reader->failed;

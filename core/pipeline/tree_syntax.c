@@ -2,6 +2,7 @@
  *
  * libyaml's messages speak of tokens and states. Here they become what the writer of the file can act on.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,6 +88,132 @@ static void locate(const char *text, size_t offset, int *line, int *column)
     }
 }
 
+/* --- texts that need quotes --- */
+
+/* The text's line, from 1, up to but without its end. */
+static const char *line_of(const char *text, size_t size, int line, size_t *length)
+{
+    const char *p = text, *end = text + size;
+    for (int l = 1; l < line && p < end; l++) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+        p = newline != NULL ? newline + 1 : end;
+    }
+    const char *newline = memchr(p, '\n', (size_t)(end - p));
+    *length = (size_t)((newline != NULL ? newline : end) - p);
+    return p;
+}
+
+/* How many bytes of `text` were meant as one value: up to what ends it in a list or mapping, or the line. */
+static size_t meant(const char *text, size_t size)
+{
+    int open = 0;
+    size_t n = 0;
+    for (; n < size && text[n] != ',' && text[n] != ']' && text[n] != '\r'; n++) {
+        if (text[n] == '{') open++;
+        if (text[n] == '}' && open-- == 0) break;
+        if (text[n] == ' ' && n + 1 < size && text[n + 1] == '#') break;
+    }
+    while (n > 0 && text[n - 1] == ' ') n--;
+    return n < 60 ? n : 60;
+}
+
+/* Whether a value may begin at text[at]: behind "key: ", "- ", "[", "{" or ",". */
+static bool begins_value(const char *text, size_t at)
+{
+    size_t p = at;
+    while (p > 0 && text[p - 1] == ' ') p--;
+    if (p == 0 || text[p - 1] == '\0') return false;
+    return strchr("[{,", text[p - 1]) != NULL || (p < at && strchr(":-", text[p - 1]) != NULL);
+}
+
+/* Bytes of "{fact}" at `text`, 0 for something else. */
+static size_t fact_size(const char *text, size_t size)
+{
+    size_t n = 1;
+    if (size == 0 || text[0] != '{') return 0;
+    while (n < size && text[n] != '\0' && (isalnum((unsigned char)text[n]) || strchr("_.-", text[n]) != NULL)) n++;
+    return n > 1 && n < size && text[n] == '}' ? n + 1 : 0;
+}
+
+/* `path: {stem}.{ext}` is a mapping to YAML, with something behind it; `{ path: out/{stem} }` ends at the first }. */
+static bool find_fact(const char *text, size_t size, size_t *at)
+{
+    bool quoted = false;
+    size_t value = 0; /* where the value began that we are in */
+    for (size_t i = 0; i < size; i++) {
+        quoted = quoted != (text[i] == '"');
+        if (begins_value(text, i) && text[i] != ' ') value = i;
+        size_t n = quoted ? 0 : fact_size(text + i, size - i);
+        if (n == 0) continue;
+        char next = i + n < size ? text[i + n] : '\0';
+        bool goes_on = next != '\0' && (isalnum((unsigned char)next) || strchr("{_-./", next) != NULL);
+        bool inside = i > 0 && (isalnum((unsigned char)text[i - 1]) || strchr("}_-./", text[i - 1]) != NULL);
+        if (!(value == i && goes_on) && !(inside && value > 0)) continue;
+        *at = value;
+        return true;
+    }
+    return false;
+}
+
+/* `{ background: #ff0000, ... }`: the rest of the line is a comment, the closing bracket with it. */
+static bool find_color(const char *text, size_t size, size_t *at)
+{
+    for (size_t i = 1; i < size; i++) {
+        size_t digits = 0;
+        if (text[i] != '#' || text[i - 1] != ' ' || !begins_value(text, i)) continue;
+        while (i + 1 + digits < size && isxdigit((unsigned char)text[i + 1 + digits])) digits++;
+        if (digits < 3 || digits > 8) continue;
+        *at = i;
+        return true;
+    }
+    return false;
+}
+
+/* Columns count characters. */
+static int column_of(const char *line, size_t at)
+{
+    int column = 1;
+    for (size_t i = 0; i < at; i++) column += ((unsigned char)line[i] & 0xC0) != 0x80;
+    return column;
+}
+
+/* A text without quotes on the lines that libyaml's problem is about. */
+static bool unquoted(const yaml_parser_t *parser, const char *text, size_t size, const char *file, PmError *err)
+{
+    int last = (int)parser->problem_mark.line + 1, first = last;
+    if (parser->context != NULL && (int)parser->context_mark.line + 1 < last)
+        first = (int)parser->context_mark.line + 1;
+    for (int line = first; line <= last; line++) {
+        size_t length, at = 0;
+        const char *p = line_of(text, size, line, &length);
+        if (find_fact(p, length, &at)) {
+            pm_error_at(err, PM_BAD_CONFIG, file, line, column_of(p, at), "a \"{\" outside of quotes begins a mapping");
+            pm_error_hint(err, "put quotes around it: \"%.*s\"", (int)meant(p + at, length - at), p + at);
+            return true;
+        }
+        if (find_color(p, length, &at)) {
+            pm_error_at(err, PM_BAD_CONFIG, file, line, column_of(p, at), "\"#\" begins a comment");
+            pm_error_hint(err, "put quotes around it: \"%.*s\"", (int)meant(p + at, length - at), p + at);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `width: >=64`: to YAML a folded text, with a strange header. */
+static bool comparison(const yaml_parser_t *parser, const char *text, size_t size, const char *file, PmError *err)
+{
+    if (!contains(parser->context, "scanning a block scalar")) return false;
+    int line = (int)parser->context_mark.line + 1, column = (int)parser->context_mark.column + 1;
+    size_t length, at = 0;
+    const char *p = line_of(text, size, line, &length);
+    while (at < length && column_of(p, at) < column) at++;
+    if (at >= length || p[at] != '>') return false;
+    pm_error_at(err, PM_BAD_CONFIG, file, line, column, "\">\" begins a folded text");
+    pm_error_hint(err, "put quotes around it: \"%.*s\"", (int)meant(p + at, length - at), p + at);
+    return true;
+}
+
 /* A character that begins no value: by far the most frequent are a tab and an unquoted @ or `. */
 static void cannot_start(const char *text, size_t size, size_t at, PmError *err, int line, int column, const char *file)
 {
@@ -95,8 +222,11 @@ static void cannot_start(const char *text, size_t size, size_t at, PmError *err,
         pm_error_at(err, PM_BAD_CONFIG, file, line, column, "a tab cannot indent a line");
         pm_error_hint(err, "use spaces");
     } else {
+        size_t length;
+        const char *p = line_of(text, size, line, &length);
+        size_t n = at < size ? meant(text + at, (size_t)(p + length - (text + at))) : 0;
         pm_error_at(err, PM_BAD_CONFIG, file, line, column, "a value cannot begin with \"%c\"", c != '\0' ? c : '?');
-        pm_error_hint(err, "put it in quotes");
+        pm_error_hint(err, "put quotes around it: \"%.*s\"", (int)n, text + at);
     }
 }
 
@@ -115,6 +245,9 @@ void pm_tree_syntax_error(const yaml_parser_t *parser, const char *file, PmError
     }
     if (parser->error == YAML_MEMORY_ERROR) {
         pm_error_set(&err, PM_TRANSIENT, "not enough memory to read the file");
+    } else if (parser->error != YAML_READER_ERROR &&
+               (comparison(parser, text, size, file, &err) || unquoted(parser, text, size, file, &err))) {
+        phrase = NULL; /* said */
     } else if (contains(parser->problem, "found character that cannot start any token")) {
         size_t at = 0;
         int l = 1; /* the mark's index counts characters, not bytes: go by its line and column */

@@ -7,28 +7,7 @@
 
 #include "base/text.h"
 #include "pipeline/bind.h"
-
-typedef enum Operator { OP_IS, OP_NOT, OP_LESS, OP_LESS_EQUAL, OP_MORE, OP_MORE_EQUAL } Operator;
-
-typedef struct Test {
-    Operator op;
-    char *text; /* owned: as written, without the operator */
-    double number;
-    bool numeric;
-} Test;
-
-typedef struct Condition {
-    char *fact;
-    int line, column;
-    bool any; /* a list: one of the tests; else all of them */
-    Test *tests;
-    size_t count;
-} Condition;
-
-struct PmWhen {
-    Condition *conditions;
-    size_t count;
-};
+#include "pipeline/when_internal.h"
 
 static const struct {
     const char *sign;
@@ -41,7 +20,10 @@ void pm_when_free(PmWhen *when)
     if (when == NULL) return;
     for (size_t i = 0; i < when->count; i++) {
         Condition *condition = &when->conditions[i];
-        for (size_t k = 0; k < condition->count; k++) free(condition->tests[k].text);
+        for (size_t k = 0; k < condition->count; k++) {
+            free(condition->tests[k].text);
+            free(condition->tests[k].written);
+        }
         free(condition->tests);
         free(condition->fact);
     }
@@ -72,6 +54,29 @@ static PmError *complain(const Source *source, const PmNode *node, const char *f
                               a, b);
 }
 
+/* What is probably meant by a comparison that cannot be read. */
+static void suggest(PmError *err, const char *sign, const char *text)
+{
+    static const char *const swapped[][2] = {{"=>", ">="}, {"=<", "<="}, {"<>", "!="}, {">>", ">"}, {"<<", "<"}};
+    if (err == NULL) return;
+    PmLength length;
+    const char *both = strstr(text, " and "), *dash = strpbrk(text, "-.");
+    for (size_t i = 0; i < sizeof swapped / sizeof swapped[0]; i++)
+        if (sign[0] == swapped[i][0][0] && sign[1] == '\0' && text[0] == swapped[i][0][1]) {
+            pm_error_hint(err, "did you mean \"%s%.60s\"?", swapped[i][1], text + 1 + strspn(text + 1, " "));
+            return;
+        }
+    if (both != NULL) {
+        pm_error_hint(err, "join comparisons by a comma: \"%s%.*s, %.60s\"", sign, (int)(both - text), text, both + 5);
+    } else if (pm_parse_length(text, &length, NULL, 0)) {
+        pm_error_hint(err, "write the number alone: \"%s%.10g\"", sign, length.value);
+    } else if (dash != NULL && dash > text && strspn(text, "0123456789") == (size_t)(dash - text)) {
+        const char *to = dash + strspn(dash, "-. ");
+        if (to[0] != '\0' && strspn(to, "0123456789") == strlen(to))
+            pm_error_hint(err, "write a range as \">=%.*s, <=%.20s\"", (int)(dash - text), text, to);
+    }
+}
+
 /* A bare True means what the fact says as "true". */
 static const char *text_of(const PmNode *node)
 {
@@ -86,13 +91,13 @@ static bool add_test(const Source *source, Condition *condition, const PmNode *n
     if (tests == NULL) return false;
     condition->tests = tests;
     Test *test = &tests[condition->count];
-    *test = (Test){.op = OP_IS};
-    bool compares = false;
+    *test = (Test){.op = OP_IS, .sign = "", .line = node->line, .column = node->column};
+    test->written = strdup(node->variable ? pm_node_quoted(node) : text);
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++)
         if (strncmp(text, operators[i].sign, strlen(operators[i].sign)) == 0) {
             test->op = operators[i].op;
+            test->sign = operators[i].sign;
             text += strlen(operators[i].sign);
-            compares = true;
             break;
         }
     text += strspn(text, " ");
@@ -101,27 +106,32 @@ static bool add_test(const Source *source, Condition *condition, const PmNode *n
     /* "1e3" is the number 1000 as a width, and just a word as a stem. */
     test->numeric = (info == NULL || (info->flags & PM_FACT_NUMBER) != 0 || ordered) && as_number(text, &test->number);
     test->text = strdup(text);
-    if (test->text == NULL) return false;
     condition->count++;
-    if (compares && text[0] == '\0') {
+    if (test->text == NULL || test->written == NULL) return false;
+    if (test->sign[0] != '\0' && text[0] == '\0') {
         complain(source, node, "when: %s: a comparison needs a value after its sign%s", condition->fact, "");
         return false;
     }
+    bool number = info != NULL && (info->flags & PM_FACT_NUMBER) != 0;
     if (ordered && !test->numeric) {
-        complain(source, node, "when: %s: \"%s\" is no number to compare with", condition->fact,
-                 node->variable ? pm_node_quoted(node) : text);
+        suggest(complain(source, node, "when: %s: \"%s\" is no number to compare with", condition->fact,
+                         node->variable ? test->written : text),
+                test->sign, text);
         return false;
     }
-    if (ordered && info != NULL && (info->flags & PM_FACT_NUMBER) == 0) {
+    if (ordered && info != NULL && !number) {
         PmError *err =
             complain(source, node, "when: %s is text and cannot be compared with < or >%s", condition->fact, "");
         if (err != NULL) pm_error_hint(err, "write a value, a list, \"!=value\" or a pattern with *");
         return false;
     }
-    if (!ordered && info != NULL && (info->flags & PM_FACT_NUMBER) != 0 && !test->numeric &&
-        strpbrk(text, "*?[") == NULL) {
-        complain(source, node, "when: %s is a number, and \"%s\" is none", condition->fact,
-                 node->variable ? pm_node_quoted(node) : text);
+    if (!ordered && number && !test->numeric && strpbrk(text, "*?[") == NULL) {
+        PmError *err =
+            complain(source, node, "when: %s is a number, and \"%s\" is none", condition->fact, test->written);
+        suggest(err, test->sign, text);
+        if (err != NULL && text[0] == '\0' && !node->plain)
+            pm_error_hint(err, "\">\" begins a folded text: put a comparison such as \">=64\" in quotes");
+        if (err != NULL && info->max > 0) pm_error_hint(err, "%s", info->doc); /* "landscape" */
         return false;
     }
     return true;
@@ -165,8 +175,15 @@ static bool read_condition(const Source *source, Condition *condition, const PmP
     if (value->kind == PM_NODE_SCALAR && !(pm_node_is_null(value) && value->plain))
         return add_scalar(source, condition, value);
     if (value->kind != PM_NODE_SEQUENCE || value->count == 0) {
-        complain(source, value, "when: %s must be a value, a list of values or a comparison, not %s", condition->fact,
-                 value->kind == PM_NODE_SEQUENCE ? "an empty list" : pm_node_kind_name(value));
+        PmError *err =
+            complain(source, value, "when: %s must be a value, a list of values or a comparison, not %s",
+                     condition->fact, value->kind == PM_NODE_SEQUENCE ? "an empty list" : pm_node_kind_name(value));
+        size_t name = strspn(condition->fact, "abcdefghijklmnopqrstuvwxyz0123456789_-.");
+        const char *sign = condition->fact + name + strspn(condition->fact + name, " ");
+        if (err != NULL && name > 0 && pm_node_is_null(value) && sign[0] != '\0' && strchr("<>=!", sign[0]) != NULL)
+            pm_error_hint(err, "write %.*s: \"%.60s\"", (int)name, condition->fact, sign);
+        if (err != NULL && value->kind == PM_NODE_MAPPING)
+            pm_error_hint(err, "write a comparison as text: %.60s: \">=64, <2000\"", condition->fact);
         return false;
     }
     condition->any = true;
@@ -196,8 +213,11 @@ PmWhen *pm_when_new(const char *file, const char *where, const PmNode *node, PmE
     PmWhen *when = calloc(1, sizeof *when);
     if (when != NULL) when->conditions = calloc(node->count, sizeof *when->conditions);
     bool ok = when != NULL && when->conditions != NULL;
-    for (size_t i = 0; when != NULL && when->conditions != NULL && i < node->count; i++)
-        ok = read_condition(&source, &when->conditions[when->count++], &node->pairs[i]) && ok;
+    for (size_t i = 0; when != NULL && when->conditions != NULL && i < node->count; i++) {
+        bool read = read_condition(&source, &when->conditions[when->count++], &node->pairs[i]);
+        const PmFactInfo *info = read ? pm_fact_info(node->pairs[i].key->text) : NULL;
+        ok = read && (info == NULL || pm_when_check(when, i, info, file, where, errors)) && ok;
+    }
     if (ok) return when;
     pm_when_free(when);
     return NULL;
@@ -220,7 +240,7 @@ static bool text_matches(const char *fact, const char *pattern, const char *valu
     return strcmp(pattern, value) == 0 || pm_text_glob(pattern, slash != NULL ? slash + 1 : value);
 }
 
-static bool test_holds(const char *fact, const Test *test, const char *value)
+bool pm_when_test_holds(const char *fact, const Test *test, const char *value)
 {
     double number = 0;
     bool numbers = test->numeric && as_number(value, &number);
@@ -270,7 +290,7 @@ bool pm_when_matches(const PmWhen *when, const PmFacts *facts, char *why, size_t
         bool holds = value != NULL && !condition->any;
         const Test *failed = condition->count > 0 ? &condition->tests[0] : NULL;
         for (size_t k = 0; value != NULL && k < condition->count; k++) {
-            bool one = test_holds(condition->fact, &condition->tests[k], value);
+            bool one = pm_when_test_holds(condition->fact, &condition->tests[k], value);
             if (condition->any && one) holds = true;
             if (!condition->any && !one && holds) {
                 holds = false;

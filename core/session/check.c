@@ -86,8 +86,11 @@ PmStatus pm_check(const char *file, const PmPoolOptions *options, PmChecked *che
     checked->pipeline = pm_pipeline_read(file, dir, checked->text, checked->size, pm_kinds, environment, NULL, errors);
     free(dir);
     if (checked->pipeline != NULL) ask_worker(options, checked, errors, err);
-    if (checked->info != NULL)
+    /* When the worker refuses the file nobody says what facts the steps set; all the others can be told. */
+    if (checked->pipeline != NULL)
         pm_pipeline_check_facts(checked->pipeline, json_object_get(checked->info, "facts"), errors);
+    if (checked->info != NULL)
+        pm_pipeline_check_places(checked->pipeline, json_object_get(checked->info, "writes"), errors);
     pm_error_list_sort(errors);
     if (err->status == PM_OK && errors->count == 0) return PM_OK;
     pm_checked_finish(checked);

@@ -115,6 +115,7 @@ static void on_ready(void *data, const json_t *info)
     PmSession *session = data;
     if (session->ready) return; /* after a restart */
     pm_pipeline_check_facts(session->world.context.pipeline, json_object_get(info, "facts"), &session->errors);
+    pm_pipeline_check_places(session->world.context.pipeline, json_object_get(info, "writes"), &session->errors);
     if (session->errors.count > 0) {
         give_up(session, &session->errors);
         return;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connectors/file/settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const settles[] = {"move", "keep", NULL};
 
@@ -47,38 +49,6 @@ static bool begins_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Lexical: no link is followed, nothing needs to exist. Caller frees. */
-static char *clean_path(const char *path)
-{
-    size_t n = strlen(path);
-    char *out = malloc(n + 2);
-    if (out == NULL) return NULL;
-    size_t used = 0;
-    for (const char *p = path; *p != '\0';) {
-        while (*p == '/') p++;
-        size_t length = strcspn(p, "/");
-        if (length == 2 && strncmp(p, "..", 2) == 0) {
-            while (used > 0 && out[used - 1] != '/') used--;
-            if (used > 0) used--;
-        } else if (length > 0 && !(length == 1 && *p == '.')) {
-            out[used++] = '/';
-            memmove(out + used, p, length);
-            used += length;
-        }
-        p += length;
-    }
-    out[used] = '\0';
-    return out;
-}
-
-static char *clean_join(const PmPipeline *pipeline, const char *path)
-{
-    char *joined = pm_pipeline_path(pipeline, path);
-    char *clean = joined != NULL ? clean_path(joined) : NULL;
-    free(joined);
-    return clean;
-}
-
 /* Can a text that ends in `suffix`, whatever stands before, match the pattern? Only literal ends are looked at. */
 static bool ends_fit(const char *pattern, const char *suffix)
 {
@@ -92,7 +62,8 @@ static bool ends_fit(const char *pattern, const char *suffix)
 static bool lands_in_folder(const PmPipeline *pipeline, const PmDirectoryTrigger *trigger, const PmTemplate *tmpl,
                             const char *output)
 {
-    char *folder = clean_join(pipeline, trigger->path), *prefix = clean_join(pipeline, pm_template_prefix(tmpl));
+    char *folder = pm_pipeline_clean_path(pipeline, trigger->path),
+         *prefix = pm_pipeline_clean_path(pipeline, pm_template_prefix(tmpl));
     bool lands = false;
     if (folder != NULL && prefix != NULL) {
         size_t n = strlen(folder), m = strlen(prefix);
@@ -127,6 +98,24 @@ static void check_directory(const PmPipeline *pipeline, PmErrorList *errors)
     }
 }
 
+static void warn_directory(const PmPipeline *p, PmErrorList *warnings)
+{
+    const PmDirectoryTrigger *trigger = pm_pipeline_trigger(p, &pm_kind_directory);
+    char *path = trigger != NULL && trigger->path != NULL ? pm_pipeline_path(p, trigger->path) : NULL;
+    struct stat info;
+    const char *why = NULL;
+    if (path != NULL && stat(path, &info) != 0)
+        why = errno == ENOENT ? "is not there" : strerror(errno);
+    else if (path != NULL && !S_ISDIR(info.st_mode))
+        why = "is not a directory";
+    if (why != NULL) {
+        PmError *err = pm_error_list_addf(warnings, PM_BAD_CONFIG, p->file, p->trigger.line, p->trigger.column,
+                                          "trigger: directory", "the folder %.300s %s", path, why);
+        if (err != NULL) pm_error_hint(err, "`run` needs it; a path is relative to the pipeline file");
+    }
+    free(path);
+}
+
 static void add_address(const PmPlace *place, const char *key, PmBuffer *out)
 {
     (void)place;
@@ -138,6 +127,7 @@ const PmKind pm_kind_directory = {
     .trigger = PM_SECTION("trigger.directory", PmDirectoryTrigger, directory, "Images arrive as files in a folder."),
     .delivers = "file",
     .check = check_directory,
+    .warn = warn_directory,
 };
 
 const PmKind pm_kind_file = {

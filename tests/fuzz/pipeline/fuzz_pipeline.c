@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const PmKind *const *kinds = size > 0 && data[0] % 2 == 0 ? pm_kinds : NULL;
     PmPipeline *pipeline = pm_pipeline_read("p.yaml", "/", (const char *)data, size, kinds, environment, NULL, &errors);
     if (pipeline != NULL) pm_pipeline_check_facts(pipeline, NULL, &errors);
+    if (pipeline != NULL) pm_pipeline_check_places(pipeline, NULL, &errors);
     pm_error_list_sort(&errors);
     for (size_t i = 0; i < errors.count; i++) {
         char text[300];

@@ -448,6 +448,31 @@ static void outputs_may_be_chosen_and_skipped(void **state)
     g_free(source.data);
 }
 
+/* Before there is an image: one format when it is the same for all. */
+static void outputs_tell_what_they_write(void **state)
+{
+    (void)state;
+    PmErrorList errors = {0};
+    PmPipeline *pipeline = read_pipeline("outputs:\n"
+                                         "  fixed: { steps: [ convert: { format: webp } ] }\n"
+                                         "  any: {}\n"
+                                         "  small: { steps: [ resize: { width: 9 }, convert: { format: gif } ] }\n",
+                                         NULL, &errors);
+    PmEngineOptions options = {.plugin_dirs = all_plugins};
+    PmEngine *engine = pm_engine_new(pipeline, &options, &errors);
+    assert_int_equal(errors.count, 0);
+    json_t *about = pm_engine_describe(engine), *writes = json_object_get(about, "writes");
+    json_t *expected = json_pack("{s[s] s[sss] s[s]}", "fixed", "webp", "any", "jpeg", "png", "gif", "small", "gif");
+    char *text = json_dumps(writes, JSON_SORT_KEYS), *wanted = json_dumps(expected, JSON_SORT_KEYS);
+    assert_string_equal(text, wanted);
+    free(text);
+    free(wanted);
+    json_decref(expected);
+    json_decref(about);
+    pm_engine_free(engine);
+    pm_pipeline_free(pipeline);
+}
+
 static void progress_is_empty_between_jobs(void **state)
 {
     (void)state;
@@ -480,6 +505,7 @@ int main(void)
         cmocka_unit_test(the_host_gives_only_what_was_declared),
         cmocka_unit_test(an_untouched_smaller_source_is_kept),
         cmocka_unit_test(outputs_may_be_chosen_and_skipped),
+        cmocka_unit_test(outputs_tell_what_they_write),
         cmocka_unit_test(progress_is_empty_between_jobs),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -5,7 +5,7 @@
 
 typedef struct Config {
     bool enlarge;
-    int64_t width, size, time;
+    int64_t width, quality, size, time;
     double opacity;
     const char *text, *image, *url;
     int32_t fit;
@@ -20,6 +20,7 @@ static const char *const kept[] = {"icc", "copyright", "exif", NULL};
 static const PmParam params[] = {
     PM_PARAM_BOOL(Config, enlarge, "enlarge", .def = "true"),
     PM_PARAM_INT(Config, width, "width", .def = "300", .min = 1, .max = 16384, .unit = "px"),
+    PM_PARAM_INT(Config, quality, "quality", .min = 1, .max = 100),
     PM_PARAM_BYTES(Config, size, "max_bytes", .def = "1MiB", .min = 1024, .max = 10485760),
     PM_PARAM_DURATION(Config, time, "timeout", .def = "1500ms", .min = 100, .max = 60000),
     PM_PARAM_NUMBER(Config, opacity, "opacity", .def = "0.5", .min = 0, .max = 1),
@@ -140,17 +141,44 @@ static void wrong_types_say_what_was_found(void **state)
                              "  hint: take the quotes away\n");
     expect("enlarge: \"true\"", "f.yaml:1:10: resize: enlarge must be true or false, not the text \"true\"\n"
                                 "  hint: take the quotes away\n");
-    expect("enlarge: yes", "f.yaml:1:10: resize: enlarge must be true or false, not \"yes\"\n");
+    expect("enlarge: yes", "f.yaml:1:10: resize: enlarge must be true or false, not \"yes\"\n"
+                           "  hint: did you mean true?\n");
+    expect("enlarge: off", "f.yaml:1:10: resize: enlarge must be true or false, not \"off\"\n"
+                           "  hint: did you mean false?\n");
+    expect("width: 100px", "f.yaml:1:8: resize: width must be a whole number, not \"100px\"\n"
+                           "  hint: write the number alone: 100\n");
+    expect("width: 50%", "f.yaml:1:8: resize: width must be a whole number, not \"50%\"\n");
+    expect("opacity: 60%", "f.yaml:1:10: resize: opacity must be a number, not \"60%\"\n"
+                           "  hint: did you mean 0.6? opacity runs from 0 to 1\n");
+    expect("opacity: 60", "f.yaml:1:10: resize: opacity 60 is above 1\n"
+                          "  hint: did you mean 0.6? opacity runs from 0 to 1\n");
+    expect("quality: 0.8", "f.yaml:1:10: resize: quality must be a whole number, not \"0.8\"\n"
+                           "  hint: did you mean 80? quality runs from 1 to 100\n");
+    expect("quality: 80%", "f.yaml:1:10: resize: quality must be a whole number, not \"80%\"\n"
+                           "  hint: did you mean 80? quality runs from 1 to 100\n");
+    expect("quality: 82.5", "f.yaml:1:10: resize: quality must be a whole number, not \"82.5\"\n");
+    expect("text: {stem}", "f.yaml:1:7: resize: text must be a string, not a mapping\n"
+                           "  hint: put quotes around it: \"{stem}\"\n");
+    expect("{ width:300 }", "f.yaml:1:3: resize: unknown key \"width:300\"\n"
+                            "  hint: a space belongs behind the colon: \"width: 300\"\n");
     expect("width: [1]", "f.yaml:1:8: resize: width must be an integer, not a list\n");
     expect("opacity: {}", "f.yaml:1:10: resize: opacity must be a number, not a mapping\n");
     expect("keep: {a: b}", "f.yaml:1:7: resize: keep must be a list such as [a, b], not a mapping\n");
     expect("keep: [icc, [exif]]", "f.yaml:1:13: resize: keep: item 2 must be text, not a list\n");
-    expect("timeout: 15", "f.yaml:1:10: resize: timeout must be a duration such as 15s, 1500ms or 2m, not \"15\"\n");
+    expect("timeout: 15", "f.yaml:1:10: resize: timeout must be a duration such as 15s, 1500ms or 2m, not \"15\"\n"
+                          "  hint: did you mean 15s?\n");
+    expect("max_bytes: 1M", "f.yaml:1:12: resize: max_bytes must be a size such as 50MiB, 200KiB or 1GB, not \"1M\"\n"
+                            "  hint: did you mean 1MiB?\n");
+    expect("width: 2kpx", "f.yaml:1:8: resize: width must be a whole number, not \"2kpx\"\n  hint: did you mean 2k?\n");
+    expect("enlarge: \"no\"", "f.yaml:1:10: resize: enlarge must be true or false, not the text \"no\"\n"
+                              "  hint: did you mean false?\n");
     expect("margin: far", "f.yaml:1:9: resize: margin must be a length such as 12, 12px or 5%, not \"far\"\n");
     expect("url: ftp://x",
            "f.yaml:1:6: resize: url must be a URL that begins with https:// or http://, not the value given\n");
     expect("image: ''", "f.yaml:1:8: resize: image must be the name of a file, not \"\"\n");
-    expect("- 1", "f.yaml:1:1: resize: expected a mapping of parameters, not a list\n");
+    expect("- 1", "f.yaml:1:1: resize: expected a mapping of parameters, not a list\n"
+                  "  hint: known keys: enlarge, width, quality, max_bytes, timeout, opacity, text, image, url, fit, "
+                  "background, keep, margin\n");
     expect("background: #fff\n", "f.yaml:1:12: resize: background must be a color, not nothing\n"
                                  "  hint: \"#\" begins a comment: put the color in quotes\n");
 }
@@ -173,8 +201,9 @@ static void unknown_words_bring_the_near_one(void **state)
 {
     (void)state;
     expect("widht: 3", "f.yaml:1:1: resize: unknown key \"widht\"\n  hint: did you mean \"width\"?\n");
-    expect("zzzzzz: 3", "f.yaml:1:1: resize: unknown key \"zzzzzz\"\n  hint: known keys: enlarge, width, max_bytes, "
-                        "timeout, opacity, text, image, url, fit, background, keep, margin\n");
+    expect("zzzzzz: 3",
+           "f.yaml:1:1: resize: unknown key \"zzzzzz\"\n  hint: known keys: enlarge, width, quality, max_bytes, "
+           "timeout, opacity, text, image, url, fit, background, keep, margin\n");
     expect("fit: covr", "f.yaml:1:6: resize: fit \"covr\" is not one of cover, contain, fill, inside, outside\n"
                         "  hint: did you mean \"cover\"?\n");
     expect("keep: [icc, exfi]", "f.yaml:1:13: resize: keep \"exfi\" is not one of icc, copyright, exif\n"

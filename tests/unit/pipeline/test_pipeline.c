@@ -198,7 +198,8 @@ static void what_is_no_pipeline_is_said(void **state)
            "dir/photos.yaml:1:1: outputs is missing: a pipeline has at least one\n"
            "  hint: outputs: { thumb: { steps: [...], to: { file: { path: \"out/{stem}.{ext}\" } } } }\n");
     expect("version: 1\noutputs: [a]\n",
-           "dir/photos.yaml:2:10: outputs must be a mapping from names to outputs, not a list\n");
+           "dir/photos.yaml:2:10: outputs must be a mapping from names to outputs, not a list\n"
+           "  hint: write \"thumb: { steps: [...], to: {...} }\" below outputs, without \"- \"\n");
 }
 
 static void choices_take_one(void **state)
@@ -342,17 +343,187 @@ static void buckets_that_feed_themselves_are_refused(void **state)
     check_s3_loop("dst", "{key}", false);
 }
 
+/* `writes` is JSON, NULL: nobody says what outputs write. */
+static void expect_places(const char *yaml, const char *writes, const char *errors_expected,
+                          const char *warnings_expected)
+{
+    PmErrorList errors = {0}, warnings = {0};
+    PmPipeline *p = read_good(yaml);
+    json_t *json = writes != NULL ? json_loads(writes, 0, NULL) : NULL;
+    assert_true(writes == NULL || json != NULL);
+    pm_pipeline_check_places(p, json, &errors);
+    pm_pipeline_warn_places(p, json, &warnings);
+    assert_string_equal(errors_text(&errors), errors_expected);
+    assert_string_equal(errors_text(&warnings), warnings_expected);
+    pm_error_list_finish(&errors);
+    pm_error_list_finish(&warnings);
+    json_decref(json);
+    pm_pipeline_free(p);
+}
+
+#define TWO(one, other) "version: 1\noutputs:\n  a: { " one " }\n  b: { " other " }\n"
+#define SAME_PLACE(place)                                                            \
+    "dir/photos.yaml:4:" place ": outputs.b: writes to the same place as output a\n" \
+    "  hint: put {output} into the name, or give them `when`s that exclude each other\n"
+
 static void outputs_that_overwrite_each_other_are_refused(void **state)
 {
     (void)state;
+    static const char auto_both[] = "{\"a\": [\"jpeg\", \"png\"], \"b\": [\"jpeg\", \"png\"]}",
+                      two_formats[] = "{\"a\": [\"jpeg\"], \"b\": [\"webp\"]}",
+                      auto_one[] = "{\"a\": [\"jpeg\", \"png\"], \"b\": [\"webp\"]}";
+    static const struct {
+        const char *yaml, *writes, *errors;
+    } cases[] = {
+        {TWO("to: { file: { path: \"o/{stem}\" } }", "to: { file: { path: \"o/{stem}\" } }"), auto_both,
+         SAME_PLACE("28")},
+        {TWO("to: { file: { path: \"o/{stem}\" } }", "to: { file: { path: \"./o//{stem}\" } }"), NULL,
+         SAME_PLACE("28")},
+        {TWO("to: &t { file: { path: \"o/{output}/{stem}\" } }", "to: *t"), auto_both, ""},
+        {TWO("to: { file: { path: \"o/{output}/{stem}\" } }", "to: { file: { path: \"o/a/{stem}\" } }"), auto_both,
+         SAME_PLACE("28")},
+        {TWO("to: { s3: { bucket: one, key: \"{key}\" } }", "to: { s3: { bucket: two, key: \"{key}\" } }"), auto_both,
+         ""},
+        {TWO("to: { s3: { bucket: one, key: \"{key}\" } }", "to: { s3: { bucket: one, key: \"{key}\" } }"), auto_both,
+         SAME_PLACE("38")},
+        /* The ending is what is written. */
+        {TWO("to: { file: { path: \"{stem}.{ext}\" } }", "to: { file: { path: \"{stem}.{ext}\" } }"), two_formats, ""},
+        {TWO("to: { file: { path: \"{stem}.jpg\" } }", "to: { file: { path: \"{stem}.{ext}\" } }"), two_formats, ""},
+        {TWO("to: { file: { path: \"{stem}.webp\" } }", "to: { file: { path: \"{stem}.{ext}\" } }"), two_formats,
+         SAME_PLACE("28")},
+        {TWO("to: { file: { path: \"{format}/{stem}\" } }", "to: { file: { path: \"webp/{stem}\" } }"), two_formats,
+         ""},
+        /* A format that goes by the image can be webp, too. */
+        {TWO("to: { file: { path: \"{stem}.{ext}\" } }", "to: { file: { path: \"{stem}.{ext}\" } }"), auto_one,
+         SAME_PLACE("28")},
+        /* Never for the same image. */
+        {TWO("when: { width: \">=1000\" }, to: { file: { path: \"{stem}\" } }",
+             "when: { width: \"<1000\" }, to: { file: { path: \"{stem}\" } }"),
+         auto_both, ""},
+        {TWO("when: { width: \">=1000\" }, to: { file: { path: \"{stem}\" } }",
+             "when: { width: \"<=1000\" }, to: { file: { path: \"{stem}\" } }"),
+         auto_both, SAME_PLACE("55")},
+        {TWO("when: { width: \">=1000\" }, to: { file: { path: \"{stem}\" } }", "to: { file: { path: \"{stem}\" } }"),
+         auto_both, SAME_PLACE("28")},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        PmErrorList errors = {0};
+        PmPipeline *p = read_good(cases[i].yaml);
+        json_t *writes = cases[i].writes != NULL ? json_loads(cases[i].writes, 0, NULL) : NULL;
+        pm_pipeline_check_places(p, writes, &errors);
+        if (strcmp(errors_text(&errors), cases[i].errors) != 0)
+            fail_msg("%s\n%s\nexpected\n%s", cases[i].yaml, errors_text(&errors), cases[i].errors);
+        pm_error_list_finish(&errors);
+        json_decref(writes);
+        pm_pipeline_free(p);
+    }
+}
+
+#define ONE(place)        "version: 1\noutputs:\n  a: { to: { file: { path: \"" place "\" } } }\n"
+#define WARNS(text, hint) "dir/photos.yaml:3:28: outputs.a: " text "\n  hint: " hint "\n"
+
+static void odd_names_are_warned_of(void **state)
+{
+    (void)state;
+    static const char jpeg[] = "{\"a\": [\"jpeg\"]}", any[] = "{\"a\": [\"jpeg\", \"png\"]}",
+                      other[] = "{\"a\": [\"ico\"]}";
+    expect_places(ONE("{stem}.jpg"), jpeg, "", "");
+    expect_places(ONE("{stem}.JPEG"), jpeg, "", "");
+    expect_places(ONE("{stem}.{ext}"), any, "", "");
+    expect_places(ONE("{stem}.dat"), any, "", "");
+    expect_places(ONE("{stem}_v1.5/x"), any, "", "");
+    expect_places(ONE("{stem}.png"), NULL, "", ""); /* nobody says what it writes */
+    expect_places(ONE("{stem}.png"), jpeg, "",
+                  WARNS("the name ends in .png, and the file will be jpeg",
+                        "end it in .{ext}, which is always right, or say format: png in the output's convert"));
+    expect_places(ONE("{stem}.png"), any, "",
+                  WARNS("the name ends in .png, and the format depends on the image",
+                        "end it in .{ext}, or let the output's last step be convert: { format: png }"));
+    expect_places(ONE("{stem}.png"), other, "",
+                  WARNS("the name ends in .png, and the format depends on the image",
+                        "end it in .{ext}, or let the output's last step be convert: { format: png }"));
+    expect_places(ONE("thumb-{width}.{ext}"), any, "",
+                  WARNS("the name is the same for every image", "put {stem}, {name} or {key} into it"));
+    expect_places(ONE("{dir}/thumb.{ext}"), any, "", "");
+    expect_places(ONE("{{stem}}.{ext}"), any, "", WARNS("{{stem}} is the text {stem}, not the fact", "write {stem}"));
+    expect_places(ONE("{{anything}}-{stem}.{ext}"), any, "", "");
+}
+
+static void a_folder_that_is_not_there_is_warned_of(void **state)
+{
+    (void)state;
+    expect_places("trigger: { directory: { path: /nowhere/at/all } }\n" LEAST, NULL, "",
+                  "dir/photos.yaml:1:10: trigger: directory: the folder /nowhere/at/all is not there\n"
+                  "  hint: `run` needs it; a path is relative to the pipeline file\n");
+    expect_places("trigger: { directory: { path: /dev/null } }\n" LEAST, NULL, "",
+                  "dir/photos.yaml:1:10: trigger: directory: the folder /dev/null is not a directory\n"
+                  "  hint: `run` needs it; a path is relative to the pipeline file\n");
+    expect_places("trigger: { directory: { path: /tmp } }\n" LEAST, NULL, "", "");
+}
+
+static void paths_for_a_shell_are_refused(void **state)
+{
+    (void)state;
     expect(
-        "version: 1\noutputs:\n  a: { to: { file: { path: \"o/{stem}\" } } }\n  b: { to: { file: { path: "
-        "\"o/{stem}\" } } }\n",
-        "dir/photos.yaml:4:12: outputs.b: writes to the same place as output a\n  hint: put {output} into the name\n");
-    pm_pipeline_free(read_good("version: 1\noutputs:\n  a: { to: &t { file: { path: \"o/{output}/{stem}\" } } }\n"
-                               "  b: { to: *t }\n"));
-    pm_pipeline_free(read_good("version: 1\noutputs:\n  a: { to: { s3: { bucket: one, key: x } } }\n"
-                               "  b: { to: { s3: { bucket: two, key: x } } }\n"));
+        "trigger: { directory: { path: $HOME/in, done: ~, failed: \"~/failed\" } }\n" LEAST,
+        "dir/photos.yaml:1:31: trigger: directory: path \"$HOME/in\" is taken as it is written: no shell reads it\n"
+        "  hint: write \"${HOME}/in\"\n"
+        "dir/photos.yaml:1:47: trigger: directory: done must be a string, not nothing\n"
+        "dir/photos.yaml:1:58: trigger: directory: failed \"~/failed\" is taken as it is written: no shell reads it\n"
+        "  hint: write \"${HOME}/failed\"\n");
+    expect("trigger: { sqs: { queue_url: $QUEUE_URL } }\nsource: { s3: { buckets: [abc] } }\n"
+           "version: 1\noutputs: { o: { to: { s3: { bucket: $BUCKET, key: \"$HOME/{stem}\" } } } }\n",
+           "dir/photos.yaml:1:30: trigger: sqs: queue_url \"$QUEUE_URL\" is taken as it is written: no shell reads it\n"
+           "  hint: write \"${QUEUE_URL}\"\n"
+           "dir/photos.yaml:4:37: outputs.o: bucket \"$BUCKET\" is taken as it is written: no shell reads it\n"
+           "  hint: write \"${BUCKET}\"\n");
+    /* Names that only look so, and a way to mean it. */
+    static const char *const fine[] = {"$RECYCLE.BIN/{stem}", "./$HOME/{stem}", "~{stem}", "a/~/{stem}", "$/{stem}"};
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
+        char yaml[200];
+        snprintf(yaml, sizeof yaml, "version: 1\noutputs: { o: { to: { file: { path: \"%s\" } } } }\n", fine[i]);
+        pm_pipeline_free(read_good(yaml));
+    }
+}
+
+static void a_bucket_is_a_name(void **state)
+{
+    (void)state;
+    static const char head[] = "source: { s3: { buckets: [abc, \"s3://abc/in\"] } }\nversion: 1\noutputs:\n";
+    char yaml[600];
+    snprintf(yaml, sizeof yaml,
+             "%s  a: { to: { s3: { bucket: \"s3://thumbs/\", key: \"{stem}\" } } }\n"
+             "  b: { to: { s3: { bucket: thumbs/small, key: \"{stem}\" } } }\n"
+             "  c: { to: { s3: { bucket: \"arn:aws:s3:eu-west-1:1:accesspoint/ap\", key: \"{stem}\" } } }\n"
+             "  d: { to: { s3: { bucket: thumbs, key: \"/{stem}\" } } }\n",
+             head);
+    expect(yaml, "dir/photos.yaml:1:32: source: s3: \"s3://abc/in\" is not a bucket's name\n"
+                 "  hint: write \"abc\"; \"in\" belongs into the key or prefix\n"
+                 "dir/photos.yaml:4:28: outputs.a: \"s3://thumbs/\" is not a bucket's name\n  hint: write \"thumbs\"\n"
+                 "dir/photos.yaml:5:28: outputs.b: \"thumbs/small\" is not a bucket's name\n"
+                 "  hint: write \"thumbs\"; \"small\" belongs into the key or prefix\n"
+                 "dir/photos.yaml:7:41: outputs.d: key \"/{stem}\": begins with \"/\"\n"
+                 "  hint: leave it out: that would be a folder without a name\n");
+}
+
+static void unknown_facts_name_what_is_meant(void **state)
+{
+    (void)state;
+    static const char *const words[][2] = {{"filename", "name"},  {"extension", "ext"},       {"path", "key"},
+                                           {"size", "file_size"}, {"content_type", "format"}, {"hash", "sha256"},
+                                           {"id", "etag"}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        assert_string_equal(pm_fact_also(words[i][0]), words[i][1]);
+    assert_null(pm_fact_also("file"
+                             "nam"));
+    assert_null(pm_fact_also(""));
+    assert_null(pm_fact_also("path filepath"));
+    expect("version: 1\noutputs: { o: { to: { file: { path: \"{ Stem }/{FileName}.{ext}\" } } } }\n",
+           "dir/photos.yaml:2:37: outputs.o: path \"{ Stem }/{FileName}.{ext}\": \"{ Stem }\" is no fact\n"
+           "  hint: did you mean {stem}?\n");
+    expect("version: 1\noutputs: { o: { to: { file: { path: \"${stem}.{ext}\" } } } }\n",
+           "dir/photos.yaml:2:37: the environment variable stem is not set\n"
+           "  hint: did you mean {stem}? ${...} is a variable of the environment\n");
 }
 
 static void trigger_and_source_must_fit(void **state)
@@ -364,6 +535,16 @@ static void trigger_and_source_must_fit(void **state)
     expect("trigger: { directory: { path: in } }\nsource: { s3: { buckets: [abc] } }\n" LEAST,
            "dir/photos.yaml:2:9: source: s3: does not fit trigger: directory, which delivers files\n");
 }
+
+#define KNOWN_WHEN                                                                                                 \
+    "  hint: known here: key, dir, name, stem, source_ext, format, width, height, pages, has_alpha, has_profile, " \
+    "orientation, file_size\n"
+#define KNOWN_KEY                                                                                               \
+    "  hint: known here: key, bucket, dir, name, stem, source_ext, ext, output, format, width, height, pages, " \
+    "file_size, etag, sha256, date, year, month, day, hour\n"
+#define KNOWN_WITHOUT_OUTPUT                                                                                        \
+    "  hint: known here: key, bucket, dir, name, stem, source_ext, format, width, height, pages, file_size, etag, " \
+    "sha256, date, year, month, day, hour\n"
 
 static void expect_facts(const char *yaml, const json_t *plugin_facts, const char *expected)
 {
@@ -382,11 +563,11 @@ static void facts_must_be_known_where_they_stand(void **state)
     expect_facts(sample, facts, "");
     expect_facts("version: 1\noutputs: { o: { when: { widht: 3 }, to: { file: { path: \"o/{stme}\" } } } }\n", facts,
                  "dir/photos.yaml:2:25: outputs.o: unknown fact \"widht\"\n  hint: did you mean \"width\"?\n"
-                 "dir/photos.yaml:2:41: outputs.o: unknown fact \"stme\"\n  hint: did you mean \"stem\"?\n");
+                 "dir/photos.yaml:2:57: outputs.o: unknown fact \"stme\"\n  hint: did you mean \"stem\"?\n");
     expect_facts("version: 1\noutputs: { o: { when: { ext: jpg }, to: { file: { path: \"o/{has_alpha}\" } } } }\n",
                  facts,
-                 "dir/photos.yaml:2:25: outputs.o: the fact \"ext\" is not known in when\n"
-                 "dir/photos.yaml:2:41: outputs.o: the fact \"has_alpha\" is not known in a key\n");
+                 "dir/photos.yaml:2:25: outputs.o: the fact \"ext\" is not known in when\n" KNOWN_WHEN
+                 "dir/photos.yaml:2:57: outputs.o: the fact \"has_alpha\" is not known in a key\n" KNOWN_KEY);
     /* A step's facts are known after it, in the output that it belongs to. */
     const char *steps = "version: 1\n"
                         "steps:\n"
@@ -404,15 +585,27 @@ static void facts_must_be_known_where_they_stand(void **state)
         "dir/photos.yaml:4:13: steps: nsfw: the fact \"nsfw.score\" is not known here: the step on line 3 sets it\n"
         "dir/photos.yaml:6:31: steps: blur: no step sets the fact \"nsfw.lable\"\n"
         "  hint: did you mean \"nsfw.label\"?\n"
-        "dir/photos.yaml:9:12: outputs.b: the fact \"face.count\" is not known here: the step on line 8 sets it\n"
-        "dir/photos.yaml:9:12: outputs.b: no step sets the fact \"other.fact\"\n"
-        "dir/photos.yaml:10:13: quarantine: the fact \"nsfw.label\" is not known here: the step on line 3 sets "
+        "dir/photos.yaml:9:28: outputs.b: the fact \"face.count\" is not known here: the step on line 8 sets it\n"
+        "dir/photos.yaml:9:28: outputs.b: no step sets the fact \"other.fact\"\n" KNOWN_KEY
+        "dir/photos.yaml:10:29: quarantine: the fact \"nsfw.label\" is not known here: the step on line 3 sets "
         "it\n"
-        "dir/photos.yaml:10:13: quarantine: the fact \"ext\" is not known in a quarantine's key\n"
-        "dir/photos.yaml:11:9: notify: the fact \"output\" is not known in a record's path\n");
+        "dir/photos.yaml:10:29: quarantine: the fact \"ext\" is not known in a quarantine's key\n" KNOWN_WITHOUT_OUTPUT
+        "dir/photos.yaml:11:25: notify: the fact \"output\" is not known in a record's path\n" KNOWN_WITHOUT_OUTPUT);
     /* Without the plugins' word only the steps can be looked at. */
     expect_facts("version: 1\nsteps: [nsfw]\noutputs: { o: { to: { file: { path: \"o/{nsfw.any}{no.x}\" } } } }\n",
-                 NULL, "dir/photos.yaml:3:21: outputs.o: no step sets the fact \"no.x\"\n");
+                 NULL, "dir/photos.yaml:3:37: outputs.o: no step sets the fact \"no.x\"\n" KNOWN_KEY);
+    /* A verdict is one of three words and a number up to 1. */
+    json_t *verdict = json_pack("[ssss]", "nsfw.decision", "nsfw.score", "nsfw.label", "other.decision");
+    expect_facts(
+        "version: 1\nsteps: [nsfw, other]\noutputs:\n"
+        "  a: { when: { nsfw.decision: rejected, nsfw.score: \">80\" }, to: { file: { path: \"a/{stem}\" } } }\n"
+        "  b: { when: { nsfw.decision: [pass, flag], nsfw.score: \"<0.5\" }, to: { file: { path: \"b/{stem}\" } } }\n"
+        "  c: { when: { other.decision: maybe }, to: { file: { path: \"c/{stem}\" } } }\n",
+        verdict,
+        "dir/photos.yaml:4:31: outputs.a: when: nsfw.decision is pass, flag or reject, never \"rejected\"\n"
+        "  hint: did you mean \"reject\"?\n"
+        "dir/photos.yaml:4:53: outputs.a: when: nsfw.score is 0 to 1, never \">80\"\n");
+    json_decref(verdict);
     json_decref(facts);
 }
 
@@ -535,6 +728,11 @@ int main(void)
         cmocka_unit_test(records_and_rejects_do_not_feed_the_trigger_either),
         cmocka_unit_test(buckets_that_feed_themselves_are_refused),
         cmocka_unit_test(outputs_that_overwrite_each_other_are_refused),
+        cmocka_unit_test(odd_names_are_warned_of),
+        cmocka_unit_test(a_folder_that_is_not_there_is_warned_of),
+        cmocka_unit_test(paths_for_a_shell_are_refused),
+        cmocka_unit_test(a_bucket_is_a_name),
+        cmocka_unit_test(unknown_facts_name_what_is_meant),
         cmocka_unit_test(trigger_and_source_must_fit),
         cmocka_unit_test(facts_must_be_known_where_they_stand),
         cmocka_unit_test(worker_needs_only_its_own_variables),

@@ -82,9 +82,12 @@ static void byte_order_mark_shifts_no_column(void **state)
     (void)state;
     PmErrorList errors = {0};
     PmTree *tree = parse("\xef\xbb\xbf"
-                         "a: 1\n",
+                         "a: 1\nb: 2\n",
                          &errors);
+    assert_int_equal(errors.count, 0);
     assert_non_null(pm_node_get(pm_tree_root(tree), "a"));
+    assert_int_equal(pm_node_get(pm_tree_root(tree), "a")->column, 4);
+    assert_non_null(pm_node_get(pm_tree_root(tree), "b"));
     pm_tree_free(tree);
 }
 
@@ -123,7 +126,7 @@ static void syntax_errors_speak_the_writers_words(void **state)
            "  hint: put a value that contains \": \" in quotes, and check that the keys of one mapping are "
            "equally far indented\n");
     expect("a:\n\tb: 1\n", "t.yaml:2:1: a tab cannot indent a line\n  hint: use spaces\n");
-    expect("a: @x\n", "t.yaml:1:4: a value cannot begin with \"@\"\n  hint: put it in quotes\n");
+    expect("a: @x\n", "t.yaml:1:4: a value cannot begin with \"@\"\n  hint: put quotes around it: \"@x\"\n");
     expect("a: {b: 1\n", "t.yaml:2:1: expected \",\" or \"}\" in the mapping that begins at line 1, column 4\n"
                          "  hint: every { needs its }\n");
     expect("a: [1, 2\nb: 3\n", "t.yaml:2:2: expected \",\" or \"]\" in the list that begins at line 1, column 4\n"
@@ -139,6 +142,44 @@ static void syntax_errors_speak_the_writers_words(void **state)
     expect("a: \x01\n", "t.yaml:1:4: a control character is not allowed\n");
     expect("a:\n  b: 1\n c: 2\n", "t.yaml:3:2: this line does not fit the mapping that begins at line "
                                   "1, column 1\n  hint: keys of one mapping are equally far indented\n");
+}
+
+static void texts_that_need_quotes_are_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"path: {stem}.{ext}\n",
+         "t.yaml:1:7: a \"{\" outside of quotes begins a mapping\n  hint: put quotes around it: \"{stem}.{ext}\"\n"},
+        {"to: { file: { path: {dir}/{stem}.jpg } }\n", "t.yaml:1:21: a \"{\" outside of quotes begins a mapping\n  "
+                                                       "hint: put quotes around it: \"{dir}/{stem}.jpg\"\n"},
+        {"a: 1\nb: [ {stem}-x.jpg, y ]\n",
+         "t.yaml:2:6: a \"{\" outside of quotes begins a mapping\n  hint: put quotes around it: \"{stem}-x.jpg\"\n"},
+        {"é: {stem}_s.jpg # small\n",
+         "t.yaml:1:4: a \"{\" outside of quotes begins a mapping\n  hint: put quotes around it: \"{stem}_s.jpg\"\n"},
+        {"to: { file: out/{stem}.jpg }\n",
+         "t.yaml:1:13: a \"{\" outside of quotes begins a mapping\n  hint: put quotes around it: \"out/{stem}.jpg\"\n"},
+        {"to: { file: { path: \"{stem}\", x: y{z} } }\n",
+         "t.yaml:1:34: a \"{\" outside of quotes begins a mapping\n  hint: put quotes around it: \"y{z}\"\n"},
+        {"a: { background: #ff0000, fit: fill }\nb: 1\n",
+         "t.yaml:1:18: \"#\" begins a comment\n  hint: put quotes around it: \"#ff0000\"\n"},
+        {"a: [ #fff ]\nb: 1\n", "t.yaml:1:6: \"#\" begins a comment\n  hint: put quotes around it: \"#fff\"\n"},
+        {"width: >=64\n", "t.yaml:1:8: \">\" begins a folded text\n  hint: put quotes around it: \">=64\"\n"},
+        {"a:\n  width: >64\n  b: 1\n",
+         "t.yaml:2:10: \">\" begins a folded text\n  hint: put quotes around it: \">64\"\n"},
+        {"{ width: >=64, height: 3 }\n",
+         "t.yaml:1:10: a value cannot begin with \">\"\n  hint: put quotes around it: \">=64\"\n"},
+        {"a: %x\n", "t.yaml:1:4: a value cannot begin with \"%\"\n  hint: put quotes around it: \"%x\"\n"},
+        {"format: !=png x\n", "t.yaml:1:9: unknown tag !=png\n  hint: put a comparison such as \"!=png\" in quotes\n"},
+        {"a: \u201cx\u201d\n", "t.yaml:1:4: a curly quote does not quote\n  hint: write \" or '\n"},
+        /* A slip of another kind stays what it is. */
+        {"a: {b: 1}x\n", "t.yaml:1:10: this line does not fit the mapping that begins at line 1, column 1\n"
+                         "  hint: keys of one mapping are equally far indented\n"},
+        {"a: { b: 1 # ff0000\n", "t.yaml:2:1: expected \",\" or \"}\" in the mapping that begins at line 1, column 4\n"
+                                 "  hint: every { needs its }\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) expect(cases[i].text, cases[i].expected);
 }
 
 static void errors_before_a_syntax_error_are_kept(void **state)
@@ -308,6 +349,7 @@ int main(void)
         cmocka_unit_test(duplicate_keys_name_the_first_line_and_keep_it),
         cmocka_unit_test(what_a_pipeline_file_may_not_hold),
         cmocka_unit_test(syntax_errors_speak_the_writers_words),
+        cmocka_unit_test(texts_that_need_quotes_are_found),
         cmocka_unit_test(errors_before_a_syntax_error_are_kept),
         cmocka_unit_test(caps_hold),
         cmocka_unit_test(aliases_cannot_nest_deeper_than_the_cap),
