@@ -25,7 +25,7 @@ class Output:
     tolerance: dict          # a row of `tolerances`
     path: object
     told: dict               # what `pixmill apply --json` says of it
-    warnings: list
+    warnings: list           # what plugins logged about the source
     tags: dict               # as exiftool reads it
     source_tags: dict
     seen: list               # of its frames, by ImageMagick: size, and size of the canvas
@@ -285,7 +285,7 @@ def metadata(output):
 def lost(output, groups):
     """Tags of the source that are missing or different, unless a warning names their kind."""
     held = HOLDS[output.got.kind].split()
-    said = " ".join(warning if isinstance(warning, str) else warning.get("message", str(warning)) for warning in output.warnings).lower()
+    said = " ".join(line for line in output.warnings if f" in {output.got.kind} " in line).lower()
     gone = {}
     for name, value in output.source_tags.items():
         group = next((group for group in groups if GROUPS[group].match(name)), None)

@@ -79,12 +79,16 @@ def make_safely(kind, desk, folder):
 
 def apply(build, work, name, files):
     """{source: its result}, or the words with which the pipeline was refused."""
-    command = [build / "bin" / "pixmill", "apply", work / f"{name}.yaml", *files, "--out", work / "out" / name, "--json", "--log-level", "error"]
+    command = [build / "bin" / "pixmill", "apply", work / f"{name}.yaml", *files, "--out", work / "out" / name, "--json", "--log-level", "warn", "--log-format", "json"]
     env = {key: os.environ[key] for key in ("PATH", "HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH") if key in os.environ}
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=env, timeout=600, stdin=subprocess.DEVNULL)
     if done.returncode not in (0, 3):
         return done.stderr.strip()
-    return {pathlib.Path(result["source"]).stem: result for result in json.loads(done.stdout)["results"]}
+    results = {pathlib.Path(result["source"]).stem: result for result in json.loads(done.stdout)["results"]}
+    for line in map(json.loads, done.stderr.splitlines()):
+        if line.get("event") == "plugin.log":
+            results[pathlib.Path(line["source"]).stem].setdefault("said", []).append(line["msg"])
+    return results
 
 
 # --- judging ---
@@ -236,7 +240,7 @@ def gather(kinds, pictures, build, work, table, verdicts):
                 if name in made:
                     verdicts.add(kind.name, f"{kind.name}/{name}/made", None)
                     outputs.append(judges.Output(kind, name, promise, judges.row_for(table["tolerances"], kind.name, name), pathlib.Path(made[name]["location"]),
-                                                 made[name], result.get("warnings", []), {}, {}, [], pictures[kind.name]))
+                                                 made[name], result.get("said", []), {}, {}, [], pictures[kind.name]))
                     continue
                 message = result.get("error", {}).get("message") or f"not made: {result.get('not_made', {}).get(name)}"
                 refusal = next((row for row in table["refusals"] if judges.fits(row["kind"], kind.name) and judges.fits(row["output"], name)
