@@ -90,8 +90,8 @@ says "a format that it cannot write" 2 "jxl.yaml:3:41: outputs.a: convert: forma
 printf 'version: 1\nlimits: {formats: [jpeg, jxl]}\noutputs: {a: {to: {file: {path: "o/{name}"}}}}\n' >"$work/jxl.yaml"
 says "a format that it cannot read" 0 "jxl.yaml:2:26: limits.formats lets jxl in, which is not supported by this build" "$work/moved/bin/pixmill" validate "$work/jxl.yaml"
 printf 'version: 1\noutputs: {a: {when: {format: [png, jxl]}, to: {file: {path: "o/{name}"}}}}\n' >"$work/jxl.yaml"
-says "a format that never comes" 0 "jxl.yaml:2:34: when: format can never be jxl, which this build does not read hint: it reads jpeg, png, webp, gif, tiff, avif, " "$work/moved/bin/pixmill" validate "$work/jxl.yaml"
-says "doctor: a format that never comes" 0 "warning pipeline: $work/jxl.yaml:2:34: when: format can never be jxl" "$work/moved/bin/pixmill" doctor "$work/jxl.yaml"
+says "a format that never comes" 0 "jxl.yaml:2:36: when: format can never be jxl, which this build does not read hint: it reads jpeg, png, webp, gif, tiff, avif, " "$work/moved/bin/pixmill" validate "$work/jxl.yaml"
+says "doctor: a format that never comes" 0 "warning pipeline: $work/jxl.yaml:2:36: when: format can never be jxl" "$work/moved/bin/pixmill" doctor "$work/jxl.yaml"
 printf '\xff\x0a\xfa\x1f' >"$work/a.jxl"
 says "a picture that it cannot read" 3 "bad_input a.jxl: jxl is not supported by this build, which reads jpeg, png, webp, gif, tiff, avif, " "$work/moved/bin/pixmill" apply "$work/jxl.yaml" "$work/a.jxl" --out "$work/out"
 
