@@ -121,15 +121,15 @@ static bool is_smart(const Resize *self, const Geometry *g)
 }
 
 /* A picture that the decoder shrinks to no less than these gives the quality asked for. What is enlarged is best
- * rendered at the very size, if it is a drawing. */
+ * rendered at the very size, if it is a drawing; what is not needs no more than there is. */
 static void plan_need(const Config *config, const PmShape *in, const Geometry *g, PmPlan *out)
 {
     bool enlarged = g->scaled_width > in->width || g->scaled_height > in->height;
     if (config->kernel == 0 /* nearest: any other pixel would be another picture */) return;
     if (config->quality == QUALITY_BEST && !enlarged) return;
     int64_t times = config->quality == QUALITY_FAST || enlarged ? 1 : 2;
-    out->need_width = (int32_t)MIN(times * g->scaled_width, VIPS_MAX_COORD);
-    out->need_height = (int32_t)MIN(times * g->scaled_height, VIPS_MAX_COORD);
+    out->need_width = (int32_t)MIN(times * g->scaled_width, enlarged ? VIPS_MAX_COORD : in->width);
+    out->need_height = (int32_t)MIN(times * g->scaled_height, enlarged ? VIPS_MAX_COORD : in->height);
 }
 
 static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
