@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../common/ink.h"
 #include "convert.h"
 
 /* Each step below looks whether there is anything to do and otherwise hands its input on, so that an 8-bit RGB picture
@@ -73,9 +74,7 @@ static VipsImage *without_alpha(VipsImage *in, const PmColor *background)
     if (!vips_image_hasalpha(in)) return in;
     bool coloured = background->r != background->g || background->g != background->b;
     if (is_grey(in) && coloured && !(in = to_srgb(in))) return NULL;
-    double unit = in->BandFmt == VIPS_FORMAT_USHORT ? 257 : 1;
-    double values[3] = {background->r * unit, background->g * unit, background->b * unit};
-    VipsArrayDouble *ink = vips_array_double_new(values, in->Bands - 1 < 3 ? 1 : 3);
+    VipsArrayDouble *ink = ink_of(background, in, in->Bands - 1);
     VipsImage *out = NULL;
     int result = vips_flatten(in, &out, "background", ink, NULL);
     vips_area_unref(VIPS_AREA(ink));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../common/ink.h"
 #include "resize.h"
 
 static const VipsKernel kernels[] = {VIPS_KERNEL_NEAREST,  VIPS_KERNEL_LINEAR,   VIPS_KERNEL_CUBIC,
@@ -134,10 +135,7 @@ VipsImage *pixels_pad(VipsImage *in, const Geometry *geometry, const Gravity *gr
 
     if (padding.to_colour ? to_colour(in, &colour) : vips_copy(in, &colour, NULL)) goto out;
     if (padding.add_alpha ? vips_addalpha(colour, &alpha, NULL) : vips_copy(colour, &alpha, NULL)) goto out;
-    double unit = alpha->BandFmt == VIPS_FORMAT_USHORT ? 257 : 1;
-    double values[4] = {background->r * unit, background->g * unit, background->b * unit, background->a * 255 * unit};
-    if (alpha->Bands < 3) values[1] = values[3];
-    ink = vips_array_double_new(values, alpha->Bands);
+    ink = ink_of(background, alpha, alpha->Bands);
     int x = -gravity_offset(gravity, gravity->x, in->Xsize, geometry->width);
     int y = -gravity_offset(gravity, gravity->y, in->Ysize, geometry->height);
     if (vips_embed(alpha, &out, x, y, geometry->width, geometry->height, "extend", VIPS_EXTEND_BACKGROUND, "background",

@@ -232,6 +232,20 @@ static VipsImage *in_p3(VipsImage *in)
     return out;
 }
 
+/* A background's colour is told in sRGB; in the picture's own space it has other numbers. */
+static void background_follows_the_profile(void **state)
+{
+    (void)state;
+    Written w = write_as("{format: jpeg, quality: 95, background: \"#e02010\"}", NULL, in_p3(image_alpha(64, 32)));
+    assert_true(vips_image_get_typeof(w.image, VIPS_META_ICC_NAME) != 0);
+    VipsImage *seen = NULL;
+    assert_int_equal(vips_icc_transform(w.image, &seen, "srgb", "embedded", TRUE, NULL), 0);
+    assert_pixel(seen, 56, 16, 0xe0, 0x20, 0x10, 5);
+    assert_true(image_at(w.image, 56, 16, 0) < 215); /* P3's red is stronger */
+    g_object_unref(seen);
+    written_free(&w);
+}
+
 enum { SAMPLE = 100 };
 
 /* Grey or RGB of one value and, with an even number of bands, opaque; `type` need not fit the samples. */
@@ -607,6 +621,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(auto_follows_source_and_picture),
         cmocka_unit_test(animations_keep_pages_and_times),
         cmocka_unit_test(background_shows_through),
+        cmocka_unit_test(background_follows_the_profile),
         cmocka_unit_test(every_band_format_through_every_encoder),
         cmocka_unit_test(depth_is_kept_or_brought_down),
         cmocka_unit_test(colours_survive_the_profile),

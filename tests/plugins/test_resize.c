@@ -351,6 +351,60 @@ static void bars_are_painted(void **state)
     g_object_unref(out);
 }
 
+/* As a reader sees it that follows the profile. */
+static void assert_seen(VipsImage *image, double r, double g, double b)
+{
+    VipsImage *seen = NULL;
+    assert_true(vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0);
+    assert_int_equal(vips_icc_transform(image, &seen, "srgb", "embedded", TRUE, "depth", 8, NULL), 0);
+    assert_pixel(seen, 20, 2, r, g, b, 2);
+    g_object_unref(seen);
+}
+
+/* The colour is told in sRGB; in the picture's own space it has other numbers. */
+static void bars_follow_the_profile(void **state)
+{
+    (void)state;
+    for (int depth = 8; depth <= 16; depth += 8) {
+        for (int bands = 3; bands <= 4; bands++) {
+            VipsImage *flat = image_flat(80, 40, bands, 200, 100, 50, 255), *wide = NULL;
+            assert_int_equal(vips_icc_transform(flat, &wide, "p3", "input_profile", "srgb", "depth", depth, NULL), 0);
+            VipsImage *out = resized("{width: 40, height: 40, fit: contain, background: \"#e02010\"}", wide);
+            assert_int_equal(out->BandFmt, depth == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR);
+            assert_int_equal(out->Bands, bands);
+            assert_true(image_at(out, 20, 2, 0) < (depth == 16 ? 215 * 257 : 215)); /* P3's red is stronger */
+            if (bands == 4) assert_true(image_at(out, 20, 2, 3) == (depth == 16 ? 65535 : 255));
+            assert_seen(out, 0xe0, 0x20, 0x10);
+            g_object_unref(out);
+            g_object_unref(flat);
+        }
+    }
+}
+
+/* A profile that is none, or that is one for RGB in a grey picture: the numbers as they are. */
+static void bars_do_without_a_profile(void **state)
+{
+    (void)state;
+    VipsImage *junk = image_flat(80, 40, 3, 9, 9, 9, 0), *grey = image_flat(80, 40, 1, 9, 9, 9, 0), *p3 = NULL;
+    const void *profile = NULL;
+    size_t size = 0;
+    vips_image_set_blob_copy(junk, VIPS_META_ICC_NAME, "no profile", 10);
+    VipsImage *out = resized("{width: 40, height: 40, fit: contain, background: \"#e02010\"}", junk);
+    assert_pixel(out, 20, 2, 0xe0, 0x20, 0x10, 0);
+    g_object_unref(out);
+
+    VipsImage *flat = image_flat(8, 8, 3, 9, 9, 9, 0);
+    assert_int_equal(vips_icc_transform(flat, &p3, "p3", "input_profile", "srgb", NULL), 0);
+    assert_int_equal(vips_image_get_blob(p3, VIPS_META_ICC_NAME, &profile, &size), 0);
+    vips_image_set_blob_copy(grey, VIPS_META_ICC_NAME, profile, size);
+    out = resized("{width: 40, height: 40, fit: contain, background: \"#808080\"}", grey);
+    assert_int_equal(out->Bands, 1);
+    assert_true(image_at(out, 20, 2, 0) == 0x80);
+    g_object_unref(out);
+    g_object_unref(p3);
+    g_object_unref(flat);
+}
+
 static void deep_pictures_stay_deep(void **state)
 {
     (void)state;
@@ -452,6 +506,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(clear_colours_do_not_bleed),
         cmocka_unit_test(half_clear_pixels_keep_their_colour),
         cmocka_unit_test(bars_are_painted),
+        cmocka_unit_test(bars_follow_the_profile),
+        cmocka_unit_test(bars_do_without_a_profile),
         cmocka_unit_test(deep_pictures_stay_deep),
         cmocka_unit_test(reads_top_to_bottom_once),
         cmocka_unit_test(wrong_settings_are_refused),
