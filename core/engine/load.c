@@ -86,7 +86,8 @@ static VipsImage *open_image(const void *bytes, size_t size, PmFormat format, co
             vips_gifload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, "n", options->pages, NULL);
         break;
     case PM_FORMAT_TIFF:
-        result = vips_tiffload_buffer(buffer, size, &out, "access", access, "fail_on", fail_on, NULL);
+        /* At the level below, libvips 8.18 makes grey of a strip that cannot be decoded. */
+        result = vips_tiffload_buffer(buffer, size, &out, "access", access, "fail_on", VIPS_FAIL_ON_ERROR, NULL);
         break;
     case PM_FORMAT_AVIF:
     case PM_FORMAT_HEIF:

@@ -119,6 +119,15 @@ def tiff_compressed(out, scheme=34712, **_):
     pathlib.Path(out).write_bytes(b"II*\0" + struct.pack("<I", 12) + bytes(4) + entries + bytes(4))
 
 
+def tiff_spoilt(out, compression="tiff_lzw", width=300, height=300, **_):
+    """Its directory is whole, and so is the first third of its strips."""
+    Image.effect_noise((int(width), int(height)), 50).save(out, "TIFF", compression=compression)
+    data = bytearray(pathlib.Path(out).read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4000] = bytes(4000)
+    pathlib.Path(out).write_bytes(data)
+
+
 def png_chunk(out, kind="zTXt", mib=300, count=1, after=False, **_):
     """8x8 pixels and `count` chunks of zeros, each `mib` MiB when inflated."""
     def chunk(name, data):
@@ -277,7 +286,7 @@ def cut(out, recipe="photo", keep=0.5, **parameters):
     pathlib.Path(out).write_bytes(data[: int(len(data) * float(keep))])
 
 
-RECIPES = {f.__name__: f for f in (avif, iptc, tiff_compressed, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
+RECIPES = {f.__name__: f for f in (avif, iptc, tiff_compressed, tiff_spoilt, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
                                      webp_frames, tiff_pages, png_chunk, moving_webp, turned_webp, svg_text, svg_text_rendered)} | colour_recipes.RECIPES
 RECIPES |= heic_recipes.RECIPES
 
