@@ -134,9 +134,8 @@ static void demand_follows_quality(void **state)
     plan = plan_of("{width: 300, height: 300, quality: fast}", &photo);
     assert_int_equal(plan.need_width, 367);
     assert_int_equal(plan.need_height, 300);
-    /* more than there is: the engine cuts it down, unless it is a drawing, which is rendered larger */
     plan = plan_of("{width: 2000}", &photo);
-    assert_int_equal(plan.need_width, 4000);
+    assert_int_equal(plan.need_width, 2725);
 }
 
 static void flags_say_what_is_done(void **state)
