@@ -2,6 +2,7 @@
 #include "engine/load.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/colours.h"
@@ -9,6 +10,7 @@
 #include "engine/heic.h"
 #include "engine/limits.h"
 #include "engine/peek.h"
+#include "engine/tiff_exif.h"
 #include "engine/upright.h"
 #include "engine/vipserr.h"
 
@@ -59,6 +61,28 @@ bool pm_load_supports(PmFormat format)
 
 /* ------------------------------------------------------------------ opening */
 
+/* libvips takes the block apart as it is set. How the picture lies, the file's own tag has said. */
+static VipsImage *with_tiff_exif(VipsImage *in, const void *bytes, size_t size)
+{
+    VipsImage *out = NULL;
+    uint8_t *block = malloc(PM_TIFF_EXIF_MAX);
+    size_t length = block == NULL ? 0 : pm_tiff_exif(bytes, size, block);
+    if (length == 0) {
+        free(block);
+        return in;
+    }
+    if (vips_copy(in, &out, NULL) == 0) {
+        int orientation = vips_image_get_orientation(in);
+        vips_image_set_blob_copy(out, VIPS_META_EXIF_NAME, block, length);
+        vips_autorot_remove_angle(out);
+        if (orientation != 1) vips_image_set_int(out, VIPS_META_ORIENTATION, orientation);
+        vips_error_clear();
+    }
+    free(block);
+    g_object_unref(in);
+    return out;
+}
+
 /* A truncated file must fail, not end in a grey bar. The level above it, FAIL_ON_ERROR, would refuse files that every
  * browser shows. Always sequential: what needs another order is copied to memory when it has shrunk (execute.c). */
 static VipsImage *open_image(const void *bytes, size_t size, PmFormat format, const PmLoadOptions *options)
@@ -88,6 +112,7 @@ static VipsImage *open_image(const void *bytes, size_t size, PmFormat format, co
     case PM_FORMAT_TIFF:
         /* At the level below, libvips 8.18 makes grey of a strip that cannot be decoded. */
         result = vips_tiffload_buffer(buffer, size, &out, "access", access, "fail_on", VIPS_FAIL_ON_ERROR, NULL);
+        if (result == 0) out = with_tiff_exif(out, bytes, size);
         break;
     case PM_FORMAT_AVIF:
     case PM_FORMAT_HEIF:

@@ -347,6 +347,8 @@ kind("tags-every-type", "jpg", lambda out, desk: check.all_exif(str(out), 150, 1
 kind("tags-every-type-big-endian", "jpg", lambda out, desk: check.all_exif(str(out), 150, 100, "MM"), groups="metadata", near=None)
 kind("tags-png", "png", tagged(pillow(), *TAGS, *XMP, "-PNG:Comment=a secret comment", "-PNG:Author=Jane"), needs=("exiftool",), groups="metadata")
 kind("tags-tiff", "tif", tagged(pillow(), *TAGS, *XMP, *IPTC), needs=("exiftool",), groups="metadata")
+kind("tags-tiff-turned", "tif", tagged(lambda out, desk: lying(6)(scene.image()).save(out), "-ExifByteOrder=MM", *TAGS, "-IFD0:Orientation=6"),
+     needs=("exiftool",), groups="metadata")
 kind("tags-webp", "webp", tagged(program("cwebp", "-quiet", "-lossless", "@RGB.png", "-o", "@"), *TAGS, *XMP), needs=("cwebp", "exiftool"), groups="metadata")
 kind("tags-avif", "avif", tagged(program("avifenc", *AVIFENC, "@RGB.png", "@"), *TAGS, *XMP), needs=("avifenc", "avifdec", "exiftool"), groups="metadata")
 kind("tags-heic", "heic", tagged(program("heif-enc", "-q", "90", "-o", "@", "@best.jpg"), *TAGS, *XMP), needs=(*HEIF, "exiftool"), groups="metadata")
