@@ -16,6 +16,7 @@ PmStatus pm_engine_setup(PmError *err);
 
 typedef struct PmEngineOptions {
     const char *const *plugin_dirs; /* absolute; NULL-terminated; searched in order for NAME.so */
+    const char *plugin_file;        /* or NULL: one that lies anywhere, opened first; its folder is not looked at */
     PmProgress *progress;           /* may be NULL; pm_engine_set_progress later */
     bool fetch;                     /* the sink's fetch works; false: PmHost.fetch is NULL */
 } PmEngineOptions;

@@ -12,6 +12,7 @@
 
 #include "pipeline/bind.h"
 #include "worker/stacks.h"
+#include "worker/try.h"
 #include "worker/zygote.h"
 
 enum { EXIT_USAGE = 2, PICTURE_BYTES = 4 * 1024 * 1024, KEPT_BYTES = 4 * PICTURE_BYTES };
@@ -59,14 +60,23 @@ static int serve(const char *text)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"fd", required_argument, NULL, 'f'},
+                                            {"try", no_argument, NULL, 't'},
+                                            {"plugin-dirs", required_argument, NULL, 'd'},
                                             {"version", no_argument, NULL, 'v'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    const char *fd = NULL;
+    const char *fd = NULL, *folders = NULL;
+    bool tries = false;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case 'f':
             fd = optarg;
+            break;
+        case 't':
+            tries = true;
+            break;
+        case 'd':
+            folders = optarg;
             break;
         case 'v':
             puts("pixmill-worker " PIXMILL_VERSION);
@@ -78,6 +88,14 @@ int main(int argc, char **argv)
             fputs("try: pixmill-worker --help\n", stderr);
             return EXIT_USAGE;
         }
+    }
+    if (tries && argc - optind >= 3) {
+        PmTry try = {.plugin = argv[optind],
+                     .in = argv[optind + 1],
+                     .out = argv[optind + 2],
+                     .settings = argv + optind + 3,
+                     .folders = folders};
+        return pm_try_run(&try);
     }
     if (fd == NULL || optind < argc) {
         print_help(stderr);

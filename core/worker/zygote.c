@@ -271,7 +271,11 @@ static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid
     else if (*pid < 0)
         pm_error_set(err, PM_TRANSIENT, "no process: %s", strerror(errno));
     else if ((pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0) {
-        pm_error_set(err, PM_TRANSIENT, "no handle for the process: %s", strerror(errno));
+        /* A kernel, or an emulator, without pidfd_open() will not have it the next time either. */
+        pm_error_set(err, errno == ENOSYS ? PM_BAD_CONFIG : PM_TRANSIENT, "no handle for the process: pidfd_open: %s",
+                     strerror(errno));
+        if (errno == ENOSYS)
+            pm_error_hint(err, "it came with Linux 5.3; valgrind does not have it: see `pixmill plugin run`");
         end_child(z, *pid); /* reaped without a slot: the broker never hears of it */
     } else {
         *slot = (Slot){.pid = *pid, .number = number};

@@ -168,6 +168,13 @@ void pm_pool_restart(PmPool *pool, const char *why)
     if (pool->sock >= 0) lost_zygote(pool, why);
 }
 
+void pm_pool_give_up(PmPool *pool, const PmError *err)
+{
+    if (pool->ending) return;
+    pool->ending = true;
+    pool->sink.failed(pool->sink.data, err);
+}
+
 /* Our ends never block: a worker that stops reading is treated as lost. */
 static bool never_block(int sock)
 {

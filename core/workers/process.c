@@ -33,26 +33,26 @@ static void own_folder(char *out, size_t size)
     if (slash != NULL) *slash = '\0';
 }
 
-static bool find_worker(const PmPoolOptions *options, char *out, size_t size, PmError *err)
+PmStatus pm_process_worker(const PmPoolOptions *options, char *out, size_t size, PmError *err)
 {
     const char *configured = options->worker != NULL ? options->worker : getenv("PIXMILL_WORKER");
     char folder[2048];
     own_folder(folder, sizeof folder);
     if (configured != NULL && configured[0] != '\0') {
         pm_text_copy(out, size, configured);
-        if (access(out, X_OK) == 0) return true;
+        if (access(out, X_OK) == 0) return PM_OK;
         pm_error_set(err, PM_BAD_CONFIG, "cannot start %.300s: %s", out, strerror(errno));
-        return false;
+        return PM_BAD_CONFIG;
     }
     static const char *const places[] = {"pixmill-worker", PIXMILL_TO_LIBEXEC "/pixmill-worker"};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         int n = snprintf(out, size, "%s/%s", folder, places[i]);
-        if (n > 0 && (size_t)n < size && access(out, X_OK) == 0) return true;
+        if (n > 0 && (size_t)n < size && access(out, X_OK) == 0) return PM_OK;
     }
     pm_error_set(err, PM_BAD_CONFIG, "pixmill-worker is neither in %.300s nor in " PIXMILL_TO_LIBEXEC " from there",
                  folder);
     pm_error_hint(err, "say where it is with PIXMILL_WORKER");
-    return false;
+    return PM_BAD_CONFIG;
 }
 
 static void add_folder(json_t *list, const char *path)
@@ -97,7 +97,7 @@ PmStatus pm_process_start(const PmPoolOptions *options, int *sock, pid_t *pid, P
 {
     char path[4096];
     if (options->worker == NULL && pm_spawn_take_over(sock, pid)) return PM_OK;
-    if (!find_worker(options, path, sizeof path, err)) return err->status;
+    if (pm_process_worker(options, path, sizeof path, err) != PM_OK) return err->status;
     int error = pm_spawn_worker(path, (char *const[]){PM_SPAWN_ARGUMENTS, NULL}, sock, pid);
     return error == 0 ? PM_OK : pm_error_set(err, PM_TRANSIENT, "cannot start a process: %s", strerror(error));
 }

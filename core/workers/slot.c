@@ -387,8 +387,12 @@ void pm_slot_spawned(PmSlot *slot, PmMessage *message)
     if (error == NULL || slot->pidfd >= 0 || slot->state == PM_SLOT_EMPTY) return;
     PmError err;
     pm_error_from_json(error, &err);
-    pm_log(PM_LOG_ERROR, "worker.spawn", "msg", err.message, NULL);
     close_child(slot);
+    if (err.status == PM_BAD_CONFIG) { /* it will not go away */
+        pm_pool_give_up(slot->pool, &err);
+        return;
+    }
+    pm_log(PM_LOG_ERROR, "worker.spawn", "msg", err.message, NULL);
     respawn_later(slot);
 }
 

@@ -109,6 +109,7 @@ bool pm_pool_spawn(PmPool *pool, PmSlot *slot);
 void pm_pool_tell_idle(PmPool *pool);
 bool pm_pool_is_ready(const PmPool *pool);
 PmFetcher *pm_pool_fetcher(PmPool *pool, PmError *err); /* made when first asked for */
+void pm_pool_give_up(PmPool *pool, const PmError *err); /* no child can be had, now or later: final */
 void pm_pool_restart(PmPool *pool, const char *why);    /* the zygote is of no use any more */
 PmLogGate *pm_pool_log_gate(PmPool *pool);
 const json_t *pm_pool_declared(const PmPool *pool); /* facts of steps, see said.h */
