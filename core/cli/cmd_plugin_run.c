@@ -55,13 +55,12 @@ const PmCommand pm_command_plugin_run = {
     .name = "plugin run",
     .usage = "FILE.so IN OUT [PARAM=VALUE...]",
     .summary = "Run a plugin on one picture in this process, for debuggers.",
-    .text = "One step in one process, without a sandbox: gdb, valgrind and sanitizers see all of it.\n"
+    .text = "One step in one process, without a sandbox: debuggers, valgrind and sanitizers see all of it.\n"
             "The ending of OUT names the format, unless the plugin is an encoder.\n"
             "\n"
             "Examples:\n"
             "  pixmill plugin run ./soften.so photo.jpg soft.png sigma=4\n"
-            "  gdb --args pixmill plugin run ./soften.so photo.jpg soft.png\n"
-            "  valgrind pixmill plugin run ./soften.so photo.jpg soft.png",
+            "  valgrind --trace-children=yes pixmill plugin run ./soften.so photo.jpg soft.png",
     .least = 3,
     .most = 0,
     .run = run,

@@ -47,3 +47,11 @@ for kind in apply inspect encode; do
     *) if grep -q verdict said; then exit 1; fi ;;
     esac
 done
+
+# docs/plugin-authors.md shows this line.
+if command -v valgrind >/dev/null; then
+    valgrind -q --trace-children=yes --error-exitcode=9 "$pixmill" plugin run "$work/my-apply/build/my-apply.so" "$work/grey.png" "$work/valgrind.png" strength=0.5
+    [ -s "$work/valgrind.png" ]
+else
+    echo "valgrind is missing: not tried"
+fi
