@@ -1,5 +1,6 @@
 #!/bin/bash
 # hook.sh: scripts/pre-commit lets a clean change through, and says what is wrong with others.
+command -v git >/dev/null || { echo "git is missing"; exit 77; }
 here=$PWD
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
