@@ -146,6 +146,25 @@ const char *pm_text_nearest(const char *word, const char *const *words)
     return best;
 }
 
+bool pm_text_is_one_of(const char *word, const char *const *words)
+{
+    for (; words != NULL && *words != NULL; words++)
+        if (strcmp(*words, word) == 0) return true;
+    return false;
+}
+
+void pm_text_join(const char *const *words, const char *last, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; words[i] != NULL && used < size; i++) {
+        const char *between = i == 0 ? "" : words[i + 1] == NULL ? last : ", ";
+        int n = snprintf(out + used, size - used, "%s%s", between, words[i]);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (used >= size) memcpy(out + size - 4, "...", 4);
+}
+
 static const char *match_set(const char *pattern, char c, bool *hit)
 {
     const char *p = pattern + 1;

@@ -24,6 +24,14 @@ bool pm_text_is_utf8(const char *text, size_t size);
  * explains; NULL when none is near. For "did you mean". */
 const char *pm_text_nearest(const char *word, const char *const *words);
 
+/* words: NULL-terminated, or NULL. */
+bool pm_text_is_one_of(const char *word, const char *const *words);
+
+/* The words (NULL-terminated) with ", " between them, before the last with `last`: "a, b or c". What does not fit ends
+ * in
+ * "...". */
+void pm_text_join(const char *const *words, const char *last, char *out, size_t size);
+
 /* Shell-style match of `*`, `?` and `[...]`; `*` does not cross '/', `**` does. */
 bool pm_text_glob(const char *pattern, const char *text);
 

@@ -301,17 +301,6 @@ static const PmLoaded *find_loaded(const PmRegistry *registry, const char *name)
     return NULL;
 }
 
-static void join(const char *const *words, char *out, size_t size)
-{
-    size_t used = 0;
-    out[0] = '\0';
-    for (size_t i = 0; words[i] != NULL && used < size; i++) {
-        int n = snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "", words[i]);
-        used += n > 0 ? (size_t)n : 0;
-    }
-    if (used >= size) memcpy(out + size - 4, "...", 4);
-}
-
 /* "there is no plugin x", with the nearest name or those there are, and where was looked. */
 static void refuse_unknown(const PmRegistry *registry, const char *name, PmError *err)
 {
@@ -324,9 +313,9 @@ static void refuse_unknown(const PmRegistry *registry, const char *name, PmError
     if (words != NULL) {
         for (size_t i = 0; i < count; i++) words[i] = json_string_value(json_array_get(names, i));
         near = pm_text_nearest(name, words);
-        join(words, all, sizeof all);
+        pm_text_join(words, ", ", all, sizeof all);
     }
-    join((const char *const *)registry->dirs, dirs, sizeof dirs);
+    pm_text_join((const char *const *)registry->dirs, ", ", dirs, sizeof dirs);
     if (near != NULL)
         pm_error_hint(err, "did you mean %s? looked in %s", near, dirs);
     else if (all[0] != '\0')

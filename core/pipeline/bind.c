@@ -187,16 +187,6 @@ static void check_length(Binding *b, size_t length, const char *what)
         complain(b, b->node, "%s takes at most %s %s, not %zu", p->name, number_text(p->max, limit), what, length);
 }
 
-static void join(const char *const *words, char *out, size_t size)
-{
-    size_t used = 0;
-    out[0] = '\0';
-    for (size_t i = 0; words[i] != NULL && used < size; i++) {
-        int n = snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "", words[i]);
-        used += n > 0 ? (size_t)n : 0;
-    }
-}
-
 static bool find_choice(const PmParam *param, const char *text, int32_t *index)
 {
     for (int32_t i = 0; param->choices != NULL && param->choices[i] != NULL; i++)
@@ -210,7 +200,7 @@ static bool find_choice(const PmParam *param, const char *text, int32_t *index)
 static void bad_choice(Binding *b, const PmNode *at, const char *text)
 {
     char all[400], buffer[100];
-    join(b->param->choices, all, sizeof all);
+    pm_text_join(b->param->choices, ", ", all, sizeof all);
     PmError *err =
         complain(b, at, "%s %s is not one of %s", b->param->name, shown(b, at, text, buffer, sizeof buffer), all);
     const char *near = pm_text_nearest(text, b->param->choices);
@@ -403,13 +393,6 @@ static void bind_value(Binding *b, void *field)
     }
 }
 
-static bool is_listed(const char *word, const char *const *words)
-{
-    for (; words != NULL && *words != NULL; words++)
-        if (strcmp(*words, word) == 0) return true;
-    return false;
-}
-
 static void check_unknown(Binding *b, const PmNode *mapping, const PmParam *params, size_t count)
 {
     const char *names[NAMES_MAX + 1];
@@ -420,11 +403,11 @@ static void check_unknown(Binding *b, const PmNode *mapping, const PmParam *para
     names[n] = NULL;
     for (size_t i = 0; i < mapping->count; i++) {
         const PmNode *key = mapping->pairs[i].key;
-        if (is_listed(key->text, names)) continue;
+        if (pm_text_is_one_of(key->text, names)) continue;
         PmError *err = complain(b, key, "unknown key \"%.80s\"", key->text);
         const char *near = pm_text_nearest(key->text, names), *colon = strchr(key->text, ':');
         char all[220];
-        join(names, all, sizeof all);
+        pm_text_join(names, ", ", all, sizeof all);
         if (colon != NULL && err != NULL)
             pm_error_hint(err, "a space belongs behind the colon: \"%.*s: %.40s\"", (int)(colon - key->text), key->text,
                           colon + 1);
@@ -450,7 +433,7 @@ static void suggest_mapping(PmError *err, const PmNode *node, const PmParam *par
         needed = params[i].type == PM_STRING ? params[i].name : NULL;
     }
     names[n] = NULL;
-    join(names, all, sizeof all);
+    pm_text_join(names, ", ", all, sizeof all);
     if (err == NULL || n == 0) return;
     if (required == 1 && needed != NULL && node->kind == PM_NODE_SCALAR && !node->variable)
         pm_error_hint(err, "write { %s: \"%.80s\" }", needed, node->text);

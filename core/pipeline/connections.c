@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "pipeline/read.h"
 
 typedef const PmSection *SectionOf(const PmKind *kind);
@@ -82,20 +83,13 @@ static void check_bucket(const PmReading *r, const PmNode *node, const char *whe
                       name + n + 1);
 }
 
-static bool is_listed(const char *word, const char *const *words)
-{
-    for (; *words != NULL; words++)
-        if (strcmp(*words, word) == 0) return true;
-    return false;
-}
-
 /* Paths and names that a shell, or other tools, would read otherwise. */
 static void check_text(const PmReading *r, const PmNode *node, const char *where, const char *name)
 {
     static const char *const shells[] = {"path",   "done",      "failed",          "seen",
                                          "bucket", "queue_url", "dead_letter_url", "endpoint_url",
                                          "region", "profile",   "ca_bundle",       NULL};
-    if (is_listed(name, shells)) check_shell_path(r, node, where, name);
+    if (pm_text_is_one_of(name, shells)) check_shell_path(r, node, where, name);
     if (strcmp(name, "bucket") == 0) check_bucket(r, node, where);
     if (strcmp(name, "buckets") != 0) return;
     if (node != NULL && node->kind == PM_NODE_SCALAR) check_bucket(r, node, where);
@@ -122,11 +116,11 @@ static const void *read_settings(const PmReading *r, const PmSection *section, c
 static const PmPair *read_kind(const PmReading *r, const PmNode *node, const char *where, SectionOf *section_of,
                                const PmKind **kind)
 {
-    const char *names[PM_CHOICES_MAX];
+    const char *names[PM_CHOICES_MAX + 1] = {NULL};
     size_t count = 0;
     for (size_t i = 0; r->kinds[i] != NULL && count < PM_CHOICES_MAX; i++)
         if (section_of(r->kinds[i])->path != NULL) names[count++] = r->kinds[i]->name;
-    const PmPair *pair = pm_read_choice(r, node, where, names, count);
+    const PmPair *pair = pm_read_choice(r, node, where, names);
     for (size_t i = 0; pair != NULL && r->kinds[i] != NULL; i++)
         if (section_of(r->kinds[i])->path != NULL && strcmp(r->kinds[i]->name, pair->key->text) == 0)
             *kind = r->kinds[i];

@@ -23,17 +23,10 @@ typedef struct Scope {
     PmErrorList *errors;
 } Scope;
 
-static bool is_listed(const char *word, const char *const *words)
-{
-    for (; words != NULL && *words != NULL; words++)
-        if (strcmp(*words, word) == 0) return true;
-    return false;
-}
-
 static bool own_fact_known(const Scope *scope, const char *name)
 {
     const PmFactInfo *info = pm_fact_info(name);
-    return info != NULL && (info->flags & scope->flag) != 0 && !is_listed(name, scope->not_here);
+    return info != NULL && (info->flags & scope->flag) != 0 && !pm_text_is_one_of(name, scope->not_here);
 }
 
 /* The step among steps[from..to) that sets "step.fact". */

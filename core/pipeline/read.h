@@ -32,9 +32,8 @@ const char *pm_read_text(const PmReading *r, const char *fmt, ...) PM_PRINTF(2, 
 /* True when node is a mapping; unknown keys are reported. */
 bool pm_read_mapping(const PmReading *r, const PmNode *node, const char *where, const char *const *keys);
 
-/* The one entry of a mapping that must have exactly one of these keys; NULL after an error. */
-const PmPair *pm_read_choice(const PmReading *r, const PmNode *node, const char *where, const char *const *kinds,
-                             size_t count);
+/* The one entry of a mapping that must have exactly one of these keys (NULL-terminated); NULL after an error. */
+const PmPair *pm_read_choice(const PmReading *r, const PmNode *node, const char *where, const char *const *kinds);
 
 void pm_read_steps(const PmReading *r, const PmNode *node, const char *path, const char *where, PmStep **steps,
                    size_t *count);

@@ -9,23 +9,6 @@
 #include "pipeline/read.h"
 #include "pipeline/sections.h"
 
-static bool is_listed(const char *word, const char *const *words)
-{
-    for (; *words != NULL; words++)
-        if (strcmp(*words, word) == 0) return true;
-    return false;
-}
-
-static void join(const char *const *words, size_t count, const char *last, char *out, size_t size)
-{
-    size_t used = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < count && used < size; i++) {
-        int n = snprintf(out + used, size - used, "%s%s", i == 0 ? "" : i + 1 == count ? last : ", ", words[i]);
-        used += n > 0 ? (size_t)n : 0;
-    }
-}
-
 bool pm_read_mapping(const PmReading *r, const PmNode *node, const char *where, const char *const *keys)
 {
     if (node->failed) return false;
@@ -35,13 +18,11 @@ bool pm_read_mapping(const PmReading *r, const PmNode *node, const char *where, 
     }
     for (size_t i = 0; i < node->count; i++) {
         const PmNode *key = node->pairs[i].key;
-        if (is_listed(key->text, keys)) continue;
+        if (pm_text_is_one_of(key->text, keys)) continue;
         PmError *err = pm_read_error(r, key, where, "unknown key \"%.80s\"", key->text);
         const char *near = pm_text_nearest(key->text, keys);
         char all[200];
-        size_t count = 0;
-        while (keys[count] != NULL) count++;
-        join(keys, count, ", ", all, sizeof all);
+        pm_text_join(keys, ", ", all, sizeof all);
         if (err == NULL) continue;
         if (near != NULL)
             pm_error_hint(err, "did you mean \"%s\"?", near);
@@ -51,11 +32,10 @@ bool pm_read_mapping(const PmReading *r, const PmNode *node, const char *where, 
     return true;
 }
 
-const PmPair *pm_read_choice(const PmReading *r, const PmNode *node, const char *where, const char *const *kinds,
-                             size_t count)
+const PmPair *pm_read_choice(const PmReading *r, const PmNode *node, const char *where, const char *const *kinds)
 {
     char all[160];
-    join(kinds, count, " or ", all, sizeof all);
+    pm_text_join(kinds, " or ", all, sizeof all);
     if (node->failed) return NULL;
     if (node->kind != PM_NODE_MAPPING || node->count == 0) {
         pm_read_error(r, node, where, "expected a mapping with %s, not %s", all,
@@ -63,13 +43,11 @@ const PmPair *pm_read_choice(const PmReading *r, const PmNode *node, const char 
         return NULL;
     }
     const PmPair *found = NULL;
-    const char *names[PM_CHOICES_MAX + 1] = {0};
-    for (size_t i = 0; i < count && i < PM_CHOICES_MAX; i++) names[i] = kinds[i];
     for (size_t i = 0; i < node->count; i++) {
         const PmNode *key = node->pairs[i].key;
-        if (!is_listed(key->text, names)) {
+        if (!pm_text_is_one_of(key->text, kinds)) {
             PmError *err = pm_read_error(r, key, where, "unknown kind \"%.60s\"; expected %s", key->text, all);
-            const char *near = pm_text_nearest(key->text, names);
+            const char *near = pm_text_nearest(key->text, kinds);
             if (err != NULL && near != NULL) pm_error_hint(err, "did you mean \"%s\"?", near);
         } else if (found != NULL) {
             pm_read_error(r, key, where, "only one of %s may stand here", all);
@@ -95,7 +73,7 @@ static const PmPair *plugin_of(const PmReading *r, const PmNode *node, const cha
     const PmPair *plugin = NULL;
     for (size_t i = 0; i < node->count; i++) {
         const PmPair *pair = &node->pairs[i];
-        if (is_listed(pair->key->text, step_keys)) continue;
+        if (pm_text_is_one_of(pair->key->text, step_keys)) continue;
         if (plugin == NULL) {
             plugin = pair;
             continue;

@@ -32,17 +32,6 @@ static void lower_case(char *out, size_t size, const char *text)
 
 /* --- one test --- */
 
-static void list(const char *const *words, char *out, size_t size)
-{
-    size_t used = 0, count = 0;
-    while (words[count] != NULL) count++;
-    out[0] = '\0';
-    for (size_t i = 0; i < count && used < size; i++) {
-        int n = snprintf(out + used, size - used, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", words[i]);
-        used += n > 0 ? (size_t)n : 0;
-    }
-}
-
 /* "yes" is what other YAML readers take for true; "image/jpeg" is the type of what we call jpeg. */
 static const char *near_choice(const PmFactInfo *info, const char *text)
 {
@@ -73,7 +62,7 @@ static bool choice_possible(const PmFactInfo *info, const Test *test, Never *nev
         if (strcmp(test->text, *choice) == 0 || (is_pattern(test->text) && pm_text_glob(test->text, *choice)))
             return true;
     char all[200];
-    list(info->choices, all, sizeof all);
+    pm_text_join(info->choices, " or ", all, sizeof all);
     snprintf(never->why, sizeof never->why, "is %s, never \"%.60s\"", all, shown(test));
     const char *near = near_choice(info, test->text);
     if (near != NULL) snprintf(never->hint, sizeof never->hint, "did you mean \"%s%s\"?", test->sign, near);

@@ -66,6 +66,23 @@ static void the_nearest_word_is_a_typing_error_away(void **state)
     assert_null(pm_text_nearest("sepia", words));
 }
 
+static void words_are_joined(void **state)
+{
+    (void)state;
+    static const char *const none[] = {NULL}, *const one[] = {"a", NULL}, *const three[] = {"a", "b", "c", NULL};
+    char out[32] = "x", small[8];
+    pm_text_join(none, " or ", out, sizeof out);
+    assert_string_equal(out, "");
+    pm_text_join(one, " or ", out, sizeof out);
+    assert_string_equal(out, "a");
+    pm_text_join(three, " or ", out, sizeof out);
+    assert_string_equal(out, "a, b or c");
+    pm_text_join(three, ", ", small, sizeof small);
+    assert_string_equal(small, "a, b, c");
+    pm_text_join(three, " or ", small, sizeof small);
+    assert_string_equal(small, "a, b...");
+}
+
 static void globs_stop_at_slashes(void **state)
 {
     (void)state;
@@ -125,6 +142,7 @@ int main(void)
         cmocka_unit_test(copies_end_between_characters),
         cmocka_unit_test(what_steers_a_reader_is_escaped),
         cmocka_unit_test(the_nearest_word_is_a_typing_error_away),
+        cmocka_unit_test(words_are_joined),
         cmocka_unit_test(globs_stop_at_slashes),
         cmocka_unit_test(sizes_and_times_read_well),
         cmocka_unit_test(of_a_url_only_scheme_and_host_are_shown),
