@@ -9,28 +9,6 @@
 #include "base/text.h"
 #include "pipeline/read.h"
 
-typedef const PmSection *SectionOf(const PmKind *kind);
-
-static const PmSection *trigger_of(const PmKind *kind)
-{
-    return &kind->trigger;
-}
-
-static const PmSection *source_of(const PmKind *kind)
-{
-    return &kind->source;
-}
-
-static const PmSection *place_of(const PmKind *kind)
-{
-    return &kind->place;
-}
-
-static const PmSection *notify_of(const PmKind *kind)
-{
-    return &kind->notify;
-}
-
 /* What such an address carries beyond host and path would be sent to nobody and stand in logs. */
 static void check_address(const PmReading *r, const PmNode *section, const char *where, const char *key)
 {
@@ -113,16 +91,16 @@ static const void *read_settings(const PmReading *r, const PmSection *section, c
 }
 
 /* The entry of `node` whose key names a kind with that role; *kind is which. NULL after an error. */
-static const PmPair *read_kind(const PmReading *r, const PmNode *node, const char *where, SectionOf *section_of,
+static const PmPair *read_kind(const PmReading *r, const PmNode *node, const char *where, PmKindRole role,
                                const PmKind **kind)
 {
     const char *names[PM_CHOICES_MAX + 1] = {NULL};
     size_t count = 0;
     for (size_t i = 0; r->kinds[i] != NULL && count < PM_CHOICES_MAX; i++)
-        if (section_of(r->kinds[i])->path != NULL) names[count++] = r->kinds[i]->name;
+        if (pm_kind_section(r->kinds[i], role) != NULL) names[count++] = r->kinds[i]->name;
     const PmPair *pair = pm_read_choice(r, node, where, names);
     for (size_t i = 0; pair != NULL && r->kinds[i] != NULL; i++)
-        if (section_of(r->kinds[i])->path != NULL && strcmp(r->kinds[i]->name, pair->key->text) == 0)
+        if (pm_kind_section(r->kinds[i], role) != NULL && strcmp(r->kinds[i]->name, pair->key->text) == 0)
             *kind = r->kinds[i];
     return pair;
 }
@@ -168,14 +146,14 @@ static PmTemplate *read_key(const PmReading *r, const PmKind *kind, const PmNode
 
 /* section: "quarantine.s3" is where its addresses are told; NULL: at `where`. */
 static void read_place(const PmReading *r, const PmNode *node, const char *where, const char *section_name,
-                       SectionOf *section_of, PmPlace *place)
+                       PmKindRole role, PmPlace *place)
 {
     const PmKind *kind = NULL;
-    const PmPair *pair = read_kind(r, node, where, section_of, &kind);
+    const PmPair *pair = read_kind(r, node, where, role, &kind);
     place->line = node->line;
     place->column = node->column;
     if (kind == NULL) return;
-    const PmSection *section = section_of(kind);
+    const PmSection *section = pm_kind_section(kind, role);
     size_t before = r->errors->count;
     const char *address = section_name != NULL ? pm_read_text(r, "%s.%s", section_name, kind->name) : where;
     /* One without a key has no place that a message could speak of: the kind is named. */
@@ -194,7 +172,7 @@ static void read_place(const PmReading *r, const PmNode *node, const char *where
 
 void pm_read_to(const PmReading *r, const PmNode *node, const PmOutput *output, PmPlace *place)
 {
-    read_place(r, node, output->where, NULL, place_of, place);
+    read_place(r, node, output->where, NULL, PM_ROLE_PLACE, place);
 }
 
 /* --- trigger and source --- */
@@ -235,13 +213,13 @@ static const PmNode *without(const PmReading *r, const PmNode *node, const PmKin
     return rest;
 }
 
-static void read_hosted(const PmReading *r, const PmKind *kind, const PmNode *node)
+/* key: "trigger" or "source" */
+static void read_role(const PmReading *r, const char *key, PmKindRole which, const PmKind *kind, const PmNode *node,
+                      PmRole *role)
 {
-    PmRole *hosted = &r->pipeline->hosted;
-    if (kind == NULL) return;
-    hosted->kind = kind;
-    hosted->config =
-        read_settings(r, &kind->trigger, node, pm_read_text(r, "trigger: %s", kind->name), kind->trigger.path);
+    const PmSection *section = pm_kind_section(kind, which);
+    role->kind = kind;
+    role->config = read_settings(r, section, node, pm_read_text(r, "%s: %s", key, kind->name), section->path);
 }
 
 static void read_trigger(const PmReading *r, const PmNode *node)
@@ -249,23 +227,21 @@ static void read_trigger(const PmReading *r, const PmNode *node)
     PmRole *trigger = &r->pipeline->trigger;
     const PmKind *guest = hosted_kind(r), *kind = NULL;
     const PmNode *hosted = NULL, *rest = node != NULL ? without(r, node, guest, &hosted) : NULL;
-    read_hosted(r, guest, hosted);
+    if (guest != NULL) read_role(r, "trigger", PM_ROLE_TRIGGER, guest, hosted, &r->pipeline->hosted);
     if (node == NULL) return; /* apply needs none; run says that it is missing */
     trigger->line = node->line;
     trigger->column = node->column;
     if (hosted != NULL) trigger->kind = guest;
     if (hosted != NULL) trigger->config = r->pipeline->hosted.config;
     if (hosted != NULL && rest->count == 0) return;
-    const PmPair *pair = read_kind(r, rest, "trigger", trigger_of, &kind);
+    const PmPair *pair = read_kind(r, rest, "trigger", PM_ROLE_TRIGGER, &kind);
     if (kind == NULL) return;
     if (hosted != NULL && strcmp(kind->name, guest->beside) != 0) {
         pm_read_error(r, pair->key, "trigger", "%s cannot stand beside %s, which delivers %s", kind->name, guest->name,
                       delivered_by(r, guest));
         return;
     }
-    trigger->kind = kind;
-    trigger->config =
-        read_settings(r, &kind->trigger, pair->value, pm_read_text(r, "trigger: %s", kind->name), kind->trigger.path);
+    read_role(r, "trigger", PM_ROLE_TRIGGER, kind, pair->value, trigger);
 }
 
 static void read_source(const PmReading *r, const PmNode *node)
@@ -273,13 +249,10 @@ static void read_source(const PmReading *r, const PmNode *node)
     PmRole *source = &r->pipeline->source;
     const PmKind *kind = NULL;
     if (node == NULL) return;
-    const PmPair *pair = read_kind(r, node, "source", source_of, &kind);
+    const PmPair *pair = read_kind(r, node, "source", PM_ROLE_SOURCE, &kind);
     source->line = node->line;
     source->column = node->column;
-    if (kind == NULL) return;
-    source->kind = kind;
-    source->config =
-        read_settings(r, &kind->source, pair->value, pm_read_text(r, "source: %s", kind->name), kind->source.path);
+    if (kind != NULL) read_role(r, "source", PM_ROLE_SOURCE, kind, pair->value, source);
 }
 
 /* A trigger that hands over what the source does not read, or whose source must be written. */
@@ -310,11 +283,14 @@ void pm_read_connections(const PmReading *r, const PmNode *root)
         p->shared[i].config = read_settings(r, p->shared[i].section, pm_node_get(root, name), name, name);
     }
     const PmNode *notify = pm_node_get(root, "notify"), *quarantine = pm_node_get(root, "quarantine");
-    if (notify != NULL) read_place(r, notify, "notify", "notify", notify_of, &p->notify);
+    if (notify != NULL) read_place(r, notify, "notify", "notify", PM_ROLE_NOTIFY, &p->notify);
     read_trigger(r, pm_node_get(root, "trigger"));
     read_source(r, pm_node_get(root, "source"));
-    if (quarantine != NULL) read_place(r, quarantine, "quarantine", "quarantine", place_of, &p->quarantine);
+    if (quarantine != NULL) read_place(r, quarantine, "quarantine", "quarantine", PM_ROLE_PLACE, &p->quarantine);
     check_source(r);
+    /* What only the kinds themselves can judge: loops. */
+    for (size_t i = 0; r->kinds[i] != NULL; i++)
+        if (r->kinds[i]->check != NULL) r->kinds[i]->check(p, r->errors);
 }
 
 /* --- looking at them afterwards --- */

@@ -54,4 +54,9 @@ typedef struct PmKind {
     void (*warn)(const struct PmPipeline *pipeline, PmErrorList *warnings);
 } PmKind;
 
+typedef enum PmKindRole { PM_ROLE_TRIGGER, PM_ROLE_SOURCE, PM_ROLE_PLACE, PM_ROLE_NOTIFY } PmKindRole;
+
+/* The settings of a kind in that role; NULL: it has not that role. */
+const PmSection *pm_kind_section(const PmKind *kind, PmKindRole role);
+
 #endif

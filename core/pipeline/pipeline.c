@@ -202,7 +202,6 @@ static void read_root(const PmReading *r, const PmNode *root)
     p->on_error = *(const PmOnError *)read_own(r, root, "on_error");
     p->fetch = *(const PmFetchConfig *)read_own(r, root, "fetch");
     pm_read_connections(r, root);
-    pm_read_crossings(r);
 }
 
 PmPipeline *pm_pipeline_read(const char *file, const char *dir, const char *text, size_t size,

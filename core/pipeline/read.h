@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Shared by pipeline.c, connections.c, steps.c and crossings.c while a file is being read. Not for others.
+ * Shared by pipeline.c, connections.c and steps.c while a file is being read. Not for others.
  */
 #ifndef PM_PIPELINE_READ_H
 #define PM_PIPELINE_READ_H
@@ -22,7 +22,7 @@ PmError *pm_read_error(const PmReading *r, const PmNode *at, const char *where, 
 const void *pm_read_section(const PmReading *r, const PmSection *section, const PmNode *node, const char *where,
                             const char *const *also);
 
-/* connections.c: `trigger`, `source`, `notify`, `quarantine` and what kinds share. */
+/* connections.c: `trigger`, `source`, `notify`, `quarantine` and what kinds share; loops among them. */
 void pm_read_connections(const PmReading *r, const PmNode *root);
 /* `to:` of an output. */
 void pm_read_to(const PmReading *r, const PmNode *node, const PmOutput *output, PmPlace *place);
@@ -37,8 +37,5 @@ const PmPair *pm_read_choice(const PmReading *r, const PmNode *node, const char 
 
 void pm_read_steps(const PmReading *r, const PmNode *node, const char *path, const char *where, PmStep **steps,
                    size_t *count);
-
-/* What no section can see alone: loops, outputs that overwrite each other, triggers without a fitting source. */
-void pm_read_crossings(const PmReading *r);
 
 #endif

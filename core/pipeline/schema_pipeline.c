@@ -37,41 +37,19 @@ static json_t *choice_schema(json_t *properties, const char *doc)
                      1, "maxProperties", 1, "properties", properties);
 }
 
-typedef const PmSection *SectionOf(const PmKind *kind);
-
-static const PmSection *trigger_of(const PmKind *kind)
-{
-    return &kind->trigger;
-}
-
-static const PmSection *source_of(const PmKind *kind)
-{
-    return &kind->source;
-}
-
-static const PmSection *place_of(const PmKind *kind)
-{
-    return &kind->place;
-}
-
-static const PmSection *notify_of(const PmKind *kind)
-{
-    return &kind->notify;
-}
-
 /* The kinds that have a role. */
-static json_t *kinds_schema(const PmKind *const *kinds, SectionOf *section_of, const char *doc)
+static json_t *kinds_schema(const PmKind *const *kinds, PmKindRole role, const char *doc)
 {
     json_t *properties = json_object();
     for (; *kinds != NULL; kinds++)
-        if (section_of(*kinds)->path != NULL)
-            json_object_set_new(properties, (*kinds)->name, kind_schema(section_of(*kinds)));
+        if (pm_kind_section(*kinds, role) != NULL)
+            json_object_set_new(properties, (*kinds)->name, kind_schema(pm_kind_section(*kinds, role)));
     return choice_schema(properties, doc);
 }
 
 static json_t *quarantine_schema(const PmKind *const *kinds)
 {
-    json_t *schema = kinds_schema(kinds, place_of,
+    json_t *schema = kinds_schema(kinds, PM_ROLE_PLACE,
                                   "Where rejected sources go. Default: the trigger's own place for "
                                   "failures.");
     for (; *kinds != NULL; kinds++) {
@@ -84,7 +62,7 @@ static json_t *quarantine_schema(const PmKind *const *kinds)
 /* One trigger; a kind that may stand beside another is a second key. */
 static json_t *trigger_schema(const PmKind *const *kinds)
 {
-    json_t *schema = kinds_schema(kinds, trigger_of, "What brings images. `apply` needs none.");
+    json_t *schema = kinds_schema(kinds, PM_ROLE_TRIGGER, "What brings images. `apply` needs none.");
     json_t *pairs = json_array(), *alone = json_object();
     const PmKind *hosted = NULL;
     for (size_t i = 0; kinds[i] != NULL; i++)
@@ -214,7 +192,7 @@ static json_t *output_schema(const PmKind *const *kinds)
 {
     return json_pack("{ss ss sb s[s] s{so so so}}", "description", "A rendition.", "type", "object",
                      "additionalProperties", 0, "required", "to", "properties", "when", ref("when"), "steps",
-                     steps_schema(), "to", kinds_schema(kinds, place_of, "Where the rendition goes."));
+                     steps_schema(), "to", kinds_schema(kinds, PM_ROLE_PLACE, "Where the rendition goes."));
 }
 
 static void add_sections(json_t *properties, const PmKind *const *kinds)
@@ -222,10 +200,10 @@ static void add_sections(json_t *properties, const PmKind *const *kinds)
     json_object_set_new(properties, "trigger", trigger_schema(kinds));
     json_object_set_new(
         properties, "source",
-        kinds_schema(kinds, source_of, "Where sources are read from. Default: what the trigger delivers."));
+        kinds_schema(kinds, PM_ROLE_SOURCE, "Where sources are read from. Default: what the trigger delivers."));
     json_object_set_new(properties, "quarantine", quarantine_schema(kinds));
     json_object_set_new(properties, "notify",
-                        kinds_schema(kinds, notify_of, "A record of each finished source. Default: none."));
+                        kinds_schema(kinds, PM_ROLE_NOTIFY, "A record of each finished source. Default: none."));
     for (const PmSection *section = pm_sections; section->path != NULL; section++)
         if (section->path[0] != '\0') json_object_set_new(properties, section->path, nullable(section_schema(section)));
     const PmSection *shared;
