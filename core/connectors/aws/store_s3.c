@@ -337,12 +337,20 @@ static void look(PmStoreCall *call)
 
 /* --- what comes along from the source --- */
 
-/* The source is gone by now, and with it what was to be copied: the next attempt will find that out and end there. */
-static void fail_gone(PmStoreCall *call, const PmError *err)
+/* Where the source is, if that is `wanted` of it; NULL: nothing is. */
+static PmS3 *source_s3(PmStoreCall *call, bool wanted, PmError *err)
 {
-    PmError gone = *err;
-    gone.status = PM_TRANSIENT;
-    fail(call, &gone);
+    return wanted && call->store->source != NULL ? pm_cloud_s3_of_source(call->store->cloud, call->store->source, err)
+                                                 : NULL;
+}
+
+/* When the source is gone by now, and with it what was to be copied, the next attempt will find that out and end there.
+ */
+static void fail_source(PmStoreCall *call, const PmS3Result *result)
+{
+    PmError err = *result->err;
+    if (result->outcome != PM_S3_FAILED) err.status = PM_TRANSIENT;
+    fail(call, &err);
 }
 
 static void on_tags(void *data, const PmS3Result *result)
@@ -350,10 +358,7 @@ static void on_tags(void *data, const PmS3Result *result)
     PmStoreCall *call = data;
     call->call = NULL;
     if (result->outcome != PM_S3_OK) {
-        if (result->outcome == PM_S3_FAILED)
-            fail(call, result->err);
-        else
-            fail_gone(call, result->err);
+        fail_source(call, result);
         return;
     }
     const PmXml *set = pm_xml_child(result->xml, "TagSet", 0), *tag;
@@ -365,9 +370,7 @@ static void on_tags(void *data, const PmS3Result *result)
 static void take_tags(PmStoreCall *call)
 {
     PmError err = {0};
-    PmS3 *s3 = call->place->copy_tags && call->store->source != NULL
-                   ? pm_cloud_s3_of_source(call->store->cloud, call->store->source, &err)
-                   : NULL;
+    PmS3 *s3 = source_s3(call, call->place->copy_tags, &err);
     if (s3 == NULL) {
         look(call);
         return;
@@ -382,10 +385,7 @@ static void on_source_head(void *data, const PmS3Result *result)
     PmStoreCall *call = data;
     call->call = NULL;
     if (result->outcome != PM_S3_OK) {
-        if (result->outcome == PM_S3_FAILED)
-            fail(call, result->err);
-        else
-            fail_gone(call, result->err);
+        fail_source(call, result);
         return;
     }
     const char *name = NULL, *value;
@@ -398,9 +398,7 @@ static void on_source_head(void *data, const PmS3Result *result)
 static void begin(PmStoreCall *call)
 {
     PmError err = {0};
-    PmS3 *s3 = call->place->copy_metadata && call->store->source != NULL
-                   ? pm_cloud_s3_of_source(call->store->cloud, call->store->source, &err)
-                   : NULL;
+    PmS3 *s3 = source_s3(call, call->place->copy_metadata, &err);
     if (s3 == NULL) {
         take_tags(call);
         return;
