@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "engine/boxes.h"
+
 typedef struct Span {
     const uint8_t *data;
     size_t size;
@@ -63,36 +65,17 @@ static void read_png(Span file, PmSignal *signal)
 
 /* ------------------------------------------------------------------ HEIF (ISO/IEC 14496-12, 23008-12) */
 
-typedef struct Box {
-    const uint8_t *type;
-    Span body;
-} Box;
-
-/* The box at the front of `rest`, which is shortened by it. */
-static bool next_box(Span *rest, Box *box)
+/* What is cut counts as not there. */
+static bool next_box(PmCursor *rest, PmBox *box)
 {
-    if (rest->size < 8) return false;
-    uint64_t size = get32(rest->data);
-    size_t head = 8;
-    if (size == 1) {
-        if (rest->size < 16) return false;
-        size = (uint64_t)get32(rest->data + 8) << 32 | get32(rest->data + 12);
-        head = 16;
-    } else if (size == 0) {
-        size = rest->size;
-    }
-    if (size < head || size > rest->size) return false;
-    *box = (Box){.type = rest->data + 4, .body = {rest->data + head, (size_t)size - head}};
-    rest->data += size;
-    rest->size -= (size_t)size;
-    return true;
+    return pm_box_next(rest, box) && box->whole;
 }
 
-static bool find_box(Span in, const char *type, Span *body)
+static bool find_box(PmCursor in, const char *type, PmCursor *body)
 {
-    Box box;
+    PmBox box;
     while (next_box(&in, &box))
-        if (is(box.type, type)) {
+        if (strcmp(box.type, type) == 0) {
             *body = box.body;
             return true;
         }
@@ -100,30 +83,23 @@ static bool find_box(Span in, const char *type, Span *body)
 }
 
 /* A full box: past its version and flags. */
-static bool find_full_box(Span in, const char *type, unsigned *version, unsigned *flags, Span *body)
+static bool find_full_box(PmCursor in, const char *type, unsigned *version, unsigned *flags, PmCursor *body)
 {
-    if (!find_box(in, type, body) || body->size < 4) return false;
-    *version = body->data[0];
-    *flags = get32(body->data) & 0xffffff;
-    body->data += 4;
-    body->size -= 4;
+    if (!find_box(in, type, body) || body->left < 4) return false;
+    *version = pm_box_version(body, flags);
     return true;
 }
 
-static bool take(Span *span, size_t bytes, uint32_t *value)
+static bool take(PmCursor *cursor, size_t bytes, uint32_t *value)
 {
-    if (span->size < bytes) return false;
-    *value = 0;
-    for (size_t i = 0; i < bytes; i++) *value = *value << 8 | span->data[i];
-    span->data += bytes;
-    span->size -= bytes;
-    return true;
+    *value = (uint32_t)pm_cursor_take(cursor, bytes);
+    return !cursor->failed;
 }
 
-static bool primary_item(Span meta, uint32_t *id)
+static bool primary_item(PmCursor meta, uint32_t *id)
 {
     unsigned version, flags;
-    Span body;
+    PmCursor body;
     return find_full_box(meta, "pitm", &version, &flags, &body) && take(&body, version == 0 ? 2 : 4, id);
 }
 
@@ -139,28 +115,28 @@ static bool tells_of_alpha(const uint8_t *name, size_t size)
 }
 
 /* Properties are numbered from 1. */
-static void read_property(Span properties, uint32_t number, PmSignal *signal)
+static void read_property(PmCursor properties, uint32_t number, PmSignal *signal)
 {
-    Box box;
+    PmBox box;
     for (uint32_t i = 1; next_box(&properties, &box); i++) {
         if (i != number) continue;
-        if (is(box.type, "colr") && box.body.size >= 10 && is(box.body.data, "nclx")) {
+        if (strcmp(box.type, "colr") == 0 && box.body.left >= 10 && memcmp(box.body.at, "nclx", 4) == 0) {
             signal->coded = true;
-            signal->primaries = get16(box.body.data + 4);
-            signal->transfer = get16(box.body.data + 6);
-        } else if (is(box.type, "auxC") && box.body.size > 4) {
-            signal->alpha = tells_of_alpha(box.body.data + 4, box.body.size - 4);
+            signal->primaries = get16(box.body.at + 4);
+            signal->transfer = get16(box.body.at + 6);
+        } else if (strcmp(box.type, "auxC") == 0 && box.body.left > 4) {
+            signal->alpha = tells_of_alpha(box.body.at + 4, box.body.left - 4);
         }
         return;
     }
 }
 
 /* Which properties the item has: `ipma` lists items, each with the numbers of its properties. */
-static void read_properties(Span meta, uint32_t item, PmSignal *signal)
+static void read_properties(PmCursor meta, uint32_t item, PmSignal *signal)
 {
     unsigned version, flags;
     uint32_t entries, id, count, number;
-    Span container, properties, list;
+    PmCursor container, properties, list;
     if (!find_box(meta, "iprp", &container) || !find_box(container, "ipco", &properties) ||
         !find_full_box(container, "ipma", &version, &flags, &list) || !take(&list, 4, &entries))
         return;
@@ -177,18 +153,18 @@ static void read_properties(Span meta, uint32_t item, PmSignal *signal)
 
 /* `auxl` points from an auxiliary picture (transparency, depth) to that which it belongs to, `prem` from a picture to
  * its transparency. */
-static void read_references(Span meta, uint32_t item, PmSignal *signal)
+static void read_references(PmCursor meta, uint32_t item, PmSignal *signal)
 {
     unsigned version, flags;
-    Span references;
-    Box box;
+    PmCursor references;
+    PmBox box;
     if (!find_full_box(meta, "iref", &version, &flags, &references)) return;
     size_t id_size = version == 0 ? 2 : 4;
     while (next_box(&references, &box)) {
         uint32_t from, count, to;
         if (!take(&box.body, id_size, &from) || !take(&box.body, 2, &count)) continue;
-        if (is(box.type, "prem") && from == item) signal->premultiplied = true;
-        if (!is(box.type, "auxl")) continue;
+        if (strcmp(box.type, "prem") == 0 && from == item) signal->premultiplied = true;
+        if (strcmp(box.type, "auxl") != 0) continue;
         while (count-- > 0 && take(&box.body, id_size, &to)) {
             PmSignal plane = {0};
             if (to == item) read_properties(meta, from, &plane);
@@ -197,11 +173,11 @@ static void read_references(Span meta, uint32_t item, PmSignal *signal)
     }
 }
 
-static void read_heif(Span file, PmSignal *signal)
+static void read_heif(PmCursor file, PmSignal *signal)
 {
     unsigned version, flags;
     uint32_t item;
-    Span meta;
+    PmCursor meta;
     if (!find_full_box(file, "meta", &version, &flags, &meta) || !primary_item(meta, &item)) return;
     read_properties(meta, item, signal);
     read_references(meta, item, signal);
@@ -210,8 +186,7 @@ static void read_heif(Span file, PmSignal *signal)
 PmSignal pm_signal_read(PmFormat format, const void *bytes, size_t size)
 {
     PmSignal signal = {.primaries = PM_UNSPECIFIED, .transfer = PM_UNSPECIFIED};
-    Span file = {bytes, size};
-    if (format == PM_FORMAT_PNG) read_png(file, &signal);
-    if (format == PM_FORMAT_AVIF || format == PM_FORMAT_HEIF) read_heif(file, &signal);
+    if (format == PM_FORMAT_PNG) read_png((Span){bytes, size}, &signal);
+    if (format == PM_FORMAT_AVIF || format == PM_FORMAT_HEIF) read_heif((PmCursor){.at = bytes, .left = size}, &signal);
     return signal;
 }
