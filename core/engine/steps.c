@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/steps.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "engine/host.h"
 
@@ -31,52 +28,6 @@ void pm_assets_free(PmAsset *assets)
     }
 }
 
-/* Reads a regular file of at most `max` bytes. False with the reason in `why`. */
-static bool read_file(const char *path, int64_t max, void **bytes, size_t *size, char *why, size_t why_size)
-{
-    bool good = false;
-    char *data = NULL;
-    struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        snprintf(why, why_size, "%s", strerror(errno));
-        goto out;
-    }
-    if (!S_ISREG(info.st_mode)) {
-        snprintf(why, why_size, "it is not a regular file");
-        goto out;
-    }
-    if (max > 0 && info.st_size > max) {
-        char found[32], allowed[32];
-        pm_text_bytes(found, sizeof found, info.st_size);
-        pm_text_bytes(allowed, sizeof allowed, max);
-        snprintf(why, why_size, "it has %s, more than the %s of limits.file_size", found, allowed);
-        goto out;
-    }
-    data = malloc((size_t)info.st_size + 1);
-    size_t have = 0;
-    while (data != NULL && have < (size_t)info.st_size) {
-        ssize_t n = read(fd, data + have, (size_t)info.st_size - have);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) snprintf(why, why_size, "%s", strerror(errno));
-        if (n < 0) goto out;
-        if (n == 0) break;
-        have += (size_t)n;
-    }
-    if (data == NULL || have == 0) {
-        snprintf(why, why_size, "%s", data == NULL ? "no memory" : "it is empty");
-        goto out;
-    }
-    *bytes = data;
-    *size = have;
-    data = NULL;
-    good = true;
-out:
-    free(data);
-    if (fd >= 0) close(fd);
-    return good;
-}
-
 /* The node of a parameter's value, or of the step when it was not written (a default). */
 static PmError *param_error(PmStepMaker *maker, const PmStep *step, const char *param, const char *message)
 {
@@ -93,7 +44,8 @@ static void read_asset(PmStepMaker *maker, const PmStep *step, const char *param
     char *path = pm_pipeline_path(maker->pipeline, name);
     PmAsset *asset = calloc(1, sizeof *asset);
     if (path != NULL && asset != NULL &&
-        read_file(path, maker->pipeline->limits.file_size, &asset->bytes, &asset->size, why, sizeof why)) {
+        pm_file_read(path, maker->pipeline->limits.file_size, "limits.file_size", &asset->bytes, &asset->size, why,
+                     sizeof why)) {
         asset->name = pm_arena_strdup(maker->arena, name);
         asset->next = maker->assets;
         maker->assets = asset;

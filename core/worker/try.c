@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "engine/engine.h"
 #include "engine/registry.h"
@@ -105,23 +106,6 @@ static void plugin_log(void *data, int level, const char *plugin, const char *te
     fprintf(stderr, "%-5s %s: %s\n", levels[level >= 0 && level < 4 ? level : 3], plugin, text);
 }
 
-/* NULL: errno says why. */
-static char *read_file(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rbe");
-    char *bytes = NULL;
-    if (file != NULL && fseek(file, 0, SEEK_END) == 0) {
-        long length = ftell(file);
-        rewind(file);
-        if (length >= 0) bytes = malloc((size_t)length + 1);
-        *size = bytes != NULL ? fread(bytes, 1, (size_t)length, file) : 0;
-    }
-    int error = errno;
-    if (file != NULL) fclose(file);
-    errno = error;
-    return bytes;
-}
-
 static void report_verdicts(const PmReport *report)
 {
     size_t i;
@@ -145,8 +129,10 @@ static void report_verdicts(const PmReport *report)
 static PmStatus do_job(const PmTry *try, PmEngine *engine, PmError *err)
 {
     size_t size = 0;
-    char *bytes = read_file(try->in, &size);
-    if (bytes == NULL) return pm_error_set(err, PM_BAD_INPUT, "cannot read %s: %s", try->in, strerror(errno));
+    void *bytes = NULL;
+    char why[256];
+    if (!pm_file_read(try->in, 0, NULL, &bytes, &size, why, sizeof why))
+        return pm_error_set(err, PM_BAD_INPUT, "cannot read %s: %s", try->in, why);
     PmFacts *facts = pm_facts_new();
     pm_facts_set_key(facts, try->in);
     PmJobInput input = {.bytes = bytes, .size = size, .facts = facts};
