@@ -230,6 +230,20 @@ static bool can_count_threads(const json_t *ready)
     return true;
 }
 
+/* A child that does this one job ends itself with a code of the test plugin's. */
+static void assert_ends_with_42(Worker *worker, int number, int source)
+{
+    Child child = child_spawn(worker, number);
+    child_send_job(&child, source, "a.png", 0);
+    Outcome outcome = child_collect(&child);
+    assert_string_equal(outcome_status(&outcome), "gone");
+    outcome_finish(&outcome);
+    child_close(&child);
+    json_t *body = worker_wait(worker, &child);
+    assert_int_equal(json_integer_value(json_object_get(body, "code")), 42);
+    json_decref(body);
+}
+
 static void threads_of_a_child_are_limited(void **state)
 {
     (void)state;
@@ -245,17 +259,7 @@ static void threads_of_a_child_are_limited(void **state)
     json_decref(body);
     int source = picture(".png");
     /* One child after the other takes all it gets; that leaves the next one no less. */
-    for (int i = 0; counted && i < 3; i++) {
-        Child child = child_spawn(&worker, i);
-        child_send_job(&child, source, "a.png", 0);
-        Outcome outcome = child_collect(&child);
-        assert_string_equal(outcome_status(&outcome), "gone");
-        outcome_finish(&outcome);
-        child_close(&child);
-        body = worker_wait(&worker, &child);
-        assert_int_equal(json_integer_value(json_object_get(body, "code")), 42);
-        json_decref(body);
-    }
+    for (int i = 0; counted && i < 3; i++) assert_ends_with_42(&worker, i, source);
     close(source);
     worker_stop(&worker);
     if (!counted) skip();
@@ -279,15 +283,7 @@ static void threads_take_nothing_of_the_memory_limit(void **state)
     assert_int_equal(worker_load(&worker, crowd, &body), PM_MSG_READY);
     json_decref(body);
     int source = picture(".png");
-    Child child = child_spawn(&worker, 0);
-    child_send_job(&child, source, "a.png", 0);
-    Outcome outcome = child_collect(&child);
-    assert_string_equal(outcome_status(&outcome), "gone");
-    outcome_finish(&outcome);
-    child_close(&child);
-    body = worker_wait(&worker, &child);
-    assert_int_equal(json_integer_value(json_object_get(body, "code")), 42);
-    json_decref(body);
+    assert_ends_with_42(&worker, 0, source);
     close(source);
     worker_stop(&worker);
 }
