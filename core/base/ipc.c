@@ -100,7 +100,7 @@ static int send_body(int sock, Header *header, const void *body, const int *fds,
 PmStatus pm_ipc_send_text(int sock, PmMessageType type, const char *text, size_t size, PmError *err)
 {
     if ((int)type <= 0 || type >= PM_MSG_TYPES)
-        return pm_error_set(err, PM_BUG, "message %d is none of ours", (int)type);
+        return pm_error_set(err, PM_BUG, "message %d is not in the protocol", (int)type);
     if (size > PM_IPC_PACKET_MAX)
         return pm_error_set(err, PM_LIMIT, "%s: a body of %zu bytes is above %d", names[type], size, PM_IPC_PACKET_MAX);
     Header header = {.magic = HEADER_MAGIC, .type = (uint16_t)type, .body_size = (uint32_t)size};
@@ -113,7 +113,7 @@ PmStatus pm_ipc_try_send(int sock, PmMessageType type, const json_t *body, const
 {
     *crowded = false;
     if ((int)type <= 0 || type >= PM_MSG_TYPES || fd_count > PM_IPC_FDS_MAX)
-        return pm_error_set(err, PM_BUG, "message %d with %zu descriptors is none of ours", (int)type, fd_count);
+        return pm_error_set(err, PM_BUG, "message %d with %zu descriptors is not in the protocol", (int)type, fd_count);
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : strdup("{}");
     if (text == NULL) return pm_error_set(err, PM_BUG, "%s: its body cannot be written as JSON", names[type]);
     size_t size = strlen(text);

@@ -96,7 +96,7 @@ static PmStatus no_fetch(void *data, const char *url, const PmRequest *request, 
     (void)data, (void)request, (void)response;
     char origin[300];
     pm_text_origin(origin, sizeof origin, url);
-    return pm_error_set(err, PM_TRANSIENT, "plugin run asks nobody, so not %s", origin);
+    return pm_error_set(err, PM_TRANSIENT, "plugin run makes no requests: none went to %s", origin);
 }
 
 static void plugin_log(void *data, int level, const char *plugin, const char *text)

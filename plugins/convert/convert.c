@@ -23,7 +23,7 @@ static const PmParam params[] = {
                       "Keep every pixel as it is: webp, avif and jxl. (png and tiff always do.) In webp, pixels that "
                       "are wholly transparent become black, unless `exact`. avif needs libvips 8.15.3 or later."),
     PM_PARAM_BOOL(Config, exact, "exact", .def = "false",
-                  .doc = "Keep the colours of wholly transparent pixels in a webp, which nobody sees but who edits it; "
+                  .doc = "Keep the colours of wholly transparent pixels in a webp, for those who edit it further; "
                          "larger files. libvips 8.14 has no such setting."),
     PM_PARAM_BOOL(Config, progressive, "progressive", .def = "false",
                   .doc = "Let the picture appear in passes while it loads: progressive jpeg, interlaced png and gif."),
