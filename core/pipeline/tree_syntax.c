@@ -90,16 +90,41 @@ static void locate(const char *text, size_t offset, int *line, int *column)
 
 /* --- texts that need quotes --- */
 
-/* The text's line, from 1, up to but without its end. */
+/* Bytes of the line break at `p`, 0 for none: those of YAML 1.1, which libyaml counts its lines by. */
+static size_t break_size(const char *p, const char *end)
+{
+    size_t left = (size_t)(end - p);
+    if (p[0] == '\n') return 1;
+    if (p[0] == '\r') return left > 1 && p[1] == '\n' ? 2 : 1;
+    if (left > 1 && memcmp(p, "\xC2\x85", 2) == 0) return 2;
+    if (left > 2 && (memcmp(p, "\xE2\x80\xA8", 3) == 0 || memcmp(p, "\xE2\x80\xA9", 3) == 0)) return 3;
+    return 0;
+}
+
+/* Bytes of the line at `p`, without its break. */
+static size_t line_length(const char *p, const char *end)
+{
+    const char *q = p;
+    while (q < end && break_size(q, end) == 0) q++;
+    return (size_t)(q - p);
+}
+
+/* The line after the one of `length` bytes at `p`; `end` where it is the last. */
+static const char *next_line(const char *p, size_t length, const char *end)
+{
+    p += length;
+    return p < end ? p + break_size(p, end) : end;
+}
+
+/* The text's line, from 1, up to but without its break; empty behind the last. */
 static const char *line_of(const char *text, size_t size, int line, size_t *length)
 {
     const char *p = text, *end = text + size;
+    *length = line_length(p, end);
     for (int l = 1; l < line && p < end; l++) {
-        const char *newline = memchr(p, '\n', (size_t)(end - p));
-        p = newline != NULL ? newline + 1 : end;
+        p = next_line(p, *length, end);
+        *length = line_length(p, end);
     }
-    const char *newline = memchr(p, '\n', (size_t)(end - p));
-    *length = (size_t)((newline != NULL ? newline : end) - p);
     return p;
 }
 
@@ -142,7 +167,7 @@ static bool find_fact(const char *text, size_t size, size_t *at)
     size_t value = 0; /* where the value began that we are in */
     for (size_t i = 0; i < size; i++) {
         quoted = quoted != (text[i] == '"');
-        if (begins_value(text, i) && text[i] != ' ') value = i;
+        if (text[i] != ' ' && begins_value(text, i)) value = i;
         size_t n = quoted ? 0 : fact_size(text + i, size - i);
         if (n == 0) continue;
         char next = i + n < size ? text[i + n] : '\0';
@@ -177,15 +202,26 @@ static int column_of(const char *line, size_t at)
     return column;
 }
 
+/* The byte at a column, from 1, of a line of `length` bytes; its length where the line is shorter. */
+static size_t at_column(const char *line, size_t length, int column)
+{
+    size_t at = 0;
+    for (int c = 1; at < length && c < column; c++) {
+        at++;
+        while (at < length && ((unsigned char)line[at] & 0xC0) == 0x80) at++;
+    }
+    return at;
+}
+
 /* A text without quotes on the lines that libyaml's problem is about. */
 static bool unquoted(const yaml_parser_t *parser, const char *text, size_t size, const char *file, PmError *err)
 {
     int last = (int)parser->problem_mark.line + 1, first = last;
     if (parser->context != NULL && (int)parser->context_mark.line + 1 < last)
         first = (int)parser->context_mark.line + 1;
-    for (int line = first; line <= last; line++) {
-        size_t length, at = 0;
-        const char *p = line_of(text, size, line, &length);
+    size_t length, at = 0;
+    const char *p = line_of(text, size, first, &length), *end = text + size;
+    for (int line = first; line <= last; line++, p = next_line(p, length, end), length = line_length(p, end)) {
         if (find_fact(p, length, &at)) {
             pm_error_at(err, PM_BAD_CONFIG, file, line, column_of(p, at), "a \"{\" outside of quotes begins a mapping");
             pm_error_hint(err, "put quotes around it: \"%.*s\"", (int)meant(p + at, length - at), p + at);
@@ -205,9 +241,9 @@ static bool comparison(const yaml_parser_t *parser, const char *text, size_t siz
 {
     if (!contains(parser->context, "scanning a block scalar")) return false;
     int line = (int)parser->context_mark.line + 1, column = (int)parser->context_mark.column + 1;
-    size_t length, at = 0;
+    size_t length;
     const char *p = line_of(text, size, line, &length);
-    while (at < length && column_of(p, at) < column) at++;
+    size_t at = at_column(p, length, column);
     if (at >= length || p[at] != '>') return false;
     pm_error_at(err, PM_BAD_CONFIG, file, line, column, "\">\" begins a folded text");
     pm_error_hint(err, "put quotes around it: \"%.*s\"", (int)meant(p + at, length - at), p + at);
@@ -215,18 +251,18 @@ static bool comparison(const yaml_parser_t *parser, const char *text, size_t siz
 }
 
 /* A character that begins no value: by far the most frequent are a tab and an unquoted @ or `. */
-static void cannot_start(const char *text, size_t size, size_t at, PmError *err, int line, int column, const char *file)
+static void cannot_start(const char *text, size_t size, PmError *err, int line, int column, const char *file)
 {
-    char c = at < size ? text[at] : '\0';
+    size_t length;
+    const char *p = line_of(text, size, line, &length);
+    size_t at = at_column(p, length, column), left = length - at;
+    char c = left > 0 ? p[at] : '\0';
     if (c == '\t') {
         pm_error_at(err, PM_BAD_CONFIG, file, line, column, "a tab cannot indent a line");
         pm_error_hint(err, "use spaces");
     } else {
-        size_t length;
-        const char *p = line_of(text, size, line, &length);
-        size_t n = at < size ? meant(text + at, (size_t)(p + length - (text + at))) : 0;
         pm_error_at(err, PM_BAD_CONFIG, file, line, column, "a value cannot begin with \"%c\"", c != '\0' ? c : '?');
-        pm_error_hint(err, "put quotes around it: \"%.*s\"", (int)n, text + at);
+        pm_error_hint(err, "put quotes around it: \"%.*s\"", (int)meant(p + at, left), p + at);
     }
 }
 
@@ -249,14 +285,7 @@ void pm_tree_syntax_error(const yaml_parser_t *parser, const char *file, PmError
                (comparison(parser, text, size, file, &err) || unquoted(parser, text, size, file, &err))) {
         phrase = NULL; /* said */
     } else if (contains(parser->problem, "found character that cannot start any token")) {
-        size_t at = 0;
-        int l = 1; /* the mark's index counts characters, not bytes: go by its line and column */
-        while (at < size && l < line) l += text[at++] == '\n';
-        for (int c = 1; at < size && c < column; c++) {
-            at++;
-            while (at < size && ((unsigned char)text[at] & 0xC0) == 0x80) at++;
-        }
-        cannot_start(text, size, at, &err, line, column, file);
+        cannot_start(text, size, &err, line, column, file);
     } else if (phrase != NULL && phrase->opened && parser->context != NULL) {
         pm_error_at(&err, PM_BAD_CONFIG, file, line, column, "%s that begins at line %d, column %d", phrase->message,
                     (int)parser->context_mark.line + 1, (int)parser->context_mark.column + 1);

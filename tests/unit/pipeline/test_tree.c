@@ -2,6 +2,7 @@
 #include "pipeline/tree.h"
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "reading.h"
 
 static PmTree *parse(const char *text, PmErrorList *errors)
@@ -173,6 +174,11 @@ static void texts_that_need_quotes_are_found(void **state)
         {"a: %x\n", "t.yaml:1:4: a value cannot begin with \"%\"\n  hint: put quotes around it: \"%x\"\n"},
         {"format: !=png x\n", "t.yaml:1:9: unknown tag !=png\n  hint: put a comparison such as \"!=png\" in quotes\n"},
         {"a: \u201cx\u201d\n", "t.yaml:1:4: a curly quote does not quote\n  hint: write \" or '\n"},
+        /* Lines end where YAML ends them: a lone carriage return, NEL, LS and PS too. */
+        {"a: 1\rb: @x\rc: 1\n", "t.yaml:2:4: a value cannot begin with \"@\"\n  hint: put quotes around it: \"@x\"\n"},
+        {"a: 1\r\nb: @x\r\n", "t.yaml:2:4: a value cannot begin with \"@\"\n  hint: put quotes around it: \"@x\"\n"},
+        {"a: 1\u2028b: @x\n", "t.yaml:2:4: a value cannot begin with \"@\"\n  hint: put quotes around it: \"@x\"\n"},
+        {"\r{ `t\n`\n`t\n", "t.yaml:2:3: a value cannot begin with \"`\"\n  hint: put quotes around it: \"`t\"\n"},
         /* A slip of another kind stays what it is. */
         {"a: {b: 1}x\n", "t.yaml:1:10: this line does not fit the mapping that begins at line 1, column 1\n"
                          "  hint: keys of one mapping are equally far indented\n"},
@@ -231,6 +237,16 @@ static void caps_hold(void **state)
     expect("a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
            "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n",
            "t.yaml:4:29: the file has more than 10000 values (aliases count as what they stand for)\n");
+}
+
+/* Once through the text, whatever lies between what was opened and the mistake. */
+static void a_mistake_far_from_its_beginning_is_found_at_once(void **state)
+{
+    (void)state;
+    int64_t start = pm_clock_mono_ms();
+    expect_repeated("a: { b: 1,\n", "\n", 1000000, "@", "a value cannot begin with \"@\"");
+    expect_repeated("a: { b: 1,", " ", 1000000, "@", "a value cannot begin with \"@\"");
+    assert_true(pm_clock_mono_ms() - start < 20000);
 }
 
 static void aliases_cannot_nest_deeper_than_the_cap(void **state)
@@ -352,6 +368,7 @@ int main(void)
         cmocka_unit_test(texts_that_need_quotes_are_found),
         cmocka_unit_test(errors_before_a_syntax_error_are_kept),
         cmocka_unit_test(caps_hold),
+        cmocka_unit_test(a_mistake_far_from_its_beginning_is_found_at_once),
         cmocka_unit_test(aliases_cannot_nest_deeper_than_the_cap),
         cmocka_unit_test(variables_are_replaced_once),
         cmocka_unit_test(variables_that_cannot_be_are_errors_at_their_place),
