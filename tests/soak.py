@@ -38,7 +38,7 @@ outputs:
     steps: [ {{ resize: {{ width: 96 }} }}, {{ convert: {{ format: jpeg }} }} ]
     to: {{ s3: {{ bucket: target, key: "out/{{stem}}_small.{{ext}}" }} }}
 """
-EVERY_S = 0.5
+EVERY_S, SHORT_EVERY_S = 0.5, 0.05
 LONG = 5000  # below that the tenth that is compared with has one or two samples,
 SHORT_FLOOR_KIB = 2048  # and the heap has not settled either: 2 KiB an image would show
 CONNECTIONS = 8  # in which as many connections may happen to be idle; a leak of one an image is far above
@@ -106,6 +106,8 @@ def stats(port):
 class Soak:
     def __init__(self, build, images, folder):
         self.build, self.images, self.folder = build, images, folder
+        self.every_s = EVERY_S if images >= LONG else SHORT_EVERY_S
+        self.window = images // 10 if images >= LONG else images // 5  # of images, over which a median is taken
         self.rows = []  # (images ended, {kind: (RSS KiB, descriptors, processes)})
 
     def run(self):
@@ -137,7 +139,7 @@ class Soak:
                 found = sample(broker.pid)
                 self.rows.append((ended, {kind: (sum(one.rss_kib for one in some) / len(some), max(one.descriptors for one in some), len(some))
                                           for kind, some in found.items() if some}))
-                time.sleep(EVERY_S)
+                time.sleep(self.every_s)
         self.code, self.seconds = broker.returncode, time.monotonic() - began
         until = time.monotonic() + 5
         while processes(broker.pid) and time.monotonic() < until:
@@ -150,15 +152,15 @@ class Soak:
         return [row[1][kind][what] for row in self.rows if kind in row[1] and first <= row[0] <= last]
 
     def growth(self, kind):
-        """(KiB after the first tenth, KiB in the last), medians."""
-        tenth = self.images // 10
-        before, after = self.series(kind, 0, tenth, 2 * tenth), self.series(kind, 0, self.images - tenth, self.images)
+        """(KiB after the first tenth, KiB at the end), medians."""
+        tenth, window = self.images // 10, self.window
+        before, after = self.series(kind, 0, tenth, tenth + window), self.series(kind, 0, self.images - window, self.images)
         return (statistics.median(before), statistics.median(after)) if before and after else None
 
     def descriptors(self, kind):
-        """The most in the second tenth, and the median in the last."""
-        tenth = self.images // 10
-        before, after = self.series(kind, 1, tenth, 2 * tenth), self.series(kind, 1, self.images - tenth, self.images)
+        """The most after the first tenth, and the median at the end."""
+        tenth, window = self.images // 10, self.window
+        before, after = self.series(kind, 1, tenth, tenth + window), self.series(kind, 1, self.images - window, self.images)
         return (max(before), statistics.median(after)) if before and after else None
 
     def judge(self):
