@@ -319,12 +319,12 @@ static PmStatus vips_failed(PmCheckStep *step, const char *call)
 }
 
 /* apply() on a picture that somebody else holds as well, its pixels computed. */
-static PmStatus apply_held(PmCheckStep *step, VipsImage *in, VipsImage **out)
+static PmStatus apply_held(PmCheckStep *step, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     VipsImage *lazy = NULL;
     unsigned held = G_OBJECT(in)->ref_count;
     begin(step);
-    PmStatus status = judge(step, "apply", step->transform->apply(step->self, (PmJob *)step, in, &lazy));
+    PmStatus status = judge(step, "apply", step->transform->apply(step->self, (PmJob *)step, shape, in, &lazy));
     if (status != PM_OK) return status;
     if (lazy == NULL) {
         broke(step, "apply() returns PM_OK without an image");
@@ -339,12 +339,12 @@ static PmStatus apply_held(PmCheckStep *step, VipsImage *in, VipsImage **out)
     return *out != NULL ? PM_OK : vips_failed(step, "apply");
 }
 
-static PmStatus apply_once(PmCheckStep *step, VipsImage *in, VipsImage **out)
+static PmStatus apply_once(PmCheckStep *step, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     /* So that the picture is still there for us when the plugin lets go of what it does not hold. */
     g_object_ref(in);
     unsigned held = G_OBJECT(in)->ref_count;
-    PmStatus status = apply_held(step, in, out);
+    PmStatus status = apply_held(step, shape, in, out);
     if (G_OBJECT(in)->ref_count < held) {
         broke(step, "drops a reference to its input, which is only borrowed");
         return PM_BUG;
@@ -369,7 +369,7 @@ static PmStatus apply_pages(PmCheckStep *step, VipsImage *in, const PmShape *sha
     PmStatus status = PM_OK;
     for (int i = 0; i < shape->pages && status == PM_OK; i++) {
         VipsImage *page = page_of(in, shape, i);
-        status = page != NULL ? apply_once(step, page, &pages[i]) : vips_failed(step, "apply");
+        status = page != NULL ? apply_once(step, shape, page, &pages[i]) : vips_failed(step, "apply");
         if (page != NULL) g_object_unref(page);
     }
     VipsImage *joined = NULL;
@@ -391,9 +391,17 @@ static PmStatus encode(PmCheckStep *step, VipsImage *in, const PmShape *shape, c
 {
     VipsImage *first = plan->need_pages == 1 && shape->pages > 1 ? page_of(in, shape, 0) : NULL;
     VipsTarget *target = vips_target_new_to_memory();
+    PmStatus status = PM_OK;
+    PmShape page = *shape;
+    if (first != NULL) { /* the engine asks again once it has cut the picture to one page */
+        PmPlan again;
+        page.pages = 1;
+        status = pm_check_step_plan(step, &page, &again);
+    }
     begin(step);
-    PmStatus status =
-        judge(step, "encode", step->transform->encode(step->self, (PmJob *)step, first != NULL ? first : in, target));
+    if (status == PM_OK)
+        status = judge(step, "encode",
+                       step->transform->encode(step->self, (PmJob *)step, &page, first != NULL ? first : in, target));
     if (status == PM_OK) {
         /* The host ends the target: a plugin that did so already does no harm. */
         vips_target_end(target);
@@ -417,10 +425,10 @@ PmStatus pm_check_step_run(PmCheckStep *step, VipsImage *in, const PmShape *shap
     if (step->transform->encode != NULL) return encode(step, in, shape, plan, out);
     if (step->transform->inspect != NULL) {
         begin(step);
-        return judge(step, "inspect", step->transform->inspect(step->self, (PmJob *)step, in, &out->verdict));
+        return judge(step, "inspect", step->transform->inspect(step->self, (PmJob *)step, shape, in, &out->verdict));
     }
     if (shape->pages > 1 && !(plan->flags & PM_ALL_PAGES)) return apply_pages(step, in, shape, &out->image);
-    return apply_once(step, in, &out->image);
+    return apply_once(step, shape, in, &out->image);
 }
 
 void pm_check_result_finish(PmCheckResult *result)

@@ -157,8 +157,9 @@ PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *er
     pm_buffer_init(&sink.buffer, max > 0 ? (size_t)max : SIZE_MAX / 2);
     target = sink_target(&sink);
     PmError failure = {0};
+    PmShape shape = pm_run_shape(run, picture);
     int64_t began = pm_clock_mono_us();
-    status = pm_call_encode(&run->job, encoder, picture->strip, target, &failure);
+    status = pm_call_encode(&run->job, encoder, &shape, picture->strip, target, &failure);
     pm_run_timed(run, encoder, began);
     if (status == PM_OK && vips_target_end(target) != 0) status = pm_vips_error(&failure, PM_BUG, "cannot finish");
     if (status != PM_OK) {

@@ -79,16 +79,17 @@ static PmStatus look(PmRun *run, const PmInstance *instance, const PmPlan *plan,
                      PmError *err)
 {
     int32_t pages = plan->need_pages == 1 ? 1 : picture->shape.pages;
+    PmShape shape = pm_run_shape(run, picture);
     if (plan->flags & PM_ALL_PAGES) {
         if (!pm_picture_join(picture)) return pm_run_pixels_failed(run, err);
-        return pm_call_inspect(&run->job, instance, picture->strip, verdict, err);
+        return pm_call_inspect(&run->job, instance, &shape, picture->strip, verdict, err);
     }
     PmStatus status = PM_OK;
     for (int32_t i = 0; i < pages && status == PM_OK && (i == 0 || verdict->decision != PM_REJECT); i++) {
         PmVerdict one = {0};
         VipsImage *page = pm_picture_page(picture, i);
         if (page == NULL) return pm_run_pixels_failed(run, err);
-        status = pm_call_inspect(&run->job, instance, page, &one, err);
+        status = pm_call_inspect(&run->job, instance, &shape, page, &one, err);
         g_object_unref(page);
         *verdict = i == 0 ? one : worse(*verdict, one);
     }
@@ -143,7 +144,8 @@ static PmStatus apply_strip(PmRun *run, const PmInstance *instance, const PmPlan
     VipsImage *out = NULL;
     if (!pm_picture_join(picture) || !pm_order_watch(run, picture, instance)) return pm_run_pixels_failed(run, err);
     PmError failure = {0};
-    PmStatus status = pm_call_apply(&run->job, instance, picture->strip, &out, &failure);
+    PmShape shape = pm_run_shape(run, picture);
+    PmStatus status = pm_call_apply(&run->job, instance, &shape, picture->strip, &out, &failure);
     if (status != PM_OK) {
         (void)pm_order_blame(run, failure.message, &failure);
         if (err->status == PM_OK) *err = failure;
@@ -163,11 +165,11 @@ static PmStatus apply_pages(PmRun *run, const PmInstance *instance, const PmPlan
 {
     if (!pm_picture_split(picture)) return pm_run_pixels_failed(run, err);
     int32_t count = picture->shape.pages;
-    PmShape promised = plan->out;
+    PmShape promised = plan->out, shape = pm_run_shape(run, picture);
     promised.pages = 1;
     for (int32_t i = 0; i < count; i++) {
         VipsImage *out = NULL;
-        PmStatus status = pm_call_apply(&run->job, instance, picture->pages[i], &out, err);
+        PmStatus status = pm_call_apply(&run->job, instance, &shape, picture->pages[i], &out, err);
         if (status != PM_OK) return status;
         PmShape real = pm_shape_of(out);
         status = check_promise(run, instance, &promised, &real, err);
@@ -200,10 +202,16 @@ static PmStatus apply(PmRun *run, const PmInstance *instance, const PmPlan *plan
 
 /* ------------------------------------------------------------------ the chain */
 
+PmShape pm_run_shape(const PmRun *run, const PmPicture *picture)
+{
+    PmShape shape = picture->shape;
+    shape.orientation = run->route.source.orientation;
+    return shape;
+}
+
 PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmPicture *picture, PmPlan *plan, PmError *err)
 {
-    PmShape in = picture->shape;
-    in.orientation = run->route.source.orientation;
+    PmShape in = pm_run_shape(run, picture);
     return pm_call_plan(&run->job, instance, &in, plan, err);
 }
 
@@ -212,13 +220,12 @@ PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmPicture *pic
 static PmStatus full_size(PmRun *run, const PmInstance *instance, const PmRouteStep *route, const PmPicture *picture,
                           PmShape *full, PmError *err)
 {
-    PmShape in = picture->shape;
+    PmShape in = pm_run_shape(run, picture);
     in.width = in.source_width;
     in.height = in.source_height;
     *full = route->full_out;
     if (in.width == route->full_in.width && in.height == route->full_in.height) return PM_OK;
     PmPlan plan;
-    in.orientation = run->route.source.orientation;
     PmStatus status = pm_call_plan(&run->job, instance, &in, &plan, err);
     *full = plan.flags & PM_SKIP ? in : plan.out;
     return status;

@@ -250,12 +250,13 @@ PmStatus pm_call_plan(PmJob *job, const PmInstance *instance, const PmShape *in,
     return PM_OK;
 }
 
-PmStatus pm_call_apply(PmJob *job, const PmInstance *instance, VipsImage *in, VipsImage **out, PmError *err)
+PmStatus pm_call_apply(PmJob *job, const PmInstance *instance, const PmShape *shape, VipsImage *in, VipsImage **out,
+                       PmError *err)
 {
     enter(job, instance);
     VipsImage *image = NULL;
     unsigned held = G_OBJECT(in)->ref_count;
-    PmStatus status = instance->plugin->transform.apply(instance->self, job, in, &image);
+    PmStatus status = instance->plugin->transform.apply(instance->self, job, shape, in, &image);
     status = leave(job, instance, status, "apply", err);
     /* Before it is let go once too often, which would end in libvips, far from here. */
     if (status == PM_OK && image == in && G_OBJECT(in)->ref_count <= held)
@@ -269,11 +270,12 @@ PmStatus pm_call_apply(PmJob *job, const PmInstance *instance, VipsImage *in, Vi
     return PM_OK;
 }
 
-PmStatus pm_call_inspect(PmJob *job, const PmInstance *instance, VipsImage *in, PmVerdict *out, PmError *err)
+PmStatus pm_call_inspect(PmJob *job, const PmInstance *instance, const PmShape *shape, VipsImage *in, PmVerdict *out,
+                         PmError *err)
 {
     enter(job, instance);
     *out = (PmVerdict){.decision = PM_PASS};
-    PmStatus status = instance->plugin->transform.inspect(instance->self, job, in, out);
+    PmStatus status = instance->plugin->transform.inspect(instance->self, job, shape, in, out);
     status = leave(job, instance, status, "inspect", err);
     out->label[sizeof out->label - 1] = '\0';
     for (char *p = out->label; *p != '\0'; p++)
@@ -283,10 +285,11 @@ PmStatus pm_call_inspect(PmJob *job, const PmInstance *instance, VipsImage *in, 
     return status;
 }
 
-PmStatus pm_call_encode(PmJob *job, const PmInstance *instance, VipsImage *in, VipsTarget *out, PmError *err)
+PmStatus pm_call_encode(PmJob *job, const PmInstance *instance, const PmShape *shape, VipsImage *in, VipsTarget *out,
+                        PmError *err)
 {
     enter(job, instance);
-    PmStatus status = instance->plugin->transform.encode(instance->self, job, in, out);
+    PmStatus status = instance->plugin->transform.encode(instance->self, job, shape, in, out);
     return leave(job, instance, status, "encode", err);
 }
 

@@ -30,9 +30,13 @@ void pm_job_at(PmJob *job, const char *plugin, const char *step, int line);
 /* Each calls the plugin and turns its answer into ours. err names step, plugin and line. */
 PmStatus pm_call_create(PmJob *job, PmInstance *instance, bool fetch, PmErrorList *errors);
 PmStatus pm_call_plan(PmJob *job, const PmInstance *instance, const PmShape *in, PmPlan *plan, PmError *err);
-PmStatus pm_call_apply(PmJob *job, const PmInstance *instance, VipsImage *in, VipsImage **out, PmError *err);
-PmStatus pm_call_inspect(PmJob *job, const PmInstance *instance, VipsImage *in, PmVerdict *out, PmError *err);
-PmStatus pm_call_encode(PmJob *job, const PmInstance *instance, VipsImage *in, VipsTarget *out, PmError *err);
+/* `shape` is what the step was asked to plan. */
+PmStatus pm_call_apply(PmJob *job, const PmInstance *instance, const PmShape *shape, VipsImage *in, VipsImage **out,
+                       PmError *err);
+PmStatus pm_call_inspect(PmJob *job, const PmInstance *instance, const PmShape *shape, VipsImage *in, PmVerdict *out,
+                         PmError *err);
+PmStatus pm_call_encode(PmJob *job, const PmInstance *instance, const PmShape *shape, VipsImage *in, VipsTarget *out,
+                        PmError *err);
 
 /* An error in what a plugin promised or gave back. Returns PM_BUG. */
 PmStatus pm_plugin_bug(const PmJob *job, const PmInstance *instance, PmError *err, const char *fmt, ...)

@@ -78,6 +78,8 @@ PmRuns pm_run_when(const PmWhen *when, const PmFacts *facts, char *why, size_t w
 /* Runs steps [from, to) on the picture. */
 PmStatus pm_run_steps(PmRun *run, const PmInstances *instances, const PmRouteStep *route, size_t from, size_t to,
                       PmPicture *picture, PmError *err);
+/* The picture as steps are told of it: what plan() is asked, and what apply(), inspect() and encode() then get. */
+PmShape pm_run_shape(const PmRun *run, const PmPicture *picture);
 /* One step's plan for the picture as it is. */
 PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmPicture *picture, PmPlan *plan, PmError *err);
 /* Adds the time since `since_us` to the step's. */

@@ -214,12 +214,11 @@ static void warn_of_loss(const PmHost *host, PmJob *job, VipsImage *image, const
                       format->name);
 }
 
-static PmStatus encode(void *data, PmJob *job, VipsImage *in, VipsTarget *out)
+static PmStatus encode(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsTarget *out)
 {
     Convert *self = data;
     const Config *config = self->config;
-    int pages = in->Ysize / vips_image_get_page_height(in);
-    const Format *format = choose(self, job, pages, vips_image_hasalpha(in));
+    const Format *format = choose(self, job, shape->pages, shape->has_alpha);
     VipsImage *image = prepare(in, format, config);
     if (!image) return self->host->fail(job, PM_BAD_INPUT, "preparing the picture for %s", format->name);
 

@@ -141,10 +141,11 @@ static PmStatus unanswered(const NsfwHook *self, PmJob *job, const char *why, Pm
     return host->set_fact(job, "checked", "no");
 }
 
-static PmStatus inspect(void *data, PmJob *job, VipsImage *in, PmVerdict *out)
+static PmStatus inspect(void *data, PmJob *job, const PmShape *shape, VipsImage *in, PmVerdict *out)
 {
     const NsfwHook *self = data;
     const Config *config = self->config;
+    (void)shape;
     if (config->mode == MODE_STUB) {
         out->score = stub_score(config, self->host->fact(job, "key"));
         g_strlcpy(out->label, config->label, sizeof(out->label));

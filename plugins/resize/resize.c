@@ -42,35 +42,11 @@ static const PmParam params[] = {
                           "show convert's background there."),
 };
 
-/* apply() is handed an image but no shape. These are the last shapes planned, so that it finds the source's size of
- * an image that the decoder shrank. */
-enum { MEMO_COUNT = 8 };
-typedef struct Memo {
-    int width, height, source_width, source_height;
-} Memo;
-
 typedef struct Resize {
     const PmHost *host;
     const Config *config;
     Gravity gravity;
-    Memo memo[MEMO_COUNT]; /* newest first */
 } Resize;
-
-static void remember(Resize *self, const PmShape *in)
-{
-    Memo memo = {in->width, in->height, in->source_width, in->source_height};
-    if (memcmp(&self->memo[0], &memo, sizeof(memo)) != 0) {
-        memmove(&self->memo[1], &self->memo[0], sizeof(memo) * (MEMO_COUNT - 1));
-        self->memo[0] = memo;
-    }
-}
-
-static Memo recall(const Resize *self, int width, int height)
-{
-    for (int i = 0; i < MEMO_COUNT; i++)
-        if (self->memo[i].width == width && self->memo[i].height == height) return self->memo[i];
-    return (Memo){width, height, width, height};
-}
 
 static PmStatus check(const PmHost *host, PmJob *job, const Config *config, Gravity *gravity)
 {
@@ -135,13 +111,12 @@ static void plan_need(const Config *config, const PmShape *in, const Geometry *g
 static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
 {
     enum { SMART_PIXELS_MAX = 100 * 1000 * 1000 };
-    Resize *self = data;
+    const Resize *self = data;
     const Config *config = self->config;
     Geometry g;
     if (!geometry_of(config, in->source_width, in->source_height, &g))
         return self->host->fail(job, PM_LIMIT, "a %d x %d picture would be scaled to more than %d px a side",
                                 in->source_width, in->source_height, VIPS_MAX_COORD);
-    remember(self, in);
 
     bool scaled = g.scaled_width != in->source_width || g.scaled_height != in->source_height;
     bool boxed = g.scaled_width != g.width || g.scaled_height != g.height;
@@ -187,16 +162,13 @@ static VipsImage *fit_box(const Resize *self, VipsImage *scaled, const Geometry 
     return vips_crop(scaled, &out, x, y, g->width, g->height, NULL) ? NULL : out;
 }
 
-static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
+static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
-    Resize *self = data;
-    /* Only a smart cut takes a strip of pages; without one this is the whole image's height. */
-    int height = self->gravity.smart ? vips_image_get_page_height(in) : in->Ysize;
-    Memo memo = recall(self, in->Xsize, height);
+    const Resize *self = data;
     Geometry g;
     VipsImage *result = NULL;
 
-    geometry_of(self->config, memo.source_width, memo.source_height, &g);
+    geometry_of(self->config, shape->source_width, shape->source_height, &g);
     if (is_smart(self, &g)) {
         result = pixels_smart(in, &g, &self->gravity, self->config);
     } else {
@@ -205,8 +177,8 @@ static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
         g_clear_object(&scaled);
     }
     if (!result)
-        return self->host->fail(job, PM_BAD_INPUT, "scaling %d x %d px to %d x %d", in->Xsize, height, g.width,
-                                g.height);
+        return self->host->fail(job, PM_BAD_INPUT, "scaling %d x %d px to %d x %d", shape->width, shape->height,
+                                g.width, g.height);
     *out = result;
     return PM_OK;
 }

@@ -75,9 +75,10 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
     return PM_OK;
 }
 
-static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
+static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     const Strip *self = data;
+    (void)shape;
     VipsImage *space = NULL, *image = NULL;
 
     if (self->icc == ICC_CONVERT && vips_image_get_typeof(in, VIPS_META_ICC_NAME)) {

@@ -145,17 +145,20 @@ static VipsImage *new_mask(const Self *self, int width, int height)
 
 /* --- apply: builds the operation; libvips computes it later, piece by piece --- */
 
-static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
+static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     const Self *self = data;
     PmStatus status = PM_OK;
+
+    /* `shape` is what plan() was asked about this picture; width and height are those of one page. */
+    int width = shape->width, height = shape->height;
 
     /* One parent that owns all the images in between: unref it, and they go. */
     VipsImage *owner = vips_image_new();
     VipsImage **t = (VipsImage **)vips_object_local_array(VIPS_OBJECT(owner), 5);
 
-    t[0] = new_mask(self, vips_image_get_width(in), vips_image_get_height(in));
-    if (t[0] == NULL || (!vips_image_hasalpha(in) && vips_addalpha(in, &t[1], NULL) != 0)) goto failed;
+    t[0] = new_mask(self, width, height);
+    if (t[0] == NULL || (!shape->has_alpha && vips_addalpha(in, &t[1], NULL) != 0)) goto failed;
     VipsImage *source = t[1] != NULL ? t[1] : in;
     int colours = vips_image_get_bands(source) - 1;
 

@@ -24,8 +24,7 @@ typedef struct Watermark {
     Anchor anchor;
     VipsImage *asset; /* 8-bit RGBA, or NULL with a text */
     Face face;
-    bool grey;          /* the watermark has no colour, so that a grey picture stays grey */
-    int32_t full_width; /* PmShape.source_width of the last plan(): apply() is told only the width it gets */
+    bool grey; /* the watermark has no colour, so that a grey picture stays grey */
     Cache cache;
 } Watermark;
 
@@ -162,7 +161,6 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
     Watermark *self = data;
     /* A stamp that is too large to keep goes as soon as the next job begins. */
     if (self->cache.stamp != NULL && pixels_bytes(self->cache.stamp) > KEEP_BYTES) drop_cache(&self->cache);
-    self->full_width = in->source_width;
 
     out->need_width = out->need_height = 0;
     if (self->config->opacity == 0) {
@@ -201,9 +199,9 @@ static int prepare_base(VipsObject *owner, VipsImage *in, bool grey, bool deep, 
     return vips_copy(t[1], out, "interpretation", space, NULL);
 }
 
-static Canvas canvas_of(const Watermark *self, const VipsImage *base)
+static Canvas canvas_of(const PmShape *shape, const VipsImage *base)
 {
-    double ratio = self->full_width > base->Xsize ? (double)base->Xsize / self->full_width : 1;
+    double ratio = shape->source_width > base->Xsize ? (double)base->Xsize / shape->source_width : 1;
     return (Canvas){.width = base->Xsize, .height = base->Ysize, .ratio = ratio};
 }
 
@@ -308,7 +306,7 @@ static int lay_on(Watermark *self, VipsObject *owner, VipsImage *base, VipsImage
     return vips_extract_band(t[1], out, 0, "n", base->Bands, NULL);
 }
 
-static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
+static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     Watermark *self = data;
     VipsObject *owner = VIPS_OBJECT(vips_image_new());
@@ -319,7 +317,7 @@ static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
 
     int result = prepare_base(owner, in, colours == 1 && self->grey, deep, &t[0]);
     if (!result) {
-        Canvas canvas = canvas_of(self, t[0]);
+        Canvas canvas = canvas_of(shape, t[0]);
         VipsImage *stamp;
         status = find_stamp(self, job, t[0], &canvas, &stamp);
         if (status == PM_OK)

@@ -342,16 +342,22 @@ static void check_shape(VipsImage *image, const PmShape *planned)
     assert_int_equal(real.band_format, planned->band_format);
 }
 
-PmStatus step_try_apply(Step *step, VipsImage *in, VipsImage **out)
+PmStatus step_try_apply_as(Step *step, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     message[0] = '\0';
-    return step->transform.apply(step->self, &step->job, in, out);
+    return step->transform.apply(step->self, &step->job, shape, in, out);
 }
 
-static VipsImage *apply_once(Step *step, VipsImage *in)
+PmStatus step_try_apply(Step *step, VipsImage *in, VipsImage **out)
+{
+    PmShape shape = image_shape(in);
+    return step_try_apply_as(step, &shape, in, out);
+}
+
+static VipsImage *apply_once(Step *step, const PmShape *shape, VipsImage *in)
 {
     VipsImage *out = NULL;
-    if (step->transform.apply(step->self, &step->job, in, &out) != PM_OK)
+    if (step->transform.apply(step->self, &step->job, shape, in, &out) != PM_OK)
         fail_msg("apply: %s; libvips: %s", message, vips_error_buffer());
     assert_non_null(out);
     VipsImage *memory = vips_image_copy_memory(out);
@@ -368,7 +374,7 @@ static VipsImage *apply_pages(Step *step, VipsImage *in, const PmShape *shape)
         assert_int_equal(vips_crop(in, &page, 0, i * shape->height, shape->width, shape->height, NULL), 0);
         assert_int_equal(vips_copy(page, &plain, NULL), 0);
         vips_image_remove(plain, VIPS_META_PAGE_HEIGHT);
-        pages[i] = apply_once(step, plain);
+        pages[i] = apply_once(step, shape, plain);
         g_object_unref(plain);
         g_object_unref(page);
     }
@@ -398,7 +404,7 @@ VipsImage *step_apply_shrunk(Step *step, VipsImage *in, int source_width, int so
     if (shape.pages > 1 && !(plan.flags & PM_ALL_PAGES))
         out = apply_pages(step, in, &shape);
     else
-        out = apply_once(step, in);
+        out = apply_once(step, &shape, in);
     check_shape(out, &plan.out);
     return out;
 }
@@ -414,7 +420,7 @@ PmStatus step_inspect(Step *step, VipsImage *in, PmVerdict *verdict)
     PmShape shape = image_shape(in);
     step_plan(step, &shape);
     *verdict = (PmVerdict){0};
-    return step->transform.inspect(step->self, &step->job, in, verdict);
+    return step->transform.inspect(step->self, &step->job, &shape, in, verdict);
 }
 
 /* What was written to an ended memory target (vips_target_steal() is for targets that have not ended). */
@@ -444,11 +450,13 @@ PmStatus step_try_encode(Step *step, VipsImage *in, void **bytes, size_t *size, 
         assert_int_equal(vips_copy(page, &image, NULL), 0);
         vips_image_remove(image, VIPS_META_PAGE_HEIGHT);
         g_object_unref(page);
+        shape.pages = 1;
+        step_plan(step, &shape); /* the engine asks again once it has cut the picture to one page */
     } else {
         image = g_object_ref(in);
     }
     VipsTarget *target = vips_target_new_to_memory();
-    PmStatus status = step->transform.encode(step->self, &step->job, image, target);
+    PmStatus status = step->transform.encode(step->self, &step->job, &shape, image, target);
     *bytes = NULL;
     *size = 0;
     if (status == PM_OK) *bytes = take_blob(target, size);

@@ -55,6 +55,8 @@ PmStatus step_try_plan(Step *step, const PmShape *in, PmPlan *out);
 VipsImage *step_apply(Step *step, VipsImage *in);
 /* One call of apply() on an image that is not planned first; what it returns, and *out new when that is PM_OK. */
 PmStatus step_try_apply(Step *step, VipsImage *in, VipsImage **out);
+/* The same with the shape that was planned. */
+PmStatus step_try_apply_as(Step *step, const PmShape *shape, VipsImage *in, VipsImage **out);
 /* As step_apply for a picture that the decoder shrank from source_width x source_height. */
 VipsImage *step_apply_shrunk(Step *step, VipsImage *in, int source_width, int source_height);
 

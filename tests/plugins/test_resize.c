@@ -184,6 +184,29 @@ static void shrunk_input_ends_at_the_promised_size(void **state)
     assert_int_equal(plan_of("{width: 3000}", &shrunk).flags, PM_SKIP);
 }
 
+/* Two jobs, or two outputs, whose decoders gave the same size of pictures of different sizes: each call goes by its
+ * own. */
+static void each_picture_goes_by_its_own_shape(void **state)
+{
+    (void)state;
+    Step *step = step_new("resize", "{scale: 0.1}");
+    VipsImage *in = image_photo(500, 300);
+    PmShape large = image_shape(in), small = image_shape(in);
+    large.source_width = 2000, large.source_height = 1200;
+    small.source_width = 1000, small.source_height = 600;
+    PmPlan of_large = step_plan(step, &large), of_small = step_plan(step, &small);
+    VipsImage *out = NULL;
+    assert_int_equal(step_try_apply_as(step, &large, in, &out), PM_OK);
+    assert_size(out, of_large.out.width, of_large.out.height);
+    g_clear_object(&out);
+    assert_int_equal(step_try_apply_as(step, &small, in, &out), PM_OK);
+    assert_size(out, of_small.out.width, of_small.out.height);
+    assert_int_not_equal(of_small.out.width, of_large.out.width);
+    g_object_unref(out);
+    g_object_unref(in);
+    step_free(step);
+}
+
 static void gravity_keeps_its_part(void **state)
 {
     (void)state;
@@ -497,6 +520,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(demand_follows_quality),
         cmocka_unit_test(flags_say_what_is_done),
         cmocka_unit_test(shrunk_input_ends_at_the_promised_size),
+        cmocka_unit_test(each_picture_goes_by_its_own_shape),
         cmocka_unit_test(gravity_keeps_its_part),
         cmocka_unit_test(focal_point_is_centred),
         cmocka_unit_test(smart_gravity_finds_the_spot),

@@ -178,6 +178,25 @@ static void pixels_are_those_of_the_full_decode(void **state)
     step_free(step);
 }
 
+/* Another output may have been planned in between. */
+static void each_picture_goes_by_its_own_shape(void **state)
+{
+    (void)state;
+    Step *step = step_new("watermark", "{image: white.png, margin: 20, gravity: north-west}");
+    VipsImage *half = black(200, 200), *out = NULL;
+    PmShape shrunk = image_shape(half), whole = image_shape(half);
+    shrunk.source_width = shrunk.source_height = 400;
+    step_plan(step, &shrunk);
+    step_plan(step, &whole);
+    assert_int_equal(step_try_apply_as(step, &shrunk, half, &out), PM_OK);
+    VipsImage *memory = vips_image_copy_memory(out);
+    assert_box(memory, "shrunk while loading", 10, 10, 10, 10);
+    g_object_unref(memory);
+    g_object_unref(out);
+    g_object_unref(half);
+    step_free(step);
+}
+
 static void plan_lets_the_decoder_shrink(void **state)
 {
     (void)state;
@@ -257,6 +276,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(lies_where_gravity_says),
     cmocka_unit_test(is_sized_by_the_picture),
     cmocka_unit_test(pixels_are_those_of_the_full_decode),
+    cmocka_unit_test(each_picture_goes_by_its_own_shape),
     cmocka_unit_test(plan_lets_the_decoder_shrink),
     cmocka_unit_test(blends_with_the_picture),
     cmocka_unit_test(tiles_cover_the_picture),

@@ -85,10 +85,11 @@ static int plan(void *self, FirstJob *job, const FirstShape *in, FirstPlan *out)
     return FIRST_OK;
 }
 
-static int apply(void *self, FirstJob *job, VipsImage *in, VipsImage **out)
+static int apply(void *self, FirstJob *job, const FirstShape *shape, VipsImage *in, VipsImage **out)
 {
     const State *s = self;
     int width = vips_image_get_width(in);
+    if (shape->width != width || shape->source_width < width) return s->host->fail(job, FIRST_BUG, "not the shape");
     if (s->config->width < width) width = (int)s->config->width;
     if (vips_extract_area(in, out, 0, 0, width, vips_image_get_height(in), (void *)0) == 0) return FIRST_OK;
     return s->host->fail(job, FIRST_BUG, "cannot crop");

@@ -51,9 +51,10 @@ static PmStatus write_cut(VipsImage *in, VipsTarget *out)
     return good ? PM_OK : PM_BUG;
 }
 
-static PmStatus encode(void *self, PmJob *job, VipsImage *in, VipsTarget *out)
+static PmStatus encode(void *self, PmJob *job, const PmShape *shape, VipsImage *in, VipsTarget *out)
 {
     const Config *config = self;
+    (void)shape;
     VipsImage *small = NULL;
     int result = 0;
     (void)job;

@@ -262,9 +262,10 @@ static PmStatus failed(const Self *self, PmJob *job, int status)
     return status == 0 ? PM_OK : self->host->fail(job, PM_BAD_INPUT, "cannot copy");
 }
 
-static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
+static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     const Self *self = data;
+    (void)shape;
     maybe_strike(self, job, AT_APPLY);
     if (IS("null")) return PM_OK;
     if (IS("status")) return (PmStatus)42;

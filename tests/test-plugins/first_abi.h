@@ -61,9 +61,9 @@ typedef struct FirstTransform {
     int (*create)(const FirstHost *, FirstJob *, const void *, void **);
     void (*destroy)(void *);
     int (*plan)(void *, FirstJob *, const FirstShape *, FirstPlan *);
-    int (*apply)(void *, FirstJob *, VipsImage *, VipsImage **);
-    int (*inspect)(void *, FirstJob *, VipsImage *, void *);
-    int (*encode)(void *, FirstJob *, VipsImage *, void *);
+    int (*apply)(void *, FirstJob *, const FirstShape *, VipsImage *, VipsImage **);
+    int (*inspect)(void *, FirstJob *, const FirstShape *, VipsImage *, void *);
+    int (*encode)(void *, FirstJob *, const FirstShape *, VipsImage *, void *);
     const char *const *mime_types;
     const char *const *facts;
 } FirstTransform;

@@ -101,16 +101,17 @@ static PmStatus plan(void *self, PmJob *job, const PmShape *in, PmPlan *out)
 }
 
 #ifdef INSPECTS
-static PmStatus inspect(void *self, PmJob *job, VipsImage *in, PmVerdict *out)
+static PmStatus inspect(void *self, PmJob *job, const PmShape *shape, VipsImage *in, PmVerdict *out)
 {
-    (void)self, (void)job, (void)in, (void)out;
+    (void)self, (void)job, (void)shape, (void)in, (void)out;
     return PM_OK;
 }
 #else
-static PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
+static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     const Self *self = data;
     int result = 0;
+    (void)shape;
     if (!self->config->in_create) indulge();
     if (HABIT == HABIT_flip)
         result = vips_flip(in, out, VIPS_DIRECTION_VERTICAL, NULL);

@@ -28,9 +28,9 @@ static PmStatus plan(void *self, PmJob *job, const PmShape *in, PmPlan *out)
     return PM_OK;
 }
 
-static PmStatus apply(void *self, PmJob *job, VipsImage *in, VipsImage **out)
+static PmStatus apply(void *self, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
-    (void)self, (void)job;
+    (void)self, (void)job, (void)shape;
     *out = g_object_ref(in);
     return PM_OK;
 }

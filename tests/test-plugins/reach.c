@@ -108,9 +108,9 @@ static PmStatus plan(void *self, PmJob *job, const PmShape *in, PmPlan *out)
     return PM_OK;
 }
 
-static PmStatus apply(void *self, PmJob *job, VipsImage *in, VipsImage **out)
+static PmStatus apply(void *self, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
-    (void)self, (void)job;
+    (void)self, (void)job, (void)shape;
     return vips_copy(in, out, NULL) == 0 ? PM_OK : PM_BAD_INPUT;
 }
 

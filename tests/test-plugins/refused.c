@@ -38,9 +38,9 @@ extern int vips_from_the_future(void);
 #define nobody_defines_this vips_from_the_future
 #endif
 
-static PmStatus apply(void *self, PmJob *job, VipsImage *in, VipsImage **out)
+static PmStatus apply(void *self, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
-    (void)self, (void)job;
+    (void)self, (void)job, (void)shape;
 #if defined(BAD_symbol) || defined(BAD_vips_symbol)
     if (nobody_defines_this() != 0) return PM_BUG;
 #endif
@@ -48,9 +48,9 @@ static PmStatus apply(void *self, PmJob *job, VipsImage *in, VipsImage **out)
 }
 
 #if defined(BAD_two_kinds)
-static PmStatus inspect(void *self, PmJob *job, VipsImage *in, PmVerdict *out)
+static PmStatus inspect(void *self, PmJob *job, const PmShape *shape, VipsImage *in, PmVerdict *out)
 {
-    (void)self, (void)job, (void)in, (void)out;
+    (void)self, (void)job, (void)shape, (void)in, (void)out;
     return PM_OK;
 }
 #endif

@@ -60,10 +60,10 @@ static PmStatus plan(void *self, PmJob *job, const PmShape *in, PmPlan *out)
     return PM_OK;
 }
 
-static PmStatus inspect(void *data, PmJob *job, VipsImage *in, PmVerdict *out)
+static PmStatus inspect(void *data, PmJob *job, const PmShape *shape, VipsImage *in, PmVerdict *out)
 {
     const Self *self = data;
-    (void)in, (void)out;
+    (void)shape, (void)in, (void)out;
     char *text = everything(self->config);
     PmStatus status = PM_OK;
     if (self->config->say == SAY_FETCH) {

@@ -256,10 +256,11 @@ typedef struct PmTransform {
      * again for the image as it was loaded. */
     PmStatus (*plan)(void *self, PmJob *job, const PmShape *in, PmPlan *out);
 
-    /* `in` is borrowed. *out is a new reference, best left lazy (libvips computes it when written). */
-    PmStatus (*apply)(void *self, PmJob *job, VipsImage *in, VipsImage **out);
-    PmStatus (*inspect)(void *self, PmJob *job, VipsImage *in, PmVerdict *out);
-    PmStatus (*encode)(void *self, PmJob *job, VipsImage *in, VipsTarget *out);
+    /* `shape` is what plan() was last asked about this very picture: of all its pages, also where `in` is one of
+     * them. `in` is borrowed. *out is a new reference, best left lazy (libvips computes it when written). */
+    PmStatus (*apply)(void *self, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out);
+    PmStatus (*inspect)(void *self, PmJob *job, const PmShape *shape, VipsImage *in, PmVerdict *out);
+    PmStatus (*encode)(void *self, PmJob *job, const PmShape *shape, VipsImage *in, VipsTarget *out);
 
     const char *const *mime_types; /* encoders: what they may write; NULL-terminated */
     const char *const *facts;      /* what set_fact() may set; NULL-terminated; NULL: none */

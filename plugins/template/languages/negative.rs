@@ -78,7 +78,7 @@ pub struct PmHost {
 type Create = unsafe extern "C" fn(*const PmHost, *mut PmJob, *const c_void, *mut *mut c_void) -> Status;
 type Destroy = unsafe extern "C" fn(*mut c_void);
 type Plan = unsafe extern "C" fn(*mut c_void, *mut PmJob, *const PmShape, *mut PmPlan) -> Status;
-type Apply = unsafe extern "C" fn(*mut c_void, *mut PmJob, *mut VipsImage, *mut *mut VipsImage) -> Status;
+type Apply = unsafe extern "C" fn(*mut c_void, *mut PmJob, *const PmShape, *mut VipsImage, *mut *mut VipsImage) -> Status;
 
 #[repr(C)]
 pub struct PmTransform {
@@ -114,8 +114,6 @@ struct Shared<T>(T);
 unsafe impl<T> Sync for Shared<T> {} // constant
 
 extern "C" {
-    fn vips_image_hasalpha(image: *mut VipsImage) -> c_int;
-    fn vips_image_get_bands(image: *const VipsImage) -> c_int;
     fn vips_image_get_format(image: *const VipsImage) -> c_int;
     fn vips_linear(image: *mut VipsImage, out: *mut *mut VipsImage, a: *const f64, b: *const f64, n: c_int, ...) -> c_int;
     fn vips_cast(image: *mut VipsImage, out: *mut *mut VipsImage, format: c_int, ...) -> c_int;
@@ -153,16 +151,22 @@ unsafe extern "C" fn plan(_: *mut c_void, _: *mut PmJob, _: *const PmShape, out:
     PM_OK
 }
 
-unsafe extern "C" fn apply(data: *mut c_void, job: *mut PmJob, image: *mut VipsImage, out: *mut *mut VipsImage) -> Status {
+unsafe extern "C" fn apply(
+    data: *mut c_void,
+    job: *mut PmJob,
+    shape: *const PmShape,
+    image: *mut VipsImage,
+    out: *mut *mut VipsImage,
+) -> Status {
     let step = &*data.cast::<Step>();
     let strength = (*step.config).strength;
     let format = vips_image_get_format(image);
     let top = if format == 2 { 65535.0 } else { 255.0 }; // VIPS_FORMAT_USHORT
-    let bands = vips_image_get_bands(image) as usize;
+    let bands = (*shape).bands as usize;
     if bands > BANDS_MAX {
         return ((*step.host).fail)(job, PM_BAD_INPUT, c"too many bands".as_ptr());
     }
-    let colours = bands - usize::from(vips_image_hasalpha(image) != 0);
+    let colours = bands - usize::from((*shape).has_alpha);
     let (mut a, mut b) = ([1.0; BANDS_MAX], [0.0; BANDS_MAX]);
     a[..colours].fill(1.0 - 2.0 * strength);
     b[..colours].fill(top * strength);

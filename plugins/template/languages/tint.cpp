@@ -4,7 +4,8 @@
 //
 //     - tint: { color: "#c08040", amount: 0.8 }
 //
-//     c++ -std=c++20 -Wall -shared -fPIC -O2 -fvisibility=hidden $(pkg-config --cflags pixmill vips) -o tint.so tint.cpp
+//     c++ -std=c++20 -Wall -shared -fPIC -O2 -fvisibility=hidden $(pkg-config --cflags pixmill vips) -o tint.so
+//     tint.cpp
 //
 // Everything that the host calls is a plain function. No exception may leave one: the host is C.
 #include <memory>
@@ -14,7 +15,8 @@
 
 #include <pixmill/plugin.h>
 
-namespace {
+namespace
+{
 
 struct Config {
     PmColor color;
@@ -33,7 +35,10 @@ struct Self {
 };
 
 struct Unref {
-    void operator()(VipsImage *image) const { g_object_unref(image); }
+    void operator()(VipsImage *image) const
+    {
+        g_object_unref(image);
+    }
 };
 using Image = std::unique_ptr<VipsImage, Unref>;
 
@@ -58,12 +63,12 @@ PmStatus plan(void *, PmJob *job, const PmShape *in, PmPlan *out)
     return PM_OK;
 }
 
-PmStatus apply(void *data, PmJob *job, VipsImage *in, VipsImage **out)
+PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     const auto *self = static_cast<const Self *>(data);
     const double amount = self->config->amount, light[] = {0.2126, 0.7152, 0.0722};
     const double color[] = {self->config->color.r / 255, self->config->color.g / 255, self->config->color.b / 255};
-    const int bands = vips_image_get_bands(in);
+    const int bands = shape->bands;
 
     // Each colour becomes a share of itself and a share of the lightness in the given colour.
     VipsImage *t = vips_image_new_matrix(bands, bands);

@@ -435,14 +435,14 @@ static void run_crop(const PmLoaded *loaded)
     assert_true(pm_bind(&context, NULL, t->params, t->param_count, config, arena));
     void *self = NULL;
     assert_int_equal(t->create(&host, NULL, config, &self), PM_OK);
-    PmShape in = {.width = 20, .height = 10, .pages = 1, .bands = 3};
+    PmShape in = {.width = 20, .height = 10, .pages = 1, .bands = 3, .source_width = 20, .source_height = 10};
     PmPlan plan = {.out = in};
     assert_int_equal(t->plan(self, NULL, &in, &plan), PM_OK);
     assert_int_equal(plan.out.width, 7);
     assert_int_equal(plan.out.height, 10);
     VipsImage *image, *cropped = NULL;
     assert_int_equal(vips_black(&image, 20, 10, "bands", 3, NULL), 0);
-    assert_int_equal(t->apply(self, NULL, image, &cropped), PM_OK);
+    assert_int_equal(t->apply(self, NULL, &in, image, &cropped), PM_OK);
     assert_int_equal(vips_image_get_width(cropped), 7);
     g_object_unref(cropped);
     g_object_unref(image);
