@@ -20,9 +20,9 @@
  *   DESCRIBED <- {plugins: [description..], errors: [error..]}
  *   CHECK     -> {path, params: YAML or absent}          plugin check
  *   CHECKED   <- {checks: [{name, ok, message}..]}
- *   SPAWN     -> {slot}                                  fds: [child's socket, progress memfd, its stderr or none]
- *   SPAWNED   <- {slot, pid} or {slot, error}            fds: [pidfd], none with `error`
- *   EXITED    <- {slot, pid, code, signal, cpu_ms, max_rss_kb}           signal 0: it exited with code
+ *   SPAWN     -> {worker}                                fds: [child's socket, progress memfd, its stderr or none]
+ *   SPAWNED   <- {worker, pid} or {worker, error}        fds: [pidfd], none with `error`
+ *   EXITED    <- {worker, pid, code, signal, cpu_ms, max_rss_kb}         signal 0: it exited with code
  *   LOG       <- {level: 0..3, text}                     of the zygote
  *
  * Job channel, broker <-> child. One job at a time; a child whose channel is closed ends with code 0. A child sends no

@@ -60,7 +60,7 @@ PmLoop *pm_loop_new(PmError *err)
     return loop;
 }
 
-static void bury(PmLoop *loop)
+static void free_ended(PmLoop *loop)
 {
     while (loop->graveyard != NULL) {
         PmWatch *watch = loop->graveyard;
@@ -77,7 +77,7 @@ void pm_loop_free(PmLoop *loop)
         next = watch->next;
         pm_loop_unwatch(watch);
     }
-    bury(loop);
+    free_ended(loop);
     for (PmTimer *timer = loop->timers, *next; timer != NULL; timer = next) {
         next = timer->next;
         pm_loop_cancel(timer);
@@ -133,7 +133,7 @@ void pm_loop_unwatch(PmWatch *watch)
     watch->previous = NULL;
     watch->next = loop->graveyard;
     loop->graveyard = watch;
-    if (!loop->dispatching) bury(loop);
+    if (!loop->dispatching) free_ended(loop);
 }
 
 PmTimer *pm_loop_after(PmLoop *loop, int64_t delay_ms, PmTimerCallback *call, void *data)
@@ -225,7 +225,7 @@ void pm_loop_run(PmLoop *loop)
             watch->call(watch->data, watch->fd, what);
         }
         loop->dispatching = false;
-        bury(loop);
+        free_ended(loop);
         run_timers(loop);
     }
 }

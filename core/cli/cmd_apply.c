@@ -7,13 +7,13 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/overlaps.h"
 #include "cli/print.h"
 #include "cli/start.h"
 #include "connectors/file/listing.h"
 #include "connectors/file/stores.h"
 #include "connectors/file/triggers.h"
 #include "connectors/record.h"
-#include "session/overlaps.h"
 
 static const PmCommandOption options[] = {
     {"out", "DIR", "Where the renditions go: below it, each output's own path. Made when needed.", 'o'},

@@ -5,7 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/start.h"
-#include "connectors/aws/rights.h"
+#include "connectors/aws/iam_policy.h"
 
 static const PmCommandOption options[] = {
     {"for", "TARGET", "container, lambda or both; container by default.", 0},
@@ -18,14 +18,14 @@ static int run(const PmArguments *arguments)
 {
     static const char *const targets[] = {"container", "lambda", "both"};
     const char *target = pm_arguments_get(arguments, "for"), *wide;
-    PmRightsOptions request = {.dead_letter_arn = pm_arguments_get(arguments, "dead-letter-arn"),
-                               .function = pm_arguments_get(arguments, "function")};
+    PmIamOptions request = {.dead_letter_arn = pm_arguments_get(arguments, "dead-letter-arn"),
+                            .function = pm_arguments_get(arguments, "function")};
     for (size_t i = 0; i < 3; i++)
-        if (strcmp(target != NULL ? target : "container", targets[i]) == 0) request.target = (PmRightsFor)(i + 1);
+        if (strcmp(target != NULL ? target : "container", targets[i]) == 0) request.target = (PmIamTarget)(i + 1);
     if (request.target == 0) return pm_cli_usage(NULL, "--for must be container, lambda or both, not \"%s\"", target);
     PmStart start;
     if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
-    json_t *policy = pm_rights_policy(start.pipeline, &request, &wide);
+    json_t *policy = pm_iam_policy(start.pipeline, &request, &wide);
     char *text = json_dumps(policy, JSON_INDENT(2));
     if (text != NULL) puts(text);
     if (wide != NULL) fprintf(stderr, "pixmill: %s\n  hint: name it with --dead-letter-arn\n", wide);

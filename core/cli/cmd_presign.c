@@ -5,9 +5,9 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/print.h"
-#include "connectors/aws/ask.h"
+#include "connectors/aws/blocking_call.h"
 #include "connectors/aws/settings.h"
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 
 static const PmCommandOption options[] = {
     {"expires", "DURATION", "How long the URL works, 1s to 7d; 15m by default.", 'e'},
@@ -20,7 +20,7 @@ static const PmCommandOption options[] = {
 enum { MINUTE_MS = 60 * 1000, EXPIRES_MS = 15 * MINUTE_MS };
 
 typedef struct Presign {
-    PmAsk *ask;
+    PmBlockingCall *blocking;
     const char *method, *bucket, *key;
     int64_t expires_s;
     const PmAwsConfig *config;
@@ -35,23 +35,23 @@ static void on_credentials(void *data, const PmSigningCredentials *found, const 
     if (err != NULL) {
         presign->err = *err;
     } else {
-        PmS3 *s3 = pm_cloud_s3(presign->ask->cloud, NULL, NULL, false, PM_CHECKSUM_NONE, &presign->err);
+        PmS3 *s3 = pm_aws_session_s3(presign->blocking->session, NULL, NULL, false, PM_CHECKSUM_NONE, &presign->err);
         if (s3 != NULL)
             pm_s3_presign(s3, presign->method, presign->bucket, presign->key, presign->expires_s,
                           pm_clock_wall_ms() / 1000, found, &presign->url, &presign->err);
     }
-    pm_loop_stop(presign->ask->loop);
+    pm_loop_stop(presign->blocking->loop);
 }
 
 static int presign(Presign *presign)
 {
-    PmAsk ask;
+    PmBlockingCall blocking;
     pm_buffer_init(&presign->url, 16 * 1024);
-    presign->ask = &ask;
-    if (pm_ask_open(&ask, presign->config, &presign->err) == PM_OK &&
-        pm_credentials_get(pm_cloud_credentials(ask.cloud), on_credentials, presign) != NULL)
-        pm_loop_run(ask.loop);
-    pm_ask_close(&ask);
+    presign->blocking = &blocking;
+    if (pm_blocking_open(&blocking, presign->config, &presign->err) == PM_OK &&
+        pm_credentials_get(pm_aws_session_credentials(blocking.session), on_credentials, presign) != NULL)
+        pm_loop_run(blocking.loop);
+    pm_blocking_close(&blocking);
     bool good = presign->err.status == PM_OK && !presign->url.failed;
     if (good)
         puts(presign->url.data);

@@ -51,7 +51,7 @@ typedef struct PmDeadLetterOps {
 } PmDeadLetterOps;
 
 struct PmDoctor;
-struct PmPolicy;
+struct PmIamPolicy;
 
 /* Everything but the kind may be NULL: it has not that role. */
 typedef struct PmConnector {
@@ -69,8 +69,8 @@ typedef struct PmConnector {
     const PmDeadLetterOps *dead_letters;
     /* What the pipeline needs of it, tried (doctor.h). */
     void (*doctor)(struct PmDoctor *doctor);
-    /* What the pipeline needs of it in IAM, worked out (aws/rights.h). */
-    void (*rights)(struct PmPolicy *policy);
+    /* What the pipeline needs of it in IAM, worked out (aws/iam_policy.h). */
+    void (*iam)(struct PmIamPolicy *policy);
 } PmConnector;
 
 /* Ended by NULL, both; in the same order. */

@@ -16,6 +16,6 @@ typedef struct PmDeadLetter {
     int receive_count;
 } PmDeadLetter; /* borrowed for the call */
 
-typedef void PmDeadLetterSeen(void *data, const PmDeadLetter *letter);
+typedef void PmDeadLetterSeen(void *data, const PmDeadLetter *message);
 
 #endif

@@ -49,7 +49,7 @@ struct PmJobResult; /* run.h */
 typedef struct PmTriggerSink {
     void *data;
     void (*event)(void *data, PmEvent *event);
-    void (*dry)(void *data);                        /* nothing more will come until told otherwise: `--once` may end */
+    void (*drained)(void *data);                    /* nothing more will come until told otherwise: `--once` may end */
     void (*failed)(void *data, const PmError *err); /* it cannot go on at all */
     /* What log lines are about from now on: an invocation and its trace; NULL: nothing more. Or NULL. */
     void (*context)(void *data, const char *request_id, const char *trace_id);
@@ -66,12 +66,13 @@ typedef struct PmTriggerOps {
                    void *data);
     /* What became of one object of an event, before the event is settled; all borrowed. NULL: it does not care. */
     void (*result)(PmTrigger *trigger, PmEvent *event, const struct PmJobResult *result);
-    /* The pipeline cannot run: tell whoever waits, then say `dry`. NULL: nobody waits. */
+    /* The pipeline cannot run: tell whoever waits, then say `drained`. NULL: nobody waits. */
     void (*refuse)(PmTrigger *trigger, const PmErrorList *errors);
     /* Whether a rendition may lie at that location, as its store tells it: PM_BAD_INPUT when it would replace one of
      * the trigger's own sources, or be taken for one. NULL: anywhere. */
     PmStatus (*guard)(PmTrigger *trigger, const char *location, PmError *err);
-    /* Hand over nothing any more. Settling goes on. False: something of its own must end first; then it says `dry`. */
+    /* Hand over nothing any more. Settling goes on. False: something of its own must end first; then it says `drained`.
+     */
     bool (*stop)(PmTrigger *trigger);
     void (*free)(PmTrigger *trigger);
 } PmTriggerOps;

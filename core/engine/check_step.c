@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 
 struct PmCheckStep {
     const PmTransform *transform;
@@ -245,8 +245,8 @@ static bool bind_config(PmCheckStep *step, const char *yaml, char *message, size
     step->tree = pm_tree_parse("params", yaml, strlen(yaml), &errors);
     bool ok = step->tree != NULL && errors.count == 0;
     if (ok) {
-        PmBindContext context = {.file = "params", .where = t->name, .errors = &errors};
-        ok = pm_bind(&context, pm_tree_root(step->tree), t->params, t->param_count, step->config, step->arena);
+        PmDecodeContext context = {.file = "params", .where = t->name, .errors = &errors};
+        ok = pm_decode_params(&context, pm_tree_root(step->tree), t->params, t->param_count, step->config, step->arena);
     }
     if (!ok) {
         char line[512] = "cannot bind";

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "engine/flags.h"
 #include "engine/handshake.h"
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 
 /* "FILE: parameter 2, sigma: MESSAGE" */
 static PmStatus refuse(const char *file, const PmParam *params, size_t index, PmError *err, const char *hint,
@@ -154,9 +154,9 @@ static PmStatus check_default(const char *file, const PmParam *params, size_t in
     only.offset = 0;
     PmErrorList errors = {0};
     PmArena *arena = pm_arena_new();
-    PmBindContext context = {.errors = &errors};
+    PmDecodeContext context = {.errors = &errors};
     PmStatus status = PM_OK;
-    if (!pm_bind(&context, NULL, &only, 1, &value, arena))
+    if (!pm_decode_params(&context, NULL, &only, 1, &value, arena))
         status = refuse(file, params, index, err, "correct .def, or the limits and choices it breaks",
                         "expected a default that its own rules allow, found %.60s: %.200s", p->def,
                         errors.count > 0 ? errors.items[0].message : "refused");

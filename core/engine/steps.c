@@ -212,11 +212,11 @@ static bool make_step(PmStepMaker *maker, const PmOutput *output, const PmStep *
 
     size_t before = maker->errors->count + maker->errors->dropped;
     void *config = pm_arena_alloc(maker->arena, plugin->transform.config_size + 1);
-    PmBindContext context = {.file = pipeline->file, .where = step->where, .errors = maker->errors};
+    PmDecodeContext context = {.file = pipeline->file, .where = step->where, .errors = maker->errors};
     bool readable = step->params == NULL || step->params->kind == PM_NODE_MAPPING; /* else its reader has told */
     good = readable &&
-           pm_bind(&context, step->params, plugin->transform.params, plugin->transform.param_count, config,
-                   maker->arena) &&
+           pm_decode_params(&context, step->params, plugin->transform.params, plugin->transform.param_count, config,
+                            maker->arena) &&
            good;
     instance->config = config;
     if (good) check_values(maker, instance);

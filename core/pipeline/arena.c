@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 
 enum { BLOCK_BYTES = 16 * 1024, ALIGN = 16 };
 

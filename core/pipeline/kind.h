@@ -7,7 +7,7 @@
 #define PM_PIPELINE_KIND_H
 
 #include "base/buffer.h"
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 #include "pipeline/template.h"
 
 /* Settings below one key of the file. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Everything that can be written in a pipeline file, as JSON Schema, as a description and as Markdown,
- * made from the same PmParam tables that bind.h reads with.
+ * made from the same PmParam tables that decode_params.h reads with.
  */
 #ifndef PM_PIPELINE_SCHEMA_H
 #define PM_PIPELINE_SCHEMA_H

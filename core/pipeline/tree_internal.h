@@ -7,7 +7,7 @@
 
 #include <yaml.h>
 
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 #include "pipeline/tree.h"
 
 struct PmTree {

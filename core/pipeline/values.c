@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 
 typedef struct Unit {
     const char *name;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 #include "pipeline/when_internal.h"
 
 static const struct {

@@ -31,7 +31,7 @@ PmFateKind pm_delivery_fate_of(const Item *item, const PmError *err, PmFateKind 
                        .stays = all->trigger->stays,
                        .unavailable = unavailable,
                        .ends = all->options->once};
-    return pm_fate_of(all->world->context.pipeline, &ending);
+    return pm_fate_of(all->run->context.pipeline, &ending);
 }
 
 void pm_delivery_decide(Delivery *delivery, PmFateKind kind, const PmError *reason, const PmObject *object,
@@ -84,7 +84,7 @@ static void settle(Delivery *delivery)
     PmEvent *event = delivery->event;
     PmFate fate = {.kind = delivery->fate,
                    .delay_ms = delivery->fate == PM_FATE_RETRY
-                                   ? pm_fate_backoff_ms(all->world->context.pipeline, event->attempt)
+                                   ? pm_fate_backoff_ms(all->run->context.pipeline, event->attempt)
                                    : 0,
                    .reason = delivery->reason.status != PM_OK ? &delivery->reason : NULL,
                    .object = delivery->object,
@@ -167,8 +167,8 @@ static void not_notified(Item *item, const PmError *err)
     char text[1200];
     pm_error_format(err, text, sizeof text);
     pm_log(PM_LOG_ERROR, "notify.failed", "msg", text, NULL);
-    pm_breaker_failed(all->breaker, all->world->notifier->name, err);
-    if (pm_delivery_hold(item, all->world->notifier->name, err)) {
+    pm_breaker_failed(all->breaker, all->run->notifier->name, err);
+    if (pm_delivery_hold(item, all->run->notifier->name, err)) {
         pm_delivery_wait_held(item);
         return;
     }
@@ -185,7 +185,7 @@ static void on_notified(void *data, const PmError *err)
         not_notified(item, err);
         return;
     }
-    pm_breaker_worked(all->breaker, all->world->notifier->name);
+    pm_breaker_worked(all->breaker, all->run->notifier->name);
     leave(item);
 }
 
@@ -193,11 +193,11 @@ void pm_delivery_leave_told(Item *item, const PmJobResult *result)
 {
     PmDeliveries *all = item->delivery->all;
     PmError err = {0};
-    if (all->world->notifier == NULL || result->fate == PM_FATE_RETRY || result->fate == PM_FATE_RELEASE) {
+    if (all->run->notifier == NULL || result->fate == PM_FATE_RETRY || result->fate == PM_FATE_RELEASE) {
         leave(item);
         return;
     }
-    item->notice = pm_notice_start(all->world, result, on_notified, item, &err);
+    item->notice = pm_notice_start(all->run, result, on_notified, item, &err);
     if (item->notice == NULL) not_notified(item, &err);
 }
 
@@ -260,7 +260,7 @@ static void refuse_object(Item *item, const PmError *err)
 {
     PmDeliveries *all = item->delivery->all;
     PmEvidence evidence = {0};
-    pm_evidence_note_source(&evidence, all->world->source, item->object, err);
+    pm_evidence_note_source(&evidence, all->run->source, item->object, err);
     recall(item);
     pm_evidence_tell(&evidence, all->breaker, &item->hold);
     PmJobResult result = {.object = item->object,
@@ -275,12 +275,12 @@ static void refuse_object(Item *item, const PmError *err)
 
 void pm_deliveries_work(PmDeliveries *all)
 {
-    while (all->fetched.first != NULL && pm_pool_idle(all->world->pool) > 0) {
-        size_t idle = pm_pool_idle(all->world->pool);
+    while (all->fetched.first != NULL && pm_pool_idle(all->run->pool) > 0) {
+        size_t idle = pm_pool_idle(all->run->pool);
         PmError err = {0};
         if (pm_job_work(all->fetched.first->job, &err) != PM_OK) {
             /* That worker has died and nobody knew: the next one. */
-            if (pm_pool_idle(all->world->pool) < idle) continue;
+            if (pm_pool_idle(all->run->pool) < idle) continue;
             pm_log(PM_LOG_ERROR, "job.start", "msg", err.message, NULL);
             return;
         }
@@ -302,14 +302,14 @@ static void on_fetched(void *data, PmImageJob *job)
 
 size_t pm_delivery_room_for_jobs(const PmDeliveries *all)
 {
-    return pm_pool_size(all->world->pool) + PREFETCH;
+    return pm_pool_size(all->run->pool) + PREFETCH;
 }
 
 /* How many bytes an object is let in with: what its event says, and no more is read. When it is larger after all, it
  * begins again as one of the largest allowed. */
 static int64_t reserve_of(const PmDeliveries *all, const Item *item)
 {
-    int64_t max = all->world->context.pipeline->limits.file_size, size = item->object->size;
+    int64_t max = all->run->context.pipeline->limits.file_size, size = item->object->size;
     if (item->larger || size < 0 || size > max) return max;
     if (size < RESERVE_MIN) size = RESERVE_MIN;
     return size < max ? size : max;
@@ -318,7 +318,7 @@ static int64_t reserve_of(const PmDeliveries *all, const Item *item)
 /* Sources wait in memory: as many bytes as some of the largest allowed, whatever the count. One is always let in. */
 static bool fits_budget(const PmDeliveries *all, int64_t bytes)
 {
-    return all->begun == 0 || all->bytes + bytes <= BUDGET_FILES * all->world->context.pipeline->limits.file_size;
+    return all->begun == 0 || all->bytes + bytes <= BUDGET_FILES * all->run->context.pipeline->limits.file_size;
 }
 
 static void begin(Item *item)
@@ -327,7 +327,7 @@ static void begin(Item *item)
     PmJobSink sink = {.data = item, .ready = on_fetched, .done = on_done};
     PmError err = {0};
     int64_t bytes = reserve_of(all, item);
-    item->job = pm_job_new(all->world, item->object, item->delivery->event->id, item->delivery->event->attempt, bytes,
+    item->job = pm_job_new(all->run, item->object, item->delivery->event->id, item->delivery->event->attempt, bytes,
                            &sink, &err);
     if (item->job == NULL) {
         refuse_object(item, &err);
@@ -470,15 +470,15 @@ void pm_deliveries_failing(const PmDeliveries *all, char *out, size_t size)
 
 /* --- life --- */
 
-PmDeliveries *pm_deliveries_new(const PmJobWorld *world, PmTrigger *trigger, const PmSessionOptions *options,
+PmDeliveries *pm_deliveries_new(const PmRunContext *run, PmTrigger *trigger, const PmSessionOptions *options,
                                 PmSessionSummary *summary, const PmDeliverySink *sink)
 {
     PmDeliveries *all = calloc(1, sizeof *all);
     if (all == NULL) return NULL;
-    *all = (PmDeliveries){.world = world, .trigger = trigger, .options = options, .summary = summary, .sink = *sink};
+    *all = (PmDeliveries){.run = run, .trigger = trigger, .options = options, .summary = summary, .sink = *sink};
     if (trigger->answers) return all; /* failures are told at once */
     PmBreakerSink heard = {.data = all, .probe = pm_delivery_on_probe, .changed = pm_delivery_on_changed};
-    all->breaker = pm_breaker_new(world->context.loop, world->context.pipeline->on_error.backoff, &heard);
+    all->breaker = pm_breaker_new(run->context.loop, run->context.pipeline->on_error.backoff, &heard);
     if (all->breaker != NULL) return all;
     free(all);
     return NULL;

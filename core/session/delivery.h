@@ -18,7 +18,7 @@ typedef struct PmDeliverySink {
 } PmDeliverySink;
 
 /* All borrowed and outlive it. New; NULL: out of memory. */
-PmDeliveries *pm_deliveries_new(const PmJobWorld *world, PmTrigger *trigger, const PmSessionOptions *options,
+PmDeliveries *pm_deliveries_new(const PmRunContext *run, PmTrigger *trigger, const PmSessionOptions *options,
                                 PmSessionSummary *summary, const PmDeliverySink *sink);
 /* What is under way ends unsettled: nothing is lost, it comes again. NULL is fine. */
 void pm_deliveries_free(PmDeliveries *deliveries);

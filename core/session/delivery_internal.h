@@ -44,7 +44,7 @@ struct Delivery {
 };
 
 struct PmDeliveries {
-    const PmJobWorld *world;
+    const PmRunContext *run;
     PmTrigger *trigger;
     const PmSessionOptions *options;
     PmSessionSummary *summary;

@@ -97,7 +97,7 @@ void pm_delivery_on_probe(void *data, int64_t tries)
     PmDeliveries *all = data;
     char failing[1000];
     if (all->stopping) return;
-    if (all->options->once && tries > all->world->context.pipeline->on_error.retries) {
+    if (all->options->once && tries > all->run->context.pipeline->on_error.retries) {
         pm_breaker_failing(all->breaker, failing, sizeof failing);
         all->sink.gave_up(all->sink.data, failing);
         return;

@@ -20,7 +20,7 @@ typedef struct PmEvidence {
 void pm_evidence_finish(PmEvidence *evidence);
 
 /* Something asked of a dependency succeeded (err NULL) or failed. A failure counts only when its status speaks of the
- * world: PM_TRANSIENT or PM_BAD_CONFIG. */
+ * run: PM_TRANSIENT or PM_BAD_CONFIG. */
 void pm_evidence_note(PmEvidence *evidence, const char *name, const PmError *err);
 /* Fetching: what only an event names, not the pipeline, is the event's mistake when it cannot be read. */
 void pm_evidence_note_source(PmEvidence *evidence, const PmSource *source, const PmObject *object, const PmError *err);

@@ -32,7 +32,7 @@ typedef struct Put {
 } Put;
 
 struct PmImageJob {
-    const PmJobWorld *world;
+    const PmRunContext *run;
     PmJobSink sink;
     const PmObject *object;
     const char *event_id;
@@ -43,7 +43,7 @@ struct PmImageJob {
     bool larger;
     int source_fd;
     PmMapping source;
-    PmLease *lease;
+    PmWorkerJob *lease;
     Put *puts;
     size_t put_count, open_puts;
     Expected *expected; /* by the pipeline's index of the output */
@@ -108,7 +108,7 @@ static void end_soon(PmImageJob *job)
 {
     if (job->ending) return;
     job->ending = true;
-    job->end = pm_loop_after(job->world->context.loop, 0, tell_end, job);
+    job->end = pm_loop_after(job->run->context.loop, 0, tell_end, job);
 }
 
 static void fail(PmImageJob *job, const PmError *err)
@@ -118,16 +118,16 @@ static void fail(PmImageJob *job, const PmError *err)
 
 /* --- storing --- */
 
-PmStore *pm_job_store(const PmJobWorld *world, const PmPlace *place)
+PmStore *pm_job_store(const PmRunContext *run, const PmPlace *place)
 {
-    for (size_t i = 0; world->everything == NULL && i < PM_STORES_MAX; i++)
-        if (world->stores[i].kind == place->kind) return world->stores[i].store;
-    return world->everything;
+    for (size_t i = 0; run->everything == NULL && i < PM_STORES_MAX; i++)
+        if (run->stores[i].kind == place->kind) return run->stores[i].store;
+    return run->everything;
 }
 
 static void note_store(PmImageJob *job, const PmPlace *place, const PmError *err)
 {
-    pm_evidence_note_store(&job->evidence, pm_job_store(job->world, place), place, err);
+    pm_evidence_note_store(&job->evidence, pm_job_store(job->run, place), place, err);
 }
 
 /* A picture that was rejected is done with only when the quarantine holds it. */
@@ -148,7 +148,7 @@ static void on_stored(void *data, const PmStored *stored)
     PmImageJob *job = put->job;
     PmOutputResult *result = result_of(put);
     put->call = NULL;
-    pm_claims_end(job->world->claims, put->claim);
+    pm_claims_end(job->run->claims, put->claim);
     pm_memfd_unmap(&put->bytes);
     job->open_puts--;
     note_store(job, put->place, stored->err);
@@ -166,7 +166,7 @@ static void on_stored(void *data, const PmStored *stored)
 /* What `expect` began for this place, which is then the caller's. */
 static PmStoreCall *take_expected(PmImageJob *job, const PmPlace *place)
 {
-    for (size_t i = 0; i < job->world->context.pipeline->output_count; i++) {
+    for (size_t i = 0; i < job->run->context.pipeline->output_count; i++) {
         Expected *expected = &job->expected[i];
         if (expected->place != place) continue;
         PmStoreCall *call = expected->call;
@@ -178,7 +178,7 @@ static PmStoreCall *take_expected(PmImageJob *job, const PmPlace *place)
 
 static bool claim(PmImageJob *job, Put *put, const char *key, const char *output, PmError *err)
 {
-    PmClaims *claims = job->world->claims;
+    PmClaims *claims = job->run->claims;
     if (claims == NULL) return true;
     char *location = put->store->ops->locate(put->store, put->place, key);
     if (location == NULL)
@@ -197,7 +197,7 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
     Put *put = &job->puts[job->put_count];
     const char *output = result->output;
     bool source = result->source;
-    *put = (Put){.job = job, .place = place, .store = pm_job_store(job->world, place), .bytes = bytes, .where = where};
+    *put = (Put){.job = job, .place = place, .store = pm_job_store(job->run, place), .bytes = bytes, .where = where};
     job->outputs[job->put_count] = *result;
     job->outputs[job->put_count++].stored = PM_STORE_FAILED;
     char *key = pm_template_expand(place->key, facts, &err);
@@ -211,7 +211,7 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
                               .output = output,
                               .quarantine = put == job->quarantine,
                               .source = &job->pinned,
-                              .digest = job->world->context.digest,
+                              .digest = job->run->context.digest,
                               .expected = take_expected(job, place)};
         put->call = put->store->ops->put(put->store, &request, on_stored, put, &err);
     }
@@ -220,7 +220,7 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
         job->open_puts++;
         return;
     }
-    pm_claims_end(job->world->claims, put->claim);
+    pm_claims_end(job->run->claims, put->claim);
     note_store(job, place, &err);
     pm_error_context(&err, "%s", where);
     put_failed(job, put, &err);
@@ -257,8 +257,8 @@ static void on_begins(void *data, const PmPoolOutput *out)
 {
     PmImageJob *job = data;
     const PmPlace *place = &out->output->to;
-    PmStore *store = pm_job_store(job->world, place);
-    Expected *expected = &job->expected[out->output - job->world->context.pipeline->outputs];
+    PmStore *store = pm_job_store(job->run, place);
+    Expected *expected = &job->expected[out->output - job->run->context.pipeline->outputs];
     PmFacts *facts = store->ops->expect != NULL ? facts_of(job, out) : NULL;
     PmError err = {0};
     char *key = facts != NULL ? pm_template_expand(place->key, facts, &err) : NULL;
@@ -269,7 +269,7 @@ static void on_begins(void *data, const PmPoolOutput *out)
                               .content_type = out->mime,
                               .output = out->output->name,
                               .source = &job->pinned,
-                              .digest = job->world->context.digest};
+                              .digest = job->run->context.digest};
         PmStoreCall *call = store->ops->expect(store, &request);
         if (call != NULL) *expected = (Expected){.place = place, .store = store, .call = call};
     }
@@ -329,7 +329,7 @@ static bool add_quarantine_facts(const PmImageJob *job, PmFacts *facts)
 
 static void quarantine(PmImageJob *job)
 {
-    const PmPlace *place = &job->world->context.pipeline->quarantine;
+    const PmPlace *place = &job->run->context.pipeline->quarantine;
     if (place->kind == NULL) return; /* the trigger has a place of its own */
     PmFacts *facts = pm_facts_copy(job->facts);
     job->quarantine = &job->puts[job->put_count];
@@ -400,7 +400,7 @@ static PmStatus take_source(PmImageJob *job, const PmFetched *fetched, PmError *
         return pm_error_set(err, PM_BAD_INPUT, "the object's key is longer than %d bytes or no valid UTF-8",
                             (int)PM_FACT_VALUE_MAX);
     if (job->source.size == 0) return pm_error_set(err, PM_BAD_INPUT, "the file is empty");
-    if (job->world->needs_sha256) set_sha256(job);
+    if (job->run->needs_sha256) set_sha256(job);
     return PM_OK;
 }
 
@@ -411,13 +411,13 @@ static void on_fetched(void *data, const PmFetched *fetched)
     job->fetching = NULL;
     PM_CRASH_POINT("job.fetched");
     job->fetched_ms = pm_clock_mono_ms();
-    pm_evidence_note_source(&job->evidence, job->world->source, job->object,
+    pm_evidence_note_source(&job->evidence, job->run->source, job->object,
                             fetched->outcome == PM_FETCH_FAILED ? fetched->err : NULL);
     if (fetched->outcome == PM_FETCH_GONE) {
         pm_text_copy(job->skipped, sizeof job->skipped, "the source was deleted or replaced since the event");
         end_soon(job);
     } else if (fetched->outcome == PM_FETCH_FAILED) {
-        job->larger = fetched->err->status == PM_LIMIT && job->max < job->world->context.pipeline->limits.file_size;
+        job->larger = fetched->err->status == PM_LIMIT && job->max < job->run->context.pipeline->limits.file_size;
         fail(job, fetched->err);
         end_soon(job);
     } else if (take_source(job, fetched, &err) != PM_OK) {
@@ -433,7 +433,7 @@ static void on_fetched(void *data, const PmFetched *fetched)
 
 /* --- life --- */
 
-PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, const char *event_id, int attempt, int64_t max,
+PmImageJob *pm_job_new(const PmRunContext *run, const PmObject *object, const char *event_id, int attempt, int64_t max,
                        const PmJobSink *sink, PmError *err)
 {
     PmImageJob *job = calloc(1, sizeof *job);
@@ -441,7 +441,7 @@ PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, const ch
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    *job = (PmImageJob){.world = world,
+    *job = (PmImageJob){.run = run,
                         .sink = *sink,
                         .object = object,
                         .event_id = event_id,
@@ -450,15 +450,15 @@ PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, const ch
                         .started_ms = pm_clock_mono_ms()};
     job->result.attempt = attempt;
     job->facts = pm_facts_new();
-    job->puts = calloc(world->context.pipeline->output_count + 1, sizeof *job->puts); /* one more: quarantine */
-    job->expected = calloc(world->context.pipeline->output_count + 1, sizeof *job->expected);
-    job->outputs = calloc(world->context.pipeline->output_count + 1, sizeof *job->outputs);
+    job->puts = calloc(run->context.pipeline->output_count + 1, sizeof *job->puts); /* one more: quarantine */
+    job->expected = calloc(run->context.pipeline->output_count + 1, sizeof *job->expected);
+    job->outputs = calloc(run->context.pipeline->output_count + 1, sizeof *job->outputs);
     job->not_made = json_object();
     if (job->facts == NULL || job->puts == NULL || job->outputs == NULL || job->expected == NULL ||
         !pm_object_copy(&job->pinned, object))
         pm_error_set(err, PM_TRANSIENT, "out of memory");
     else
-        job->fetching = world->source->ops->get(world->source, object, max, on_fetched, job, err);
+        job->fetching = run->source->ops->get(run->source, object, max, on_fetched, job, err);
     PM_CRASH_POINT("job.began");
     if (job->fetching != NULL) return job;
     pm_job_free(job);
@@ -473,12 +473,12 @@ PmStatus pm_job_work(PmImageJob *job, PmError *err)
     json_object_del(facts, "etag");
     PmPoolJob request = {.source_fd = job->source_fd,
                          .facts = facts,
-                         .outputs = job->world->outputs,
+                         .outputs = job->run->outputs,
                          .attempt = job->result.attempt,
                          .names = pm_job_names(job->object, job->event_id)};
     PmPoolJobSink sink = {
         .data = job, .begins = on_begins, .output = on_output, .skipped = on_skipped, .done = on_worked};
-    job->lease = pm_pool_run(job->world->pool, &request, &sink, err);
+    job->lease = pm_pool_run(job->run->pool, &request, &sink, err);
     json_decref(facts);
     job->begun_ms = pm_clock_mono_ms();
     PM_CRASH_POINT("job.handed_to_worker");
@@ -489,17 +489,17 @@ void pm_job_free(PmImageJob *job)
 {
     if (job == NULL) return;
     pm_loop_cancel(job->end);
-    if (job->fetching != NULL) job->world->source->ops->cancel(job->world->source, job->fetching);
+    if (job->fetching != NULL) job->run->source->ops->cancel(job->run->source, job->fetching);
     pm_pool_abandon(job->lease);
     for (size_t i = 0; i < job->put_count; i++) {
         Put *put = &job->puts[i];
         if (put->call != NULL) {
             put->store->ops->cancel(put->store, put->call);
-            pm_claims_end(job->world->claims, put->claim);
+            pm_claims_end(job->run->claims, put->claim);
         }
         pm_memfd_unmap(&put->bytes);
     }
-    for (size_t i = 0; job->expected != NULL && i < job->world->context.pipeline->output_count; i++)
+    for (size_t i = 0; job->expected != NULL && i < job->run->context.pipeline->output_count; i++)
         if (job->expected[i].call != NULL)
             job->expected[i].store->ops->cancel(job->expected[i].store, job->expected[i].call);
     pm_memfd_unmap(&job->source);

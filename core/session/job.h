@@ -16,7 +16,7 @@ typedef struct PmImageJob PmImageJob;
 enum { PM_STORES_MAX = 16 };
 
 /* What every job of a session shares; borrowed, outlives them. */
-typedef struct PmJobWorld {
+typedef struct PmRunContext {
     PmContext context;
     PmPool *pool;
     PmSource *source;
@@ -29,10 +29,10 @@ typedef struct PmJobWorld {
     const json_t *outputs;   /* names wanted, or NULL */
     struct PmClaims *claims; /* NULL: sources reach other processes, too, and nobody knows all renditions */
     bool needs_sha256;       /* a key names {sha256} */
-} PmJobWorld;
+} PmRunContext;
 
 /* Where renditions for that place go. */
-PmStore *pm_job_store(const PmJobWorld *world, const PmPlace *place);
+PmStore *pm_job_store(const PmRunContext *run, const PmPlace *place);
 
 typedef struct PmJobSink {
     void *data;
@@ -44,7 +44,7 @@ typedef struct PmJobSink {
  * max: bytes to read at most; when it is below limits.file_size and the source has more, the job ends and
  * pm_job_is_larger says so. `done` may come without `ready`.
  */
-PmImageJob *pm_job_new(const PmJobWorld *world, const PmObject *object, const char *event_id, int attempt, int64_t max,
+PmImageJob *pm_job_new(const PmRunContext *run, const PmObject *object, const char *event_id, int attempt, int64_t max,
                        const PmJobSink *sink, PmError *err);
 /* Gives it a worker; on failure (none is free) it stays as it is. */
 PmStatus pm_job_work(PmImageJob *job, PmError *err);

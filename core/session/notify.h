@@ -10,10 +10,10 @@
 
 typedef struct PmNotice PmNotice;
 
-/* Sends or writes the record of a result (borrowed for the call) by world->notifier. `done` comes once, never from
+/* Sends or writes the record of a result (borrowed for the call) by run->notifier. `done` comes once, never from
  * here; err NULL: it is out. NULL and err set when it cannot start. */
 typedef void PmNoticeDone(void *data, const PmError *err);
-PmNotice *pm_notice_start(const PmJobWorld *world, const PmJobResult *result, PmNoticeDone *done, void *data,
+PmNotice *pm_notice_start(const PmRunContext *run, const PmJobResult *result, PmNoticeDone *done, void *data,
                           PmError *err);
 void pm_notice_cancel(PmNotice *notice); /* NULL is fine */
 

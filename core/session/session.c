@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "session/delivery.h"
-#include "session/world.h"
+#include "session/run_context.h"
 
 enum { GRACE_MS = 20000, SETTLE_MS = 5000 };
 
@@ -19,13 +19,13 @@ struct PmSession {
     PmSessionSummary summary;
     PmErrorList errors;
     PmError error;
-    PmJobWorld world;
+    PmRunContext run;
     PmTrigger *trigger;
     PmDeliveries *deliveries;
     PmTimer *grace, *end;
     int64_t started_ms;
     char digest[80];
-    bool ready, dry, stopping, ended;
+    bool ready, drained, stopping, ended;
 };
 
 /* --- the end --- */
@@ -49,7 +49,7 @@ static void end(PmSession *session)
 
 static void maybe_end(PmSession *session)
 {
-    if (session->dry && pm_deliveries_are_done(session->deliveries)) end(session);
+    if (session->drained && pm_deliveries_are_done(session->deliveries)) end(session);
 }
 
 static void give_up(PmSession *session, const PmErrorList *errors)
@@ -81,10 +81,10 @@ static void on_more(void *data)
     maybe_end(session);
 }
 
-static void on_dry(void *data)
+static void on_drained(void *data)
 {
     PmSession *session = data;
-    session->dry = true;
+    session->drained = true;
     maybe_end(session);
 }
 
@@ -114,8 +114,8 @@ static void on_ready(void *data, const json_t *info)
 {
     PmSession *session = data;
     if (session->ready) return; /* after a restart */
-    pm_pipeline_check_facts(session->world.context.pipeline, json_object_get(info, "facts"), &session->errors);
-    pm_pipeline_check_places(session->world.context.pipeline, json_object_get(info, "writes"), &session->errors);
+    pm_pipeline_check_facts(session->run.context.pipeline, json_object_get(info, "facts"), &session->errors);
+    pm_pipeline_check_places(session->run.context.pipeline, json_object_get(info, "writes"), &session->errors);
     if (session->errors.count > 0) {
         give_up(session, &session->errors);
         return;
@@ -124,7 +124,7 @@ static void on_ready(void *data, const json_t *info)
     pm_text_copy(session->digest, sizeof session->digest, digest != NULL ? digest : "");
     session->ready = true;
     if (session->options.started != NULL)
-        session->options.started(session->options.data, info, pm_pool_size(session->world.pool));
+        session->options.started(session->options.data, info, pm_pool_size(session->run.pool));
     ask_for_more(session);
 }
 
@@ -164,7 +164,7 @@ static void on_grace_over(void *data)
 {
     PmSession *session = data;
     session->grace = NULL;
-    session->dry = true;
+    session->drained = true;
     if (!pm_deliveries_are_settled(session->deliveries))
         pm_log(PM_LOG_WARN, "run.grace", "msg", "the grace time is over: what is unfinished goes back", NULL);
     pm_deliveries_release(session->deliveries);
@@ -181,7 +181,7 @@ void pm_session_drain(PmSession *session, int64_t grace_ms)
         return;
     }
     session->stopping = true;
-    session->dry |= session->trigger->ops->stop(session->trigger);
+    session->drained |= session->trigger->ops->stop(session->trigger);
     pm_deliveries_stop(session->deliveries);
     session->grace = pm_loop_after(session->loop, grace_ms > 0 ? grace_ms : GRACE_MS, on_grace_over, session);
     maybe_end(session);
@@ -206,7 +206,7 @@ json_t *pm_session_status(const PmSession *session)
     pm_deliveries_failing(session->deliveries, failing, sizeof failing);
     const PmSessionSummary *sums = &session->summary;
     return json_pack(
-        "{ss ss sI sI sI sI sI sI sI sI sI sI sI ss}", "pipeline", session->world.context.pipeline->name, "state",
+        "{ss ss sI sI sI sI sI sI sI sI sI sI sI ss}", "pipeline", session->run.context.pipeline->name, "state",
         session->stopping ? "stopping"
         : session->ready  ? "running"
                           : "starting",
@@ -247,23 +247,22 @@ void pm_session_prepare_process(void)
 
 static PmStatus wire(PmSession *session, const char *text, size_t size, PmError *err)
 {
-    PmJobWorld *world = &session->world;
+    PmRunContext *run = &session->run;
     PmTriggerSink events = {.data = session,
                             .event = on_event,
-                            .dry = on_dry,
+                            .drained = on_drained,
                             .failed = on_trigger_failed,
                             .expired = on_expired,
                             .context = on_context};
     PmPoolSink workers = {
         .data = session, .ready = on_ready, .refused = on_refused, .failed = on_pool_failed, .idle = on_idle};
     PmDeliverySink heard = {.data = session, .more = on_more, .gave_up = on_gave_up};
-    if (pm_world_open(world, &session->options, err) != PM_OK) return err->status;
-    session->trigger = pm_world_trigger(world, &session->options, &events, err);
+    if (pm_run_context_open(run, &session->options, err) != PM_OK) return err->status;
+    session->trigger = pm_run_context_trigger(run, &session->options, &events, err);
     if (session->trigger == NULL) return err->status;
-    world->pool =
-        pm_pool_new(session->loop, world->context.pipeline, text, size, &session->options.pool, &workers, err);
-    if (world->pool == NULL) return err->status;
-    session->deliveries = pm_deliveries_new(world, session->trigger, &session->options, &session->summary, &heard);
+    run->pool = pm_pool_new(session->loop, run->context.pipeline, text, size, &session->options.pool, &workers, err);
+    if (run->pool == NULL) return err->status;
+    session->deliveries = pm_deliveries_new(run, session->trigger, &session->options, &session->summary, &heard);
     if (session->deliveries == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
     ask_for_more(session);
     return PM_OK;
@@ -280,7 +279,7 @@ PmSession *pm_session_new(PmLoop *loop, const PmPipeline *pipeline, const char *
     session->loop = loop;
     session->options = *options;
     session->started_ms = pm_clock_mono_ms();
-    session->world.context = (PmContext){.loop = loop, .pipeline = pipeline, .digest = session->digest};
+    session->run.context = (PmContext){.loop = loop, .pipeline = pipeline, .digest = session->digest};
     if (wire(session, text, size, err) == PM_OK) return session;
     pm_session_free(session);
     return NULL;
@@ -293,8 +292,8 @@ void pm_session_free(PmSession *session)
     pm_loop_cancel(session->grace);
     pm_loop_cancel(session->end);
     if (session->trigger != NULL) session->trigger->ops->free(session->trigger);
-    pm_pool_free(session->world.pool);
-    pm_world_close(&session->world);
+    pm_pool_free(session->run.pool);
+    pm_run_context_close(&session->run);
     pm_error_list_finish(&session->errors);
     free(session);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A pipeline at work: trigger, source, workers and stores wired together until the trigger is dry or the session is
+ * A pipeline at work: trigger, source, workers and stores wired together until the trigger is drained or the session is
  * told to drain. A value: several live in one loop, at once or one after the other. It owns neither the loop nor
  * signals nor anything else of the process.
  */

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "engine/check.h"
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 #include "pipeline/sections.h"
 #include "worker/fault.h"
 #include "worker/warmup.h"
@@ -26,8 +26,8 @@ static PmLimits default_limits(void)
     PmLimits limits = {0};
     PmErrorList errors = {0};
     PmArena *arena = pm_arena_new();
-    PmBindContext context = {.file = "", .where = "", .errors = &errors};
-    pm_bind(&context, NULL, section->params, section->count, &limits, arena);
+    PmDecodeContext context = {.file = "", .where = "", .errors = &errors};
+    pm_decode_params(&context, NULL, section->params, section->count, &limits, arena);
     limits.formats = (PmList){0}; /* lies in the arena */
     pm_arena_free(arena);
     pm_error_list_finish(&errors);

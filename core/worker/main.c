@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 #include "worker/stacks.h"
 #include "worker/try.h"
 #include "worker/zygote.h"

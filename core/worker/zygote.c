@@ -24,7 +24,7 @@
 #include "worker/idle_threads.h"
 #include "worker/library_log.h"
 #include "worker/load.h"
-#include "worker/relay.h"
+#include "worker/stderr_forward.h"
 #include "worker/thread_guard.h"
 #include "worker/warmup.h"
 
@@ -40,7 +40,7 @@ typedef struct Zygote {
     pid_t pid, init_pid;
     bool loaded;
     PmLoad load;
-    PmRelay relay;
+    PmStderrForward stderr_forward;
     PmThreadGuard guard;
     Slot slots[CHILDREN_MAX];
     bool over;
@@ -65,7 +65,7 @@ static void answer(Zygote *z, PmMessageType type, json_t *body, const int *fds, 
         if (crowded) poll(NULL, 0, CROWDED_MS);
     }
     if (status != PM_OK) {
-        if (err.status != PM_TRANSIENT) pm_relay_log(z->sock, PM_LOG_ERROR, err.message);
+        if (err.status != PM_TRANSIENT) pm_stderr_forward_log(z->sock, PM_LOG_ERROR, err.message);
         end(z, err.status == PM_TRANSIENT ? PM_CHILD_DONE : PM_CHILD_PROTOCOL);
     }
     json_decref(body);
@@ -254,7 +254,7 @@ static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid
 {
     Slot *slot = free_slot(z);
     PmProgress *progress = message->fd_count >= 2 ? pm_progress_map(message->fds[1]) : NULL;
-    int words = message->fd_count == 3 ? message->fds[2] : z->relay.write_fd;
+    int words = message->fd_count == 3 ? message->fds[2] : z->stderr_forward.write_fd;
     bool count = (z->load.sandbox.layers & PM_LAYER_THREADS) != 0;
     int pidfd = -1, guard = count ? pm_thread_guard_expect(&z->guard) : -1;
     *pid = 0;
@@ -289,9 +289,9 @@ static void on_spawn(Zygote *z, const PmMessage *message)
 {
     PmError err = {0};
     pid_t pid = 0;
-    int64_t number = json_integer_value(json_object_get(message->body, "slot"));
+    int64_t number = json_integer_value(json_object_get(message->body, "worker"));
     int pidfd = spawn(z, message, number, &pid, &err);
-    json_t *body = json_pack("{sI}", "slot", (json_int_t)number);
+    json_t *body = json_pack("{sI}", "worker", (json_int_t)number);
     if (pidfd >= 0)
         json_object_set_new(body, "pid", json_integer(pid));
     else
@@ -309,7 +309,7 @@ static void report_exit(Zygote *z, Slot *slot, int status, const struct rusage *
     /* Not from outside: it took no notice of SIGXCPU, and of its hard limit the kernel tells no other way. The limit
      * counts by the clock's ticks, which can be off by a few per cent. */
     if (signo == SIGKILL && allowed_ms > 0 && cpu_ms >= allowed_ms - allowed_ms / 4) signo = SIGXCPU;
-    json_t *body = json_pack("{sIsisisisIsI}", "slot", (json_int_t)slot->number, "pid", (int)slot->pid, "code",
+    json_t *body = json_pack("{sIsisisisIsI}", "worker", (json_int_t)slot->number, "pid", (int)slot->pid, "code",
                              WIFEXITED(status) ? WEXITSTATUS(status) : 0, "signal", signo, "cpu_ms", (json_int_t)cpu_ms,
                              "max_rss_kb", (json_int_t)used->ru_maxrss);
     *slot = (Slot){0};
@@ -321,12 +321,12 @@ static void reap(Zygote *z)
     struct signalfd_siginfo drained;
     while (read(z->signals, &drained, sizeof drained) > 0) {
     }
-    pm_relay_pump(&z->relay, z->sock); /* last words first */
+    pm_stderr_forward_pump(&z->stderr_forward, z->sock); /* last words first */
     int status;
     struct rusage used;
     for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
         if (pid == z->init_pid) { /* it takes the whole namespace along: no child could be forked any more */
-            pm_relay_log(z->sock, PM_LOG_ERROR, "the first process of the children's namespace is gone");
+            pm_stderr_forward_log(z->sock, PM_LOG_ERROR, "the first process of the children's namespace is gone");
             end(z, PM_CHILD_SANDBOX);
         }
         for (size_t i = 0; i < CHILDREN_MAX; i++)
@@ -389,13 +389,13 @@ static PmStatus prepare(Zygote *z, PmError *err)
     z->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (z->signals < 0 || z->null < 0 || atexit(at_exit) != 0)
         return pm_error_set(err, PM_TRANSIENT, "cannot start: %s", strerror(errno));
-    PmStatus status = pm_relay_open(&z->relay, err);
+    PmStatus status = pm_stderr_forward_open(&z->stderr_forward, err);
     return status == PM_OK ? pm_thread_guard_open(&z->guard, err) : status;
 }
 
 static void log_of_library(void *data, int level, const char *text)
 {
-    pm_relay_log(((const Zygote *)data)->sock, level, text);
+    pm_stderr_forward_log(((const Zygote *)data)->sock, level, text);
 }
 
 int pm_zygote_run(int sock)
@@ -409,11 +409,11 @@ int pm_zygote_run(int sock)
     while (!z->over) {
         struct pollfd waits[] = {{.fd = z->sock, .events = POLLIN},
                                  {.fd = z->signals, .events = POLLIN},
-                                 {.fd = z->relay.read_fd, .events = POLLIN},
+                                 {.fd = z->stderr_forward.read_fd, .events = POLLIN},
                                  {.fd = z->guard.fd, .events = POLLIN}};
         if (poll(waits, 4, -1) < 0 && errno != EINTR) break;
         if (waits[3].revents != 0) pm_thread_guard_serve(&z->guard);
-        if (waits[2].revents != 0) pm_relay_pump(&z->relay, z->sock);
+        if (waits[2].revents != 0) pm_stderr_forward_pump(&z->stderr_forward, z->sock);
         if (waits[1].revents != 0) reap(z);
         if (!z->over && waits[0].revents != 0) on_message(z);
     }

@@ -18,7 +18,7 @@
 #include "workers/formats.h"
 #include "workers/process.h"
 #include "workers/said.h"
-#include "workers/slot.h"
+#include "workers/worker.h"
 
 enum {
     MESSAGES_A_TURN = 8,
@@ -40,14 +40,14 @@ struct PmPool {
     int sock;
     pid_t pid;
     PmWatch *watch;
-    PmOutbox outbox; /* for LOAD; a SPAWN that cannot go is asked for again by its slot */
+    PmOutbox outbox; /* for LOAD; a SPAWN that cannot go is asked for again by its worker */
     PmTimer *restart;
     PmProgress *loading; /* where the zygote is while it loads the pipeline */
     bool ready, ending;
     bool was_ready;    /* once, ever */
     int tier;          /* of the sandbox, when it was ready last */
     unsigned failures; /* starts in a row that never got ready */
-    PmSlot *slots;
+    PmWorker *workers;
     PmFetcher *fetcher; /* NULL until a plugin asks */
     size_t count;
     json_t *declared; /* READY's facts of steps, see said.h */
@@ -145,7 +145,7 @@ static void lost_zygote_to(PmPool *pool, bool outside, const char *why)
     if (pool->ending) return;
     bool was_ready = pool->ready;
     int how = stop_zygote(pool);
-    for (size_t i = 0; i < pool->count; i++) pm_slot_lost(&pool->slots[i]);
+    for (size_t i = 0; i < pool->count; i++) pm_worker_lost(&pool->workers[i]);
     pool->failures = was_ready ? 1 : pool->failures + 1;
     /* What cannot start once is the operator's to mend; what did start is tried again, and what was killed from
      * outside: that one for ever once it has worked, however fast the kills come. */
@@ -181,16 +181,16 @@ static bool never_block(int sock)
     return fcntl(sock, F_SETFL, O_NONBLOCK) == 0;
 }
 
-bool pm_pool_spawn(PmPool *pool, PmSlot *slot)
+bool pm_pool_spawn(PmPool *pool, PmWorker *worker)
 {
     int pair[2] = {-1, -1}, fds[3] = {-1, -1, -1};
     PmError err = {0};
     PmProgress *progress = NULL;
     fds[1] = pool->sock >= 0 ? pm_progress_new(&progress, &err) : -1;
-    if (fds[1] >= 0) fds[2] = pm_slot_prepare(slot, progress, &err);
+    if (fds[1] >= 0) fds[2] = pm_worker_prepare(worker, progress, &err);
     if (fds[2] < 0) pm_progress_unmap(progress);
     if (fds[2] >= 0 && pm_ipc_pair(pair, &err) == PM_OK && never_block(pair[0])) {
-        json_t *body = json_pack("{sI}", "slot", (json_int_t)(slot - pool->slots));
+        json_t *body = json_pack("{sI}", "worker", (json_int_t)(worker - pool->workers));
         fds[0] = pair[1];
         pm_ipc_send(pool->sock, PM_MSG_SPAWN, body, fds, 3, &err);
         json_decref(body);
@@ -199,19 +199,20 @@ bool pm_pool_spawn(PmPool *pool, PmSlot *slot)
         if (fds[i] >= 0) close(fds[i]);
     if (pair[1] >= 0) close(pair[1]);
     if (fds[0] >= 0 && err.status == PM_OK) {
-        pm_slot_open(slot, pair[0]);
+        pm_worker_open(worker, pair[0]);
         return true;
     }
     if (pair[0] >= 0) close(pair[0]);
-    if (fds[2] >= 0) pm_slot_unprepare(slot);
+    if (fds[2] >= 0) pm_worker_unprepare(worker);
     if (err.status != PM_OK) pm_log(PM_LOG_WARN, "worker.spawn", "msg", err.message, NULL);
     return false;
 }
 
-static PmSlot *slot_of(PmPool *pool, const json_t *body)
+static PmWorker *slot_of(PmPool *pool, const json_t *body)
 {
-    json_int_t i = json_integer_value(json_object_get(body, "slot"));
-    return json_is_integer(json_object_get(body, "slot")) && i >= 0 && (size_t)i < pool->count ? &pool->slots[i] : NULL;
+    json_int_t i = json_integer_value(json_object_get(body, "worker"));
+    return json_is_integer(json_object_get(body, "worker")) && i >= 0 && (size_t)i < pool->count ? &pool->workers[i]
+                                                                                                 : NULL;
 }
 
 static void refuse(PmPool *pool, const PmErrorList *errors)
@@ -271,7 +272,7 @@ static void on_ready(PmPool *pool, const json_t *body)
     pool->ready = pool->was_ready = true;
     pool->failures = 0;
     pool->sink.ready(pool->sink.data, body);
-    for (size_t i = 0; !pool->options.check && i < pool->count; i++) pm_slot_start(&pool->slots[i]);
+    for (size_t i = 0; !pool->options.check && i < pool->count; i++) pm_worker_start(&pool->workers[i]);
 }
 
 /* The zygote runs plugins' create(): its lines are counted as well. */
@@ -285,7 +286,7 @@ static void on_log(PmPool *pool, const json_t *body)
 
 static void on_message(PmPool *pool, PmMessage *message)
 {
-    PmSlot *slot = slot_of(pool, message->body);
+    PmWorker *worker = slot_of(pool, message->body);
     switch (message->type) {
     case PM_MSG_READY:
         on_ready(pool, message->body);
@@ -294,10 +295,10 @@ static void on_message(PmPool *pool, PmMessage *message)
         on_refused(pool, message->body);
         break;
     case PM_MSG_SPAWNED:
-        if (slot != NULL) pm_slot_spawned(slot, message);
+        if (worker != NULL) pm_worker_spawned(worker, message);
         break;
     case PM_MSG_EXITED:
-        if (slot != NULL) pm_slot_exited(slot, message->body);
+        if (worker != NULL) pm_worker_exited(worker, message->body);
         break;
     case PM_MSG_LOG:
         on_log(pool, message->body);
@@ -401,11 +402,12 @@ PmPool *pm_pool_new(PmLoop *loop, const PmPipeline *pipeline, const char *text, 
     pm_log_gate_init(&pool->log_gate, loop);
     pool->count = pm_workers_count(options->workers, &pipeline->worker, &pipeline->limits);
     pool->text = malloc(size + 1);
-    pool->slots = calloc(pool->count, sizeof *pool->slots);
+    pool->workers = calloc(pool->count, sizeof *pool->workers);
     if (options->worker != NULL) pool->options.worker = pool->worker = strdup(options->worker);
     if (options->plugin_dirs != NULL) pool->options.plugin_dirs = pool->plugin_dirs = strdup(options->plugin_dirs);
-    bool ok = pool->text != NULL && pool->slots != NULL;
-    for (size_t i = 0; pool->slots != NULL && i < pool->count; i++) ok = pm_slot_init(&pool->slots[i], pool) && ok;
+    bool ok = pool->text != NULL && pool->workers != NULL;
+    for (size_t i = 0; pool->workers != NULL && i < pool->count; i++)
+        ok = pm_worker_init(&pool->workers[i], pool) && ok;
     if (ok) {
         memcpy(pool->text, text, size);
         pool->text[size] = '\0';
@@ -422,13 +424,13 @@ void pm_pool_free(PmPool *pool)
     if (pool == NULL) return;
     pool->ending = true;
     pm_loop_cancel(pool->restart);
-    for (size_t i = 0; pool->slots != NULL && i < pool->count; i++) pm_slot_finish(&pool->slots[i]);
+    for (size_t i = 0; pool->workers != NULL && i < pool->count; i++) pm_worker_finish(&pool->workers[i]);
     stop_zygote(pool);
     pm_progress_unmap(pool->loading);
     pm_fetcher_free(pool->fetcher);
     pm_log_gate_finish(&pool->log_gate);
     json_decref(pool->declared);
-    free(pool->slots);
+    free(pool->workers);
     free(pool->text);
     free(pool->worker);
     free(pool->plugin_dirs);
@@ -443,7 +445,7 @@ size_t pm_pool_size(const PmPool *pool)
 size_t pm_pool_idle(const PmPool *pool)
 {
     size_t n = 0;
-    for (size_t i = 0; i < pool->count; i++) n += pm_slot_is_idle(&pool->slots[i]);
+    for (size_t i = 0; i < pool->count; i++) n += pm_worker_is_idle(&pool->workers[i]);
     return n;
 }
 
@@ -457,27 +459,27 @@ bool pm_pool_is_ready(const PmPool *pool)
     return pool->ready && !pool->ending;
 }
 
-static PmSlot *idle_slot(PmPool *pool, PmError *err)
+static PmWorker *idle_slot(PmPool *pool, PmError *err)
 {
     for (size_t i = 0; i < pool->count; i++)
-        if (pm_slot_is_idle(&pool->slots[i])) return &pool->slots[i];
+        if (pm_worker_is_idle(&pool->workers[i])) return &pool->workers[i];
     pm_error_set(err, PM_TRANSIENT, "no worker is free");
     return NULL;
 }
 
-PmLease *pm_pool_run(PmPool *pool, const PmPoolJob *job, const PmPoolJobSink *sink, PmError *err)
+PmWorkerJob *pm_pool_run(PmPool *pool, const PmPoolJob *job, const PmPoolJobSink *sink, PmError *err)
 {
-    PmSlot *slot = idle_slot(pool, err);
-    return slot != NULL && pm_slot_run(slot, job, sink, err) == PM_OK ? (PmLease *)slot : NULL;
+    PmWorker *worker = idle_slot(pool, err);
+    return worker != NULL && pm_worker_run(worker, job, sink, err) == PM_OK ? (PmWorkerJob *)worker : NULL;
 }
 
-void pm_pool_abandon(PmLease *lease)
+void pm_pool_abandon(PmWorkerJob *lease)
 {
-    if (lease != NULL) pm_slot_abandon((PmSlot *)lease);
+    if (lease != NULL) pm_worker_abandon((PmWorker *)lease);
 }
 
 PmStatus pm_pool_plan(PmPool *pool, const json_t *body, int source_fd, PmPoolPlanned *planned, void *data, PmError *err)
 {
-    PmSlot *slot = idle_slot(pool, err);
-    return slot != NULL ? pm_slot_plan(slot, body, source_fd, planned, data, err) : err->status;
+    PmWorker *worker = idle_slot(pool, err);
+    return worker != NULL ? pm_worker_plan(worker, body, source_fd, planned, data, err) : err->status;
 }

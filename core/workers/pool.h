@@ -12,7 +12,7 @@
 #include "workers/names.h"
 
 typedef struct PmPool PmPool;
-typedef struct PmLease PmLease;
+typedef struct PmWorkerJob PmWorkerJob;
 
 typedef struct PmPoolOptions {
     const char *worker; /* path of pixmill-worker; NULL: PIXMILL_WORKER, beside this executable, the installed one */
@@ -71,8 +71,8 @@ typedef struct PmPoolJobSink {
 } PmPoolJobSink;
 
 /* Gives a job to an idle worker; NULL and err set when none is idle. Calls back from the loop only. */
-PmLease *pm_pool_run(PmPool *pool, const PmPoolJob *job, const PmPoolJobSink *sink, PmError *err);
-void pm_pool_abandon(PmLease *lease); /* kills the child; no callback comes any more */
+PmWorkerJob *pm_pool_run(PmPool *pool, const PmPoolJob *job, const PmPoolJobSink *sink, PmError *err);
+void pm_pool_abandon(PmWorkerJob *lease); /* kills the child; no callback comes any more */
 
 /* Plans instead of running, in a child: `explain`. body is PLAN's; source_fd -1: none. `planned` gets the plan or the
  * error. */

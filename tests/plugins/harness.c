@@ -3,7 +3,7 @@
 
 #include <dlfcn.h>
 
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 
 enum { ENTRIES_MAX = 32, MESSAGE_MAX = 4096 };
 
@@ -241,9 +241,9 @@ Step *step_try(const char *plugin, const char *yaml)
     step->config = pm_arena_alloc(step->arena, step->transform.config_size);
     bool good = step->tree && !errors.count;
     if (good) {
-        PmBindContext context = {.file = "test.yaml", .where = plugin, .errors = &errors};
-        good = pm_bind(&context, pm_tree_root(step->tree), step->transform.params, step->transform.param_count,
-                       step->config, step->arena);
+        PmDecodeContext context = {.file = "test.yaml", .where = plugin, .errors = &errors};
+        good = pm_decode_params(&context, pm_tree_root(step->tree), step->transform.params, step->transform.param_count,
+                                step->config, step->arena);
     }
     say_errors(&errors);
     pm_error_list_finish(&errors);

@@ -5,8 +5,8 @@
 
 #include "connectors/aws/dead_letters.h"
 #include "connectors/aws/doctor.h"
+#include "connectors/aws/iam_policy.h"
 #include "connectors/aws/notifier_sqs.h"
-#include "connectors/aws/rights.h"
 #include "connectors/aws/stores.h"
 #include "connectors/aws/triggers.h"
 
@@ -14,17 +14,17 @@
 
 static void *open_cloud(PmContext *context, PmError *err)
 {
-    return pm_cloud_new(context->loop, pm_aws_config(context->pipeline), err);
+    return pm_aws_session_new(context->loop, pm_aws_config(context->pipeline), err);
 }
 
 static void close_cloud(void *part)
 {
-    pm_cloud_free(part);
+    pm_aws_session_free(part);
 }
 
 static const PmFamily aws = {.open = open_cloud, .close = close_cloud};
 
-PmCloud *pm_cloud_of(PmContext *context, PmError *err)
+PmAwsSession *pm_aws_session_of(PmContext *context, PmError *err)
 {
     return pm_context_part(context, &aws, err);
 }
@@ -35,28 +35,29 @@ static PmSource *open_source(PmContext *context, PmError *err)
 {
     static const PmS3Source anywhere = {0}; /* a queue without source.s3: objects of any bucket, as `aws` says */
     const PmS3Source *config = pm_s3_source(context->pipeline);
-    PmCloud *cloud = pm_cloud_of(context, err);
-    return cloud != NULL ? pm_source_s3_new(cloud, config != NULL ? config : &anywhere, err) : NULL;
+    PmAwsSession *session = pm_aws_session_of(context, err);
+    return session != NULL ? pm_source_s3_new(session, config != NULL ? config : &anywhere, err) : NULL;
 }
 
 static PmStore *open_store(PmContext *context, PmError *err)
 {
-    PmCloud *cloud = pm_cloud_of(context, err);
-    return cloud != NULL ? pm_store_s3_new(context->loop, cloud, pm_s3_source(context->pipeline), err) : NULL;
+    PmAwsSession *session = pm_aws_session_of(context, err);
+    return session != NULL ? pm_store_s3_new(context->loop, session, pm_s3_source(context->pipeline), err) : NULL;
 }
 
 /* --- SQS --- */
 
 static PmTrigger *open_queue(PmContext *context, const PmTriggerSink *sink, PmError *err)
 {
-    PmCloud *cloud = pm_cloud_of(context, err);
-    return cloud != NULL ? pm_trigger_sqs_new(context->loop, cloud, context->pipeline, context->once, sink, err) : NULL;
+    PmAwsSession *session = pm_aws_session_of(context, err);
+    return session != NULL ? pm_trigger_sqs_new(context->loop, session, context->pipeline, context->once, sink, err)
+                           : NULL;
 }
 
 static PmNotifier *open_notifier(PmContext *context, PmError *err)
 {
-    PmCloud *cloud = pm_cloud_of(context, err);
-    return cloud != NULL ? pm_notifier_sqs_new(cloud, &context->pipeline->notify, err) : NULL;
+    PmAwsSession *session = pm_aws_session_of(context, err);
+    return session != NULL ? pm_notifier_sqs_new(session, &context->pipeline->notify, err) : NULL;
 }
 
 /* --- Lambda --- */
@@ -83,12 +84,12 @@ static PmTrigger *open_lambda(PmContext *context, const PmTriggerSink *sink, PmE
         pm_error_hint(err, "source: { s3: { buckets: [uploads] } }");
         return NULL;
     }
-    PmCloud *cloud = pm_cloud_of(context, err);
-    return cloud != NULL ? pm_trigger_lambda_new(context->loop, cloud, pipeline, context->host, sink, err) : NULL;
+    PmAwsSession *session = pm_aws_session_of(context, err);
+    return session != NULL ? pm_trigger_lambda_new(context->loop, session, pipeline, context->host, sink, err) : NULL;
 }
 
-static const PmDeadLetterOps dead_letters = {.one = "letter",
-                                             .many = "letters",
+static const PmDeadLetterOps dead_letters = {.one = "message",
+                                             .many = "messages",
                                              .back = "in the queue",
                                              .list = pm_dead_letters_list,
                                              .redrive = pm_dead_letters_redrive};
@@ -97,14 +98,14 @@ const PmConnector pm_connector_s3 = {.kind = &pm_kind_s3,
                                      .open_source = open_source,
                                      .open_store = open_store,
                                      .doctor = pm_s3_doctor,
-                                     .rights = pm_s3_rights};
+                                     .iam = pm_s3_iam};
 
 const PmConnector pm_connector_sqs = {.kind = &pm_kind_sqs,
                                       .open_trigger = open_queue,
                                       .open_notifier = open_notifier,
                                       .dead_letters = &dead_letters,
                                       .doctor = pm_sqs_doctor,
-                                      .rights = pm_sqs_rights};
+                                      .iam = pm_sqs_iam};
 
 const PmConnector pm_connector_lambda = {
-    .kind = &pm_kind_lambda, .open_trigger = open_lambda, .host = lambda_host, .rights = pm_lambda_rights};
+    .kind = &pm_kind_lambda, .open_trigger = open_lambda, .host = lambda_host, .iam = pm_lambda_iam};

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/text.h"
-#include "connectors/aws/ask.h"
+#include "connectors/aws/blocking_call.h"
 #include "connectors/aws/settings.h"
 
 enum { HIDE_S = 120, WAIT_S = 1, EMPTY_POLLS = 2, CLOCKS_AGREE_MS = 3000 };
@@ -20,7 +20,7 @@ typedef struct Held {
 
 typedef struct Visit {
     const PmPipeline *pipeline;
-    PmAsk ask;
+    PmBlockingCall blocking;
     PmSqs *dead, *work;
     bool fifo;
     const char *reason; /* redrive only these; NULL: all */
@@ -50,11 +50,12 @@ static PmStatus open_visit(Visit *visit)
     const PmSqsTrigger *config = pm_sqs_trigger(p);
     PmQueueFacts facts;
     char url[1200];
-    if (pm_ask_open(&visit->ask, pm_aws_config(p), visit->err) != PM_OK) return visit->err->status;
-    visit->work = pm_cloud_sqs(visit->ask.cloud, config->queue_url, config->region, config->endpoint_url, visit->err);
+    if (pm_blocking_open(&visit->blocking, pm_aws_config(p), visit->err) != PM_OK) return visit->err->status;
+    visit->work = pm_aws_session_sqs(visit->blocking.session, config->queue_url, config->region, config->endpoint_url,
+                                     visit->err);
     if (visit->work == NULL) return visit->err->status;
-    if (pm_ask_queue(&visit->ask, visit->work, NULL, &facts) != PM_OK) {
-        *visit->err = visit->ask.err;
+    if (pm_blocking_queue(&visit->blocking, visit->work, NULL, &facts) != PM_OK) {
+        *visit->err = visit->blocking.err;
         return visit->err->status;
     }
     visit->fifo = facts.fifo;
@@ -63,13 +64,13 @@ static PmStatus open_visit(Visit *visit)
         pm_text_copy(url, sizeof url, config->dead_letter_url);
     } else if (facts.dead_letter_arn[0] == '\0') {
         return pm_error_set(visit->err, PM_BAD_CONFIG, "the queue %s has no dead-letter queue", config->queue_url);
-    } else if (pm_ask_queue_url(&visit->ask, visit->work, facts.dead_letter_arn) != PM_OK) {
-        *visit->err = visit->ask.err;
+    } else if (pm_blocking_queue_url(&visit->blocking, visit->work, facts.dead_letter_arn) != PM_OK) {
+        *visit->err = visit->blocking.err;
         return visit->err->status;
     } else {
-        pm_text_copy(url, sizeof url, visit->ask.key);
+        pm_text_copy(url, sizeof url, visit->blocking.key);
     }
-    visit->dead = pm_cloud_sqs(visit->ask.cloud, url, config->region, config->endpoint_url, visit->err);
+    visit->dead = pm_aws_session_sqs(visit->blocking.session, url, config->region, config->endpoint_url, visit->err);
     return visit->err->status;
 }
 
@@ -95,18 +96,18 @@ static const char *text_of(const json_t *copy, const char *name)
     return text != NULL ? text : "";
 }
 
-static PmDeadLetter letter_of(const json_t *copy)
+static PmDeadLetter dead_letter_of(const json_t *copy)
 {
     const json_t *message = json_object_get(copy, "message");
-    PmDeadLetter letter = {.id = text_of(copy, "id"),
-                           .reason = attribute(message, "pixmill.reason"),
-                           .message = attribute(message, "pixmill.message"),
-                           .source = attribute(message, "pixmill.source"),
-                           .where = attribute(message, "pixmill.where"),
-                           .sent_ms = json_integer_value(json_object_get(copy, "sent_ms")),
-                           .receive_count = (int)json_integer_value(json_object_get(copy, "received"))};
-    if (letter.reason[0] == '\0') letter.reason = PM_REDRIVEN;
-    return letter;
+    PmDeadLetter dead_letter = {.id = text_of(copy, "id"),
+                                .reason = attribute(message, "pixmill.reason"),
+                                .message = attribute(message, "pixmill.message"),
+                                .source = attribute(message, "pixmill.source"),
+                                .where = attribute(message, "pixmill.where"),
+                                .sent_ms = json_integer_value(json_object_get(copy, "sent_ms")),
+                                .receive_count = (int)json_integer_value(json_object_get(copy, "received"))};
+    if (dead_letter.reason[0] == '\0') dead_letter.reason = PM_REDRIVEN;
+    return dead_letter;
 }
 
 /* Kept hidden until the end. A letter that comes again, as it may, only brings its new handle. */
@@ -145,28 +146,28 @@ static PmStatus redrive(Visit *visit, const json_t *copy)
                       .group_id = visit->fifo ? (group[0] != '\0' ? group : "pixmill") : NULL,
                       .deduplication_id = visit->fifo ? id : NULL};
     PM_CRASH_POINT("redrive.next");
-    if (pm_ask_send(&visit->ask, visit->work, &send) == PM_OK) {
+    if (pm_blocking_send(&visit->blocking, visit->work, &send) == PM_OK) {
         PM_CRASH_POINT("redrive.sent");
-        pm_ask_end_messages(&visit->ask, visit->dead, &handle, 1, -1);
+        pm_blocking_end_messages(&visit->blocking, visit->dead, &handle, 1, -1);
         PM_CRASH_POINT("redrive.deleted");
     }
-    if (visit->ask.err.status != PM_OK) *visit->err = visit->ask.err;
+    if (visit->blocking.err.status != PM_OK) *visit->err = visit->blocking.err;
     return visit->err->status;
 }
 
 static PmStatus look_at(Visit *visit, const json_t *copy)
 {
-    PmDeadLetter letter = letter_of(copy);
+    PmDeadLetter dead_letter = dead_letter_of(copy);
     /* What was sent after the command began has failed again: beside a worker, this would never end. */
-    bool wanted = visit->redrives && visit->seen_count < visit->max && letter.sent_ms <= visit->begun_ms &&
-                  (visit->reason == NULL || strcmp(visit->reason, letter.reason) == 0);
+    bool wanted = visit->redrives && visit->seen_count < visit->max && dead_letter.sent_ms <= visit->begun_ms &&
+                  (visit->reason == NULL || strcmp(visit->reason, dead_letter.reason) == 0);
     bool again = false;
     if (wanted && redrive(visit, copy) != PM_OK) return visit->err->status;
-    if (!wanted && !hold(visit, letter.id, text_of(copy, "handle"), &again))
+    if (!wanted && !hold(visit, dead_letter.id, text_of(copy, "handle"), &again))
         return pm_error_set(visit->err, PM_TRANSIENT, "out of memory");
     if (again || (visit->redrives && !wanted)) return PM_OK;
     visit->seen_count++;
-    visit->seen(visit->data, &letter);
+    visit->seen(visit->data, &dead_letter);
     return PM_OK;
 }
 
@@ -176,9 +177,9 @@ static void walk(Visit *visit)
     while (empty < EMPTY_POLLS && visit->seen_count < visit->max && visit->err->status == PM_OK) {
         size_t count = 0, held = visit->held_count, seen = visit->seen_count;
         visit->batch = json_array();
-        if (pm_ask_receive(&visit->ask, visit->dead, PM_SQS_BATCH_MAX, WAIT_S, HIDE_S, on_message, visit, &count) !=
-            PM_OK)
-            *visit->err = visit->ask.err;
+        if (pm_blocking_receive(&visit->blocking, visit->dead, PM_SQS_BATCH_MAX, WAIT_S, HIDE_S, on_message, visit,
+                                &count) != PM_OK)
+            *visit->err = visit->blocking.err;
         for (size_t i = 0; i < json_array_size(visit->batch) && visit->err->status == PM_OK; i++)
             look_at(visit, json_array_get(visit->batch, i));
         json_decref(visit->batch);
@@ -193,7 +194,7 @@ static void put_back(Visit *visit)
         size_t n = 0;
         for (size_t k = i; k < visit->held_count && n < PM_SQS_BATCH_MAX; k++)
             if (visit->held[k].handle != NULL) handles[n++] = visit->held[k].handle;
-        if (n > 0) pm_ask_end_messages(&visit->ask, visit->dead, handles, n, 0);
+        if (n > 0) pm_blocking_end_messages(&visit->blocking, visit->dead, handles, n, 0);
     }
     for (size_t i = 0; i < visit->held_count; i++) {
         free(visit->held[i].id);
@@ -210,7 +211,7 @@ static PmStatus run_visit(Visit *visit)
     }
     pm_sqs_free(visit->dead);
     pm_sqs_free(visit->work);
-    if (visit->ask.loop != NULL) pm_ask_close(&visit->ask);
+    if (visit->blocking.loop != NULL) pm_blocking_close(&visit->blocking);
     return visit->err->status;
 }
 

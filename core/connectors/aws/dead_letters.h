@@ -8,11 +8,11 @@
 #include "connectors/dead_letter.h"
 #include "pipeline/pipeline.h"
 
-/* Tells each letter once, at most max. They are hidden from others for a moment and visible again at the end. Blocks.
+/* Tells each message once, at most max. They are hidden from others for a moment and visible again at the end. Blocks.
  * PM_BAD_CONFIG: the pipeline has no SQS trigger, or no dead-letter queue. */
 PmStatus pm_dead_letters_list(const PmPipeline *pipeline, size_t max, PmDeadLetterSeen *seen, void *data, PmError *err);
 
-/* Sends letters back to the trigger's queue, then takes them from this one: reason NULL: all, at most max. Those that
+/* Sends messages back to the trigger's queue, then takes them from this one: reason NULL: all, at most max. Those that
  * were sent after this began have failed again, and stay. `seen` is
  * told after each. *left is how many of those that were looked at stayed. Blocks. */
 PmStatus pm_dead_letters_redrive(const PmPipeline *pipeline, const char *reason, size_t max, PmDeadLetterSeen *seen,

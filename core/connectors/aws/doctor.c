@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "connectors/aws/ask.h"
+#include "connectors/aws/blocking_call.h"
 #include "connectors/aws/settings.h"
 #include "net/retry.h"
 
@@ -17,7 +17,7 @@ enum { VISIBILITY_FACTOR = 2, RECEIVES_LEAST = 3 };
 typedef struct Doctor {
     PmDoctor *base;
     const PmPipeline *pipeline;
-    PmAsk ask;
+    PmBlockingCall blocking;
 } Doctor;
 
 #define tell(doctor, ...) pm_doctor_tell((doctor)->base, __VA_ARGS__)
@@ -25,7 +25,7 @@ typedef struct Doctor {
 /* The last answer was an error. `action` is what IAM calls the right that it needs, `resource` its ARN. */
 static void tell_failed(const Doctor *doctor, const char *subject, const char *action, const char *resource)
 {
-    const PmError *err = &doctor->ask.err;
+    const PmError *err = &doctor->blocking.err;
     char hint[1600];
     bool denied = strstr(err->message, "AccessDenied") != NULL || strstr(err->message, " 403") != NULL ||
                   strstr(err->message, "not authorized") != NULL;
@@ -50,13 +50,13 @@ static void look_at_dead_letters(Doctor *doctor, PmSqs *sqs, const PmQueueFacts 
         tell(doctor, PM_FINDING_BAD, subject, "give the queue a redrive policy, or set trigger.sqs.dead_letter_url",
              "the queue has no dead-letter queue: what can never work has nowhere to go, and `run` refuses to start");
         return;
-    } else if (pm_ask_queue_url(&doctor->ask, sqs, queue->dead_letter_arn) != PM_OK) {
+    } else if (pm_blocking_queue_url(&doctor->blocking, sqs, queue->dead_letter_arn) != PM_OK) {
         tell_failed(doctor, subject, "sqs:GetQueueUrl", queue->dead_letter_arn);
         return;
     } else {
-        pm_text_copy(url, sizeof url, doctor->ask.key);
+        pm_text_copy(url, sizeof url, doctor->blocking.key);
     }
-    if (pm_ask_queue(&doctor->ask, sqs, url, &facts) != PM_OK) {
+    if (pm_blocking_queue(&doctor->blocking, sqs, url, &facts) != PM_OK) {
         tell_failed(doctor, subject, "sqs:GetQueueAttributes and sqs:SendMessage",
                     queue->dead_letter_arn[0] != '\0' ? queue->dead_letter_arn : url);
         return;
@@ -64,7 +64,7 @@ static void look_at_dead_letters(Doctor *doctor, PmSqs *sqs, const PmQueueFacts 
     tell(doctor, PM_FINDING_GOOD, subject, NULL, "%s: %lld waiting", url, (long long)facts.messages);
     if (facts.messages > 0)
         tell(doctor, PM_FINDING_WARNING, subject, "`pixmill dlq list` tells why", "%lld dead %s",
-             (long long)facts.messages, facts.messages == 1 ? "letter" : "letters");
+             (long long)facts.messages, facts.messages == 1 ? "message" : "messages");
     if (facts.fifo != queue->fifo)
         tell(doctor, PM_FINDING_BAD, subject,
              "a FIFO queue needs a FIFO dead-letter queue, and a standard one a standard one",
@@ -77,13 +77,13 @@ static void look_at_trigger(Doctor *doctor)
     const PmSqsTrigger *config = pm_sqs_trigger(doctor->pipeline);
     const PmLimits *limits = &doctor->pipeline->limits;
     PmQueueFacts facts;
-    PmSqs *sqs =
-        pm_cloud_sqs(doctor->ask.cloud, config->queue_url, config->region, config->endpoint_url, &doctor->ask.err);
+    PmSqs *sqs = pm_aws_session_sqs(doctor->blocking.session, config->queue_url, config->region, config->endpoint_url,
+                                    &doctor->blocking.err);
     if (sqs == NULL) {
-        tell(doctor, PM_FINDING_BAD, subject, doctor->ask.err.hint, "%s", doctor->ask.err.message);
+        tell(doctor, PM_FINDING_BAD, subject, doctor->blocking.err.hint, "%s", doctor->blocking.err.message);
         return;
     }
-    if (pm_ask_queue(&doctor->ask, sqs, NULL, &facts) != PM_OK) {
+    if (pm_blocking_queue(&doctor->blocking, sqs, NULL, &facts) != PM_OK) {
         tell_failed(doctor, subject,
                     "sqs:GetQueueAttributes, sqs:ReceiveMessage, sqs:DeleteMessage and "
                     "sqs:ChangeMessageVisibility",
@@ -110,10 +110,10 @@ static void look_at_notify(Doctor *doctor)
 {
     PmQueueFacts facts;
     const char *url = ((const PmSqsNotify *)doctor->pipeline->notify.config)->queue_url;
-    PmSqs *sqs = pm_cloud_sqs(doctor->ask.cloud, url, NULL, NULL, &doctor->ask.err);
+    PmSqs *sqs = pm_aws_session_sqs(doctor->blocking.session, url, NULL, NULL, &doctor->blocking.err);
     if (sqs == NULL)
-        tell(doctor, PM_FINDING_BAD, "notify.sqs", doctor->ask.err.hint, "%s", doctor->ask.err.message);
-    else if (pm_ask_queue(&doctor->ask, sqs, NULL, &facts) != PM_OK)
+        tell(doctor, PM_FINDING_BAD, "notify.sqs", doctor->blocking.err.hint, "%s", doctor->blocking.err.message);
+    else if (pm_blocking_queue(&doctor->blocking, sqs, NULL, &facts) != PM_OK)
         tell_failed(doctor, "notify.sqs", "sqs:SendMessage and sqs:GetQueueAttributes", url);
     else
         tell(doctor, PM_FINDING_GOOD, "notify.sqs", NULL, "%s is there", url);
@@ -125,22 +125,22 @@ static void look_at_notify(Doctor *doctor)
 static void look_at_source(Doctor *doctor, const PmS3Source *source)
 {
     static const char subject[] = "source.s3";
-    PmS3 *s3 = pm_cloud_s3_of_source(doctor->ask.cloud, source, &doctor->ask.err);
+    PmS3 *s3 = pm_aws_session_s3_of_source(doctor->blocking.session, source, &doctor->blocking.err);
     const char *prefix = source->prefix != NULL ? source->prefix : "";
     for (size_t i = 0; s3 != NULL && i < source->buckets.count; i++) {
         const char *bucket = source->buckets.items[i];
         char resource[1400], key[1200], list[300];
         snprintf(resource, sizeof resource, "arn:aws:s3:::%s/%s*", bucket, prefix);
         snprintf(list, sizeof list, "arn:aws:s3:::%s", bucket);
-        if (pm_ask_list(&doctor->ask, s3, bucket, prefix) != PM_OK) {
+        if (pm_blocking_list(&doctor->blocking, s3, bucket, prefix) != PM_OK) {
             tell_failed(doctor, subject, "s3:ListBucket (which tells a missing object from a forbidden one)", list);
             continue;
         }
-        pm_text_copy(key, sizeof key, doctor->ask.key);
+        pm_text_copy(key, sizeof key, doctor->blocking.key);
         if (key[0] == '\0') {
             tell(doctor, PM_FINDING_GOOD, subject, NULL, "s3://%s/%s is there, and empty: reading was not tried",
                  bucket, prefix);
-        } else if (pm_ask_head(&doctor->ask, s3, bucket, key) != PM_OK) {
+        } else if (pm_blocking_head(&doctor->blocking, s3, bucket, key) != PM_OK) {
             tell_failed(doctor, subject, "s3:GetObject and s3:GetObjectVersion", resource);
         } else {
             tell(doctor, PM_FINDING_GOOD, subject, NULL, "s3://%s/%s can be read", bucket, prefix);
@@ -152,14 +152,14 @@ static void look_at_source(Doctor *doctor, const PmS3Source *source)
 static void look_at_place(Doctor *doctor, const PmPlace *place, const char *subject)
 {
     const PmS3Place *config = place->config;
-    PmAsk *ask = &doctor->ask;
-    PmS3 *s3 = pm_cloud_s3_of_place(ask->cloud, config, &ask->err);
+    PmBlockingCall *blocking = &doctor->blocking;
+    PmS3 *s3 = pm_aws_session_s3_of_place(blocking->session, config, &blocking->err);
     char key[1200], resource[1400];
     snprintf(key, sizeof key, "%spixmill-doctor-%d-%08x", pm_template_prefix(place->key), (int)getpid(),
              pm_retry_random(UINT32_MAX));
     snprintf(resource, sizeof resource, "arn:aws:s3:::%s/%s*", config->bucket, pm_template_prefix(place->key));
     if (s3 == NULL) {
-        tell(doctor, PM_FINDING_BAD, subject, ask->err.hint, "%s", ask->err.message);
+        tell(doctor, PM_FINDING_BAD, subject, blocking->err.hint, "%s", blocking->err.message);
         return;
     }
     static const char *const sse[] = {NULL, "AES256", "aws:kms"};
@@ -174,7 +174,7 @@ static void look_at_place(Doctor *doctor, const PmPlace *place, const char *subj
                    .bucket_key = config->bucket_key,
                    .acl = config->acl,
                    .if_none_match = true};
-    if (pm_ask_put(ask, s3, &put) != PM_OK) {
+    if (pm_blocking_put(blocking, s3, &put) != PM_OK) {
         char actions[200];
         snprintf(actions, sizeof actions, "s3:PutObject%s%s",
                  config->acl != NULL && config->acl[0] != '\0' ? ", s3:PutObjectAcl" : "",
@@ -182,11 +182,11 @@ static void look_at_place(Doctor *doctor, const PmPlace *place, const char *subj
         tell_failed(doctor, subject, actions, resource);
         return;
     }
-    pm_ask_put(ask, s3, &put);
-    bool conditional = ask->outcome == PM_S3_PRECONDITION;
-    if (pm_ask_head(ask, s3, config->bucket, key) != PM_OK)
+    pm_blocking_put(blocking, s3, &put);
+    bool conditional = blocking->outcome == PM_S3_PRECONDITION;
+    if (pm_blocking_head(blocking, s3, config->bucket, key) != PM_OK)
         tell_failed(doctor, subject, "s3:GetObject (to see whether a rendition is current)", resource);
-    if (pm_ask_remove(ask, s3, config->bucket, key) != PM_OK)
+    if (pm_blocking_remove(blocking, s3, config->bucket, key) != PM_OK)
         tell(doctor, PM_FINDING_WARNING, subject, "only `doctor` needs s3:DeleteObject; remove the probe by hand",
              "the probe s3://%s/%s could not be deleted", config->bucket, key);
     tell(doctor, PM_FINDING_GOOD, subject, NULL, "s3://%s/%s can be written", config->bucket,
@@ -235,16 +235,16 @@ static bool begin(Doctor *doctor, PmDoctor *base)
 {
     bool first = base->looked++ == 0;
     *doctor = (Doctor){.base = base, .pipeline = base->pipeline};
-    PmCloud *cloud = pm_cloud_of(&base->context, &base->err);
-    Visit *visit = cloud != NULL ? pm_context_part(&base->context, &visits, &base->err) : NULL;
+    PmAwsSession *session = pm_aws_session_of(&base->context, &base->err);
+    Visit *visit = session != NULL ? pm_context_part(&base->context, &visits, &base->err) : NULL;
     if (visit == NULL) return false;
-    pm_ask_with(&doctor->ask, base->context.loop, cloud);
+    pm_blocking_with(&doctor->blocking, base->context.loop, session);
     if (!first) return visit->good;
-    visit->good = pm_ask_credentials(&doctor->ask) == PM_OK;
+    visit->good = pm_blocking_credentials(&doctor->blocking) == PM_OK;
     if (visit->good)
-        tell(doctor, PM_FINDING_GOOD, "credentials", NULL, "from %s", doctor->ask.key);
+        tell(doctor, PM_FINDING_GOOD, "credentials", NULL, "from %s", doctor->blocking.key);
     else
-        tell(doctor, PM_FINDING_BAD, "credentials", doctor->ask.err.hint, "%s", doctor->ask.err.message);
+        tell(doctor, PM_FINDING_BAD, "credentials", doctor->blocking.err.hint, "%s", doctor->blocking.err.message);
     return visit->good;
 }
 

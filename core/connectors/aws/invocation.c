@@ -61,17 +61,17 @@ static void name_task(PmTask *task, const char *id)
 }
 
 /* A message in the form that a queue delivers, too. */
-static bool take_message(const PmLetterRules *rules, PmTask *task, const char *id, const char *body, size_t size,
+static bool take_message(const PmQueueMessageRules *rules, PmTask *task, const char *id, const char *body, size_t size,
                          const char *source)
 {
     name_task(task, id);
     task->source = copy(source);
     task->body = strndup(body, size);
     return task->id != NULL && task->body != NULL && task->source != NULL &&
-           pm_letter_read(rules, body, size, &task->event);
+           pm_queue_message_read(rules, body, size, &task->event);
 }
 
-static bool read_sqs(const PmLetterRules *rules, const json_t *records, PmInvocation *out)
+static bool read_sqs(const PmQueueMessageRules *rules, const json_t *records, PmInvocation *out)
 {
     out->kind = PM_INVOKED_SQS;
     if (!new_tasks(out, json_array_size(records))) return false;
@@ -92,7 +92,7 @@ static bool read_sqs(const PmLetterRules *rules, const json_t *records, PmInvoca
     return true;
 }
 
-static bool read_sns(const PmLetterRules *rules, const json_t *records, PmInvocation *out)
+static bool read_sns(const PmQueueMessageRules *rules, const json_t *records, PmInvocation *out)
 {
     out->kind = PM_INVOKED_EVENT;
     if (!new_tasks(out, json_array_size(records))) return false;
@@ -106,15 +106,15 @@ static bool read_sns(const PmLetterRules *rules, const json_t *records, PmInvoca
 }
 
 /* Uploads as S3 or EventBridge tell them: the body is the message. */
-static bool read_event(const PmLetterRules *rules, const char *body, size_t size, PmInvocation *out)
+static bool read_event(const PmQueueMessageRules *rules, const char *body, size_t size, PmInvocation *out)
 {
     out->kind = PM_INVOKED_EVENT;
     return new_tasks(out, 1) && take_message(rules, &out->tasks[0], "event", body, size, "s3");
 }
 
 /* An object by name. bucket and key are borrowed; NULL: missing. */
-static bool take_object(const PmLetterRules *rules, PmTask *task, const char *id, const char *bucket, const char *key,
-                        const char *version_id, const char *etag)
+static bool take_object(const PmQueueMessageRules *rules, PmTask *task, const char *id, const char *bucket,
+                        const char *key, const char *version_id, const char *etag)
 {
     char label[1400];
     name_task(task, id);
@@ -131,7 +131,7 @@ static bool take_object(const PmLetterRules *rules, PmTask *task, const char *id
         pm_error_set(err, PM_BAD_INPUT, "no bucket is named");
     else if (key == NULL || !pm_object_key_valid(key))
         pm_error_set(err, PM_BAD_INPUT, "no key is named that is 1 to 1,024 bytes of UTF-8 without control characters");
-    else if (pm_letter_allows(rules->pipeline, bucket, key, err))
+    else if (pm_queue_message_allows(rules->pipeline, bucket, key, err))
         task->event.count = 1;
     if (task->event.id[0] == '\0') {
         pm_object_label(object, label, sizeof label);
@@ -159,7 +159,7 @@ static char *batch_key(const char *encoded)
     return pm_buffer_steal(&key);
 }
 
-static bool read_batch_operations(const PmLetterRules *rules, const json_t *root, const json_t *tasks,
+static bool read_batch_operations(const PmQueueMessageRules *rules, const json_t *root, const json_t *tasks,
                                   PmInvocation *out)
 {
     out->kind = PM_INVOKED_BATCH_OPERATIONS;
@@ -179,13 +179,13 @@ static bool read_batch_operations(const PmLetterRules *rules, const json_t *root
     return true;
 }
 
-static bool read_object(const PmLetterRules *rules, const json_t *object, PmTask *task)
+static bool read_object(const PmQueueMessageRules *rules, const json_t *object, PmTask *task)
 {
     return take_object(rules, task, "", text_at(object, "bucket"), text_at(object, "key"),
                        text_at(object, "version_id"), text_at(object, "etag"));
 }
 
-static bool read_objects(const PmLetterRules *rules, const json_t *list, PmInvocation *out)
+static bool read_objects(const PmQueueMessageRules *rules, const json_t *list, PmInvocation *out)
 {
     out->kind = PM_INVOKED_OBJECTS;
     if (!new_tasks(out, json_array_size(list))) return false;
@@ -204,8 +204,8 @@ static bool is_object_list(const json_t *root)
     return true;
 }
 
-static bool read_root(const PmLetterRules *rules, const json_t *root, const char *body, size_t size, PmInvocation *out,
-                      PmError *err)
+static bool read_root(const PmQueueMessageRules *rules, const json_t *root, const char *body, size_t size,
+                      PmInvocation *out, PmError *err)
 {
     const json_t *records = json_object_get(root, "Records"), *first = json_array_get(records, 0);
     const json_t *tasks = json_object_get(root, "tasks");
@@ -233,7 +233,8 @@ static bool read_root(const PmLetterRules *rules, const json_t *root, const char
     return true;
 }
 
-PmStatus pm_invocation_read(const PmLetterRules *rules, const char *body, size_t size, PmInvocation *out, PmError *err)
+PmStatus pm_invocation_read(const PmQueueMessageRules *rules, const char *body, size_t size, PmInvocation *out,
+                            PmError *err)
 {
     json_error_t at;
     *out = (PmInvocation){0};

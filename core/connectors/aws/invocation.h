@@ -7,7 +7,7 @@
 #ifndef PM_CONNECTORS_AWS_INVOCATION_H
 #define PM_CONNECTORS_AWS_INVOCATION_H
 
-#include "connectors/aws/letter.h"
+#include "connectors/aws/queue_message.h"
 
 typedef enum PmInvocationKind {
     PM_INVOKED_SQS,
@@ -45,7 +45,8 @@ const char *pm_invocation_name(PmInvocationKind kind); /* "sqs" ... for logs */
 
 /* PM_BAD_INPUT: it is none of these; PM_TRANSIENT: out of memory. Then *out is empty. A task whose message is bad has
  * event.error set. Owns all; pm_invocation_finish in any case. */
-PmStatus pm_invocation_read(const PmLetterRules *rules, const char *body, size_t size, PmInvocation *out, PmError *err);
+PmStatus pm_invocation_read(const PmQueueMessageRules *rules, const char *body, size_t size, PmInvocation *out,
+                            PmError *err);
 void pm_invocation_finish(PmInvocation *invocation);
 
 /* The answer once every task is DONE or FAILED. New reference. NULL: the invocation fails, for *err, and *type is the

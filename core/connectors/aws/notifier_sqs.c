@@ -69,7 +69,7 @@ static void free_notifier(PmNotifier *base)
     free(notifier);
 }
 
-PmNotifier *pm_notifier_sqs_new(PmCloud *cloud, const PmPlace *place, PmError *err)
+PmNotifier *pm_notifier_sqs_new(PmAwsSession *session, const PmPlace *place, PmError *err)
 {
     static const PmNotifierOps ops = {.send = send, .cancel = cancel, .free = free_notifier};
     const char *url = ((const PmSqsNotify *)place->config)->queue_url;
@@ -80,7 +80,7 @@ PmNotifier *pm_notifier_sqs_new(PmCloud *cloud, const PmPlace *place, PmError *e
     }
     notifier->base = (PmNotifier){.ops = &ops, .name = url};
     notifier->fifo = pm_sqs_is_fifo(url);
-    notifier->sqs = pm_cloud_sqs(cloud, url, NULL, NULL, err);
+    notifier->sqs = pm_aws_session_sqs(session, url, NULL, NULL, err);
     if (notifier->sqs != NULL) return &notifier->base;
     free_notifier(&notifier->base);
     return NULL;

@@ -5,10 +5,10 @@
 #ifndef PM_CONNECTORS_AWS_NOTIFIER_SQS_H
 #define PM_CONNECTORS_AWS_NOTIFIER_SQS_H
 
-#include "connectors/aws/cloud.h"
+#include "connectors/aws/aws_session.h"
 #include "connectors/notifier.h"
 
-/* place is of kind `sqs`; it and cloud outlive the notifier. New. */
-PmNotifier *pm_notifier_sqs_new(PmCloud *cloud, const PmPlace *place, PmError *err);
+/* place is of kind `sqs`; it and session outlive the notifier. New. */
+PmNotifier *pm_notifier_sqs_new(PmAwsSession *session, const PmPlace *place, PmError *err);
 
 #endif

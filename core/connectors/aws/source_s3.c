@@ -19,7 +19,7 @@
 #include "base/crash_point.h"
 #include "base/ipc.h"
 #include "base/text.h"
-#include "connectors/aws/cloud.h"
+#include "connectors/aws/aws_session.h"
 #include "connectors/aws/stamp_s3.h"
 #include "connectors/aws/stores.h"
 #include "connectors/source.h"
@@ -233,11 +233,11 @@ static void free_source(PmSource *base)
     free(base);
 }
 
-PmSource *pm_source_s3_new(PmCloud *cloud, const PmS3Source *config, PmError *err)
+PmSource *pm_source_s3_new(PmAwsSession *session, const PmS3Source *config, PmError *err)
 {
     static const PmSourceOps ops = {.get = get, .cancel = cancel, .name = name, .names = names, .free = free_source};
     S3Source *source = calloc(1, sizeof *source);
-    if (source != NULL) source->s3 = pm_cloud_s3_of_source(cloud, config, err);
+    if (source != NULL) source->s3 = pm_aws_session_s3_of_source(session, config, err);
     if (source == NULL || source->s3 == NULL) {
         free(source);
         pm_error_set(err, PM_TRANSIENT, "out of memory");

@@ -14,7 +14,7 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "connectors/aws/cloud.h"
+#include "connectors/aws/aws_session.h"
 #include "connectors/aws/stamp_s3.h"
 #include "connectors/aws/stores.h"
 #include "connectors/aws/turns.h"
@@ -37,7 +37,7 @@ typedef struct Bucket {
 typedef struct S3Store {
     PmStore base;
     PmLoop *loop;
-    PmCloud *cloud;
+    PmAwsSession *session;
     const PmS3Source *source; /* for copied metadata and tags; NULL: sources are no objects */
     struct Bucket *buckets;   /* owned; one for each that the pipeline writes to */
     PmTurns turns;            /* of the puts, by bucket and key */
@@ -340,8 +340,9 @@ static void look(PmStoreCall *call)
 /* Where the source is, if that is `wanted` of it; NULL: nothing is. */
 static PmS3 *source_s3(PmStoreCall *call, bool wanted, PmError *err)
 {
-    return wanted && call->store->source != NULL ? pm_cloud_s3_of_source(call->store->cloud, call->store->source, err)
-                                                 : NULL;
+    return wanted && call->store->source != NULL
+               ? pm_aws_session_s3_of_source(call->store->session, call->store->source, err)
+               : NULL;
 }
 
 /* When the source is gone by now, and with it what was to be copied, the next attempt will find that out and end there.
@@ -432,7 +433,7 @@ static char *locate(const PmStore *base, const PmPlace *place, const char *key)
 static PmStoreCall *new_call(S3Store *store, const PmStorePut *request, PmError *err)
 {
     const PmS3Place *place = request->place->config;
-    PmS3 *s3 = pm_cloud_s3_of_place(store->cloud, place, err);
+    PmS3 *s3 = pm_aws_session_s3_of_place(store->session, place, err);
     Bucket *bucket = s3 != NULL ? bucket_of(store, s3, place->bucket) : NULL;
     PmStoreCall *call = bucket != NULL ? calloc(1, sizeof *call) : NULL;
     if (call == NULL) {
@@ -565,7 +566,7 @@ static void free_store(PmStore *base)
     free(store);
 }
 
-PmStore *pm_store_s3_new(PmLoop *loop, PmCloud *cloud, const PmS3Source *source, PmError *err)
+PmStore *pm_store_s3_new(PmLoop *loop, PmAwsSession *session, const PmS3Source *source, PmError *err)
 {
     static const PmStoreOps ops = {
         .put = put, .expect = expect, .cancel = cancel, .locate = locate, .name = name, .free = free_store};
@@ -576,7 +577,7 @@ PmStore *pm_store_s3_new(PmLoop *loop, PmCloud *cloud, const PmS3Source *source,
     }
     store->base.ops = &ops;
     store->loop = loop;
-    store->cloud = cloud;
+    store->session = session;
     store->source = source;
     return &store->base;
 }

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "connectors/aws/cloud.h"
+#include "connectors/aws/aws_session.h"
 #include "connectors/aws/invocation.h"
 #include "connectors/aws/runtime_api.h"
 #include "connectors/aws/triggers.h"
@@ -27,17 +27,17 @@ typedef struct Settled {
     PmTask *task;
     void (*done)(void *data, const PmError *err);
     void *data;
-    PmSqsCall *burying;
+    PmSqsCall *sending;
     PmFateKind fate;
 } Settled;
 
 typedef struct LambdaTrigger {
     PmTrigger base;
     PmLoop *loop;
-    PmCloud *cloud;
+    PmAwsSession *session;
     const PmPipeline *pipeline;
     const PmLambdaTrigger *config;
-    PmLetterRules rules;
+    PmQueueMessageRules rules;
     PmRuntimeApi *api;
     PmMetrics *metrics;
     PmSqs *dead_letters; /* or NULL */
@@ -100,7 +100,7 @@ static void on_answered(void *data, const PmError *err)
     pm_invocation_finish(&invocation);
     free(settled);
     if (trigger->broken != NULL || trigger->stopped)
-        base->sink.dry(base->sink.data);
+        base->sink.drained(base->sink.data);
     else
         ask_next(trigger);
 }
@@ -220,10 +220,10 @@ static void end_task(LambdaTrigger *trigger, const PmTask *task)
     maybe_answer(trigger);
 }
 
-static void on_buried(void *data, const PmError *err)
+static void on_dead_letter_sent(void *data, const PmError *err)
 {
     Settled *settled = data;
-    settled->burying = NULL;
+    settled->sending = NULL;
     if (err == NULL) {
         settled->task->state = PM_TASK_DONE;
     } else {
@@ -237,18 +237,18 @@ static void on_buried(void *data, const PmError *err)
 }
 
 /* True: it is on its way, and settled when it is there. */
-static bool bury(LambdaTrigger *trigger, Settled *settled, const PmFate *fate)
+static bool send_dead_letter(LambdaTrigger *trigger, Settled *settled, const PmFate *fate)
 {
     PmTask *task = settled->task;
     if (trigger->dead_letters == NULL || task->body == NULL) return false;
     char source[1200] = "";
-    PmDeadMessage dead;
+    PmDeadLetterMessage dead;
     PmError err = {0};
     if (fate->object != NULL) pm_object_label(fate->object, source, sizeof source);
-    pm_letter_bury(&dead, trigger->dead_letter_url, trigger->pipeline, &task->event, fate, PM_LETTER_WHOLE, task->body,
-                   source, task->source, task->group_id);
-    settled->burying = pm_sqs_send(trigger->dead_letters, &dead.send, on_buried, settled, &err);
-    return settled->burying != NULL;
+    pm_dead_letter_make(&dead, trigger->dead_letter_url, trigger->pipeline, &task->event, fate, PM_DEAD_LETTER_WHOLE,
+                        task->body, source, task->source, task->group_id);
+    settled->sending = pm_sqs_send(trigger->dead_letters, &dead.send, on_dead_letter_sent, settled, &err);
+    return settled->sending != NULL;
 }
 
 static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*done)(void *, const PmError *),
@@ -270,7 +270,7 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
     case PM_FATE_DEAD:
     case PM_FATE_QUARANTINE:
         fail_task(task, fate->reason != NULL ? fate->reason : &none, false);
-        if (bury(trigger, settled, fate)) return;
+        if (send_dead_letter(trigger, settled, fate)) return;
         break;
     case PM_FATE_RELEASE:
         pm_error_set(&over, PM_TRANSIENT, "%s",
@@ -303,9 +303,9 @@ static void give_up_all(LambdaTrigger *trigger, const char *why)
     trigger->base.sink.expired(trigger->base.sink.data);
     for (size_t i = 0; i < trigger->invocation.count && trigger->open > 0; i++) {
         Settled *settled = &trigger->settled[i];
-        if (settled->burying == NULL) continue;
-        pm_sqs_cancel(settled->burying);
-        settled->burying = NULL;
+        if (settled->sending == NULL) continue;
+        pm_sqs_cancel(settled->sending);
+        settled->sending = NULL;
         end_task(trigger, settled->task); /* FAILED: it comes again */
     }
     maybe_answer(trigger);
@@ -409,7 +409,7 @@ static void free_trigger(PmTrigger *base)
     pm_loop_cancel(trigger->deadline);
     pm_loop_cancel(trigger->answer);
     for (size_t i = 0; trigger->settled != NULL && i < trigger->invocation.count; i++)
-        pm_sqs_cancel(trigger->settled[i].burying);
+        pm_sqs_cancel(trigger->settled[i].sending);
     pm_runtime_api_free(trigger->api);
     pm_invocation_finish(&trigger->invocation);
     pm_sqs_free(trigger->dead_letters);
@@ -427,7 +427,7 @@ static const char *dead_letter_url(const PmPipeline *pipeline)
     return url != NULL && url[0] != '\0' ? url : NULL;
 }
 
-PmTrigger *pm_trigger_lambda_new(PmLoop *loop, PmCloud *cloud, const PmPipeline *pipeline, const char *host,
+PmTrigger *pm_trigger_lambda_new(PmLoop *loop, PmAwsSession *session, const PmPipeline *pipeline, const char *host,
                                  const PmTriggerSink *sink, PmError *err)
 {
     static const PmTriggerOps ops = {
@@ -439,15 +439,15 @@ PmTrigger *pm_trigger_lambda_new(PmLoop *loop, PmCloud *cloud, const PmPipeline 
     }
     *trigger = (LambdaTrigger){.base = {.ops = &ops, .sink = *sink, .redrives = true, .early = true, .answers = true},
                                .loop = loop,
-                               .cloud = cloud,
+                               .session = session,
                                .pipeline = pipeline,
                                .config = pm_lambda_trigger(pipeline),
-                               .rules = pm_letter_rules(pipeline, true),
+                               .rules = pm_queue_message_rules(pipeline, true),
                                .dead_letter_url = dead_letter_url(pipeline)};
     trigger->metrics = pm_metrics_new(trigger->config->metrics_namespace, pipeline->name);
     trigger->api = pm_runtime_api_new(loop, host, err);
     if (trigger->dead_letter_url != NULL)
-        trigger->dead_letters = pm_cloud_sqs(cloud, trigger->dead_letter_url, NULL, NULL, err);
+        trigger->dead_letters = pm_aws_session_sqs(session, trigger->dead_letter_url, NULL, NULL, err);
     if (trigger->metrics == NULL) pm_error_set(err, PM_TRANSIENT, "out of memory");
     if (err->status == PM_OK && pm_runtime_next(trigger->api, on_next, trigger, err)) return &trigger->base;
     free_trigger(&trigger->base);

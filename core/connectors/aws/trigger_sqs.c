@@ -12,9 +12,9 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "connectors/aws/cloud.h"
+#include "connectors/aws/aws_session.h"
+#include "connectors/aws/dead_letter_send.h"
 #include "connectors/aws/lease.h"
-#include "connectors/aws/letter_send.h"
 #include "connectors/aws/settings.h"
 #include "connectors/aws/triggers.h"
 #include "net/retry.h"
@@ -31,10 +31,10 @@ enum {
 };
 
 /* One message that we hold. */
-typedef struct Letter {
+typedef struct HeldMessage {
     PmEvent event; /* first */
     struct SqsTrigger *trigger;
-    struct Letter *previous, *next;
+    struct HeldMessage *previous, *next;
     PmMessageLease *lease;
     char *body, *group_id;
     bool waits;     /* FIFO: for the one before it in its group */
@@ -42,25 +42,25 @@ typedef struct Letter {
     /* its end */
     void (*done)(void *data, const PmError *err);
     void *data;
-    PmLetterSend *sending;
+    PmDeadLetterSend *sending;
     PmFate fate; /* copied; reason and tag below */
     PmError reason;
     char tag[160], source[1200];
-} Letter;
+} HeldMessage;
 
 typedef struct SqsTrigger {
     PmTrigger base;
     PmLoop *loop;
-    PmCloud *cloud;
+    PmAwsSession *session;
     const PmPipeline *pipeline;
     const PmSqsTrigger *config;
-    PmLetterRules rules;
+    PmQueueMessageRules rules;
     PmSqs *sqs;
     PmLeases *leases;
     PmSqsCall *asking;    /* attributes, dead-letter URL */
     PmSqsCall *receiving; /* the long poll */
     PmTimer *later;
-    Letter *letters;
+    HeldMessage *held;
     char *dead_letter_url;
     int visibility_s, failures;
     int max_receive_count;         /* of the queue's redrive policy; 0: it has none */
@@ -100,30 +100,30 @@ static void tell_back(SqsTrigger *trigger)
     trigger->failures = 0;
 }
 
-/* --- letters --- */
+/* --- messages in hand --- */
 
-static void free_letter(Letter *letter)
+static void free_held(HeldMessage *held)
 {
-    SqsTrigger *trigger = letter->trigger;
-    if (letter->previous != NULL)
-        letter->previous->next = letter->next;
+    SqsTrigger *trigger = held->trigger;
+    if (held->previous != NULL)
+        held->previous->next = held->next;
     else
-        trigger->letters = letter->next;
-    if (letter->next != NULL) letter->next->previous = letter->previous;
-    pm_letter_send_cancel(letter->sending);
-    pm_loop_cancel(letter->again);
-    for (size_t i = 0; i < letter->event.count; i++) pm_object_finish(&letter->event.objects[i]);
-    free(letter->event.objects);
-    free(letter->body);
-    free(letter->group_id);
-    free(letter);
+        trigger->held = held->next;
+    if (held->next != NULL) held->next->previous = held->previous;
+    pm_dead_letter_send_cancel(held->sending);
+    pm_loop_cancel(held->again);
+    for (size_t i = 0; i < held->event.count; i++) pm_object_finish(&held->event.objects[i]);
+    free(held->event.objects);
+    free(held->body);
+    free(held->group_id);
+    free(held);
 }
 
 /* Stopped, and nothing of ours is at the queue any more. */
 static void maybe_dry(SqsTrigger *trigger)
 {
     if (trigger->stopped && trigger->receiving == NULL && trigger->returning == 0)
-        trigger->base.sink.dry(trigger->base.sink.data);
+        trigger->base.sink.drained(trigger->base.sink.data);
 }
 
 /* Should it fail, the visibility timeout does the same. */
@@ -135,88 +135,88 @@ static void on_returned(void *data, const PmError *err)
     maybe_dry(trigger);
 }
 
-/* Ends a lease that no letter waits for. */
+/* Ends a lease that no held waits for. */
 static void return_message(SqsTrigger *trigger, PmMessageLease *lease, int64_t visibility_s)
 {
     trigger->returning++;
     pm_lease_release(lease, visibility_s, on_returned, trigger);
 }
 
-static void hand_over(Letter *letter)
+static void hand_over(HeldMessage *held)
 {
-    SqsTrigger *trigger = letter->trigger;
-    letter->waits = false;
-    size_t count = letter->event.count;
+    SqsTrigger *trigger = held->trigger;
+    held->waits = false;
+    size_t count = held->event.count;
     trigger->wanted = trigger->wanted > count ? trigger->wanted - count : 0;
-    trigger->base.sink.event(trigger->base.sink.data, &letter->event);
+    trigger->base.sink.event(trigger->base.sink.data, &held->event);
 }
 
-static void count_attempt(Letter *letter, int attempt)
+static void count_attempt(HeldMessage *held, int attempt)
 {
-    int max = letter->trigger->max_receive_count;
-    letter->event.attempt = attempt;
-    letter->event.last = max > 0 && attempt >= max;
+    int max = held->trigger->max_receive_count;
+    held->event.attempt = attempt;
+    held->event.last = max > 0 && attempt >= max;
 }
 
-/* The group's oldest letter that is still with us. `letters` has the newest first. */
-static Letter *first_of_group(const SqsTrigger *trigger, const char *group)
+/* The group's oldest held that is still with us. `held` has the newest first. */
+static HeldMessage *first_of_group(const SqsTrigger *trigger, const char *group)
 {
-    Letter *first = NULL;
-    for (Letter *letter = trigger->letters; letter != NULL; letter = letter->next)
-        if (letter->group_id != NULL && strcmp(letter->group_id, group) == 0) first = letter;
+    HeldMessage *first = NULL;
+    for (HeldMessage *held = trigger->held; held != NULL; held = held->next)
+        if (held->group_id != NULL && strcmp(held->group_id, group) == 0) first = held;
     return first;
 }
 
-/* Gives back all that wait behind a letter that failed: order is kept by taking none of them. */
+/* Gives back all that wait behind a held that failed: order is kept by taking none of them. */
 static void release_group(SqsTrigger *trigger, const char *group, int64_t visibility_s)
 {
-    for (Letter *letter = trigger->letters, *next; letter != NULL; letter = next) {
-        next = letter->next;
-        if (!letter->waits || strcmp(letter->group_id, group) != 0) continue;
-        return_message(trigger, letter->lease, visibility_s);
-        free_letter(letter);
+    for (HeldMessage *held = trigger->held, *next; held != NULL; held = next) {
+        next = held->next;
+        if (!held->waits || strcmp(held->group_id, group) != 0) continue;
+        return_message(trigger, held->lease, visibility_s);
+        free_held(held);
     }
 }
 
 /* A message that was received: now ours. */
 static bool take(SqsTrigger *trigger, const PmSqsMessage *message, int64_t now)
 {
-    Letter *letter = calloc(1, sizeof *letter);
+    HeldMessage *held = calloc(1, sizeof *held);
     PmMessageLease *lease = pm_lease_new(trigger->leases, message->receipt_handle, now);
-    if (letter == NULL || lease == NULL) {
-        free(letter);
+    if (held == NULL || lease == NULL) {
+        free(held);
         if (lease != NULL) return_message(trigger, lease, DAMAGED_DELAY_S);
         return false;
     }
-    *letter = (Letter){.trigger = trigger, .lease = lease, .next = trigger->letters};
-    if (letter->next != NULL) letter->next->previous = letter;
-    trigger->letters = letter;
-    letter->event.trigger = &trigger->base;
-    count_attempt(letter, message->receive_count > 0 ? message->receive_count : 1);
-    pm_text_copy(letter->event.id, sizeof letter->event.id, message->id);
-    letter->body = malloc(message->body_size + 1);
-    bool ok = letter->body != NULL && !message->damaged;
-    if (letter->body != NULL) {
-        memcpy(letter->body, message->body, message->body_size);
-        letter->body[message->body_size] = '\0';
+    *held = (HeldMessage){.trigger = trigger, .lease = lease, .next = trigger->held};
+    if (held->next != NULL) held->next->previous = held;
+    trigger->held = held;
+    held->event.trigger = &trigger->base;
+    count_attempt(held, message->receive_count > 0 ? message->receive_count : 1);
+    pm_text_copy(held->event.id, sizeof held->event.id, message->id);
+    held->body = malloc(message->body_size + 1);
+    bool ok = held->body != NULL && !message->damaged;
+    if (held->body != NULL) {
+        memcpy(held->body, message->body, message->body_size);
+        held->body[message->body_size] = '\0';
     }
-    Letter *first = NULL;
+    HeldMessage *first = NULL;
     if (ok && trigger->fifo) {
         first = first_of_group(trigger, message->group_id);
-        letter->group_id = strdup(message->group_id);
-        ok = letter->group_id != NULL;
+        held->group_id = strdup(message->group_id);
+        ok = held->group_id != NULL;
     }
-    if (!ok || !pm_letter_read(&trigger->rules, message->body, message->body_size, &letter->event)) {
+    if (!ok || !pm_queue_message_read(&trigger->rules, message->body, message->body_size, &held->event)) {
         if (message->damaged)
             pm_log(PM_LOG_WARN, "queue.damaged", "message", message->id, "msg",
                    "the message's MD5 does not match its body: it is fetched again", NULL);
         return_message(trigger, lease, DAMAGED_DELAY_S);
-        free_letter(letter);
+        free_held(held);
         return false;
     }
-    letter->waits = first != NULL;
+    held->waits = first != NULL;
     PM_CRASH_POINT("sqs.leased");
-    if (!letter->waits) hand_over(letter);
+    if (!held->waits) hand_over(held);
     return true;
 }
 
@@ -232,7 +232,7 @@ static void on_later(void *data)
 /* Nothing came. `--once` ends when nothing of ours can come any more either. */
 static void on_empty(SqsTrigger *trigger)
 {
-    if (!trigger->once || trigger->letters != NULL) return;
+    if (!trigger->once || trigger->held != NULL) return;
     /* A poll need not see what becomes visible while it waits: only one that began later tells. */
     if (trigger->own_retry_ms > trigger->asked_ms) return;
     trigger->stopped = true;
@@ -371,20 +371,20 @@ static void begin(void *data)
 /* --- settling --- */
 
 /* The message's end is told, or will not come. */
-static void finish(Letter *letter, const PmError *err)
+static void finish(HeldMessage *held, const PmError *err)
 {
-    SqsTrigger *trigger = letter->trigger;
-    void (*done)(void *, const PmError *) = letter->done;
-    void *data = letter->data;
-    bool went_well = letter->fate.kind != PM_FATE_RETRY && letter->fate.kind != PM_FATE_RELEASE && err == NULL;
-    char *group = letter->group_id;
-    letter->group_id = NULL;
-    int64_t delay_s = (letter->fate.delay_ms + 999) / 1000;
+    SqsTrigger *trigger = held->trigger;
+    void (*done)(void *, const PmError *) = held->done;
+    void *data = held->data;
+    bool went_well = held->fate.kind != PM_FATE_RETRY && held->fate.kind != PM_FATE_RELEASE && err == NULL;
+    char *group = held->group_id;
+    held->group_id = NULL;
+    int64_t delay_s = (held->fate.delay_ms + 999) / 1000;
     int64_t visible_ms = pm_clock_mono_ms() + delay_s * 1000 + VISIBLE_MARGIN_MS;
-    if (letter->fate.kind == PM_FATE_RETRY && visible_ms > trigger->own_retry_ms) trigger->own_retry_ms = visible_ms;
-    free_letter(letter);
+    if (held->fate.kind == PM_FATE_RETRY && visible_ms > trigger->own_retry_ms) trigger->own_retry_ms = visible_ms;
+    free_held(held);
     if (group != NULL && went_well) {
-        Letter *next = first_of_group(trigger, group);
+        HeldMessage *next = first_of_group(trigger, group);
         if (next != NULL && next->waits && !trigger->stopped) {
             PM_CRASH_POINT("fifo.next_of_group");
             hand_over(next);
@@ -401,66 +401,66 @@ static void on_lease_ended(void *data, const PmError *err)
     finish(data, err);
 }
 
-static void give_back(Letter *letter, int64_t delay_ms)
+static void give_back(HeldMessage *held, int64_t delay_ms)
 {
-    PmMessageLease *lease = letter->lease;
-    letter->lease = NULL;
-    pm_lease_release(lease, (delay_ms + 999) / 1000, on_lease_ended, letter);
+    PmMessageLease *lease = held->lease;
+    held->lease = NULL;
+    pm_lease_release(lease, (delay_ms + 999) / 1000, on_lease_ended, held);
 }
 
 /* It stays in its own queue: nothing is lost, and it comes again. */
-static void retry_later(Letter *letter)
+static void retry_later(HeldMessage *held)
 {
-    letter->fate.kind = PM_FATE_RETRY;
-    letter->fate.delay_ms = letter->trigger->pipeline->on_error.backoff;
-    give_back(letter, letter->fate.delay_ms);
+    held->fate.kind = PM_FATE_RETRY;
+    held->fate.delay_ms = held->trigger->pipeline->on_error.backoff;
+    give_back(held, held->fate.delay_ms);
 }
 
-static void on_buried(void *data, const PmError *err)
+static void on_dead_letter_sent(void *data, const PmError *err)
 {
-    Letter *letter = data;
-    letter->sending = NULL;
+    HeldMessage *held = data;
+    held->sending = NULL;
     if (err == NULL) {
-        PmMessageLease *lease = letter->lease;
-        letter->lease = NULL;
-        pm_lease_delete(lease, on_lease_ended, letter);
+        PmMessageLease *lease = held->lease;
+        held->lease = NULL;
+        pm_lease_delete(lease, on_lease_ended, held);
         return;
     }
-    retry_later(letter);
+    retry_later(held);
 }
 
 /* To the dead-letter queue, with the reason as attributes. */
-static void bury(Letter *letter)
+static void send_dead_letter(HeldMessage *held)
 {
-    const SqsTrigger *trigger = letter->trigger;
-    PmLetterToSend request = {.dead_letter_url = trigger->dead_letter_url,
-                              .pipeline = trigger->pipeline,
-                              .event = &letter->event,
-                              .fate = &letter->fate,
-                              .body = letter->body,
-                              .source = letter->source,
-                              .queue = trigger->config->queue_url,
-                              .group_id = letter->group_id};
-    letter->sending = pm_letter_send(trigger->loop, trigger->sqs, &request, on_buried, letter);
-    if (letter->sending == NULL) retry_later(letter);
+    const SqsTrigger *trigger = held->trigger;
+    PmDeadLetterToSend request = {.dead_letter_url = trigger->dead_letter_url,
+                                  .pipeline = trigger->pipeline,
+                                  .event = &held->event,
+                                  .fate = &held->fate,
+                                  .body = held->body,
+                                  .source = held->source,
+                                  .queue = trigger->config->queue_url,
+                                  .group_id = held->group_id};
+    held->sending = pm_dead_letter_send(trigger->loop, trigger->sqs, &request, on_dead_letter_sent, held);
+    if (held->sending == NULL) retry_later(held);
 }
 
 static void on_again(void *data)
 {
-    Letter *letter = data;
-    letter->again = NULL;
-    hand_over(letter);
+    HeldMessage *held = data;
+    held->again = NULL;
+    hand_over(held);
 }
 
 /* The head of a FIFO group is tried again under its own lease: the queue hands out none of its followers meanwhile, and
  * those that are with us already keep their place without another delivery. */
-static bool keep(Letter *letter, int64_t delay_ms)
+static bool keep(HeldMessage *held, int64_t delay_ms)
 {
-    const SqsTrigger *trigger = letter->trigger;
-    if (letter->group_id == NULL || trigger->stopped || pm_lease_lost(letter->lease)) return false;
-    letter->again = pm_loop_after(trigger->loop, delay_ms, on_again, letter);
-    if (letter->again == NULL) return false;
-    count_attempt(letter, letter->event.attempt + 1);
+    const SqsTrigger *trigger = held->trigger;
+    if (held->group_id == NULL || trigger->stopped || pm_lease_lost(held->lease)) return false;
+    held->again = pm_loop_after(trigger->loop, delay_ms, on_again, held);
+    if (held->again == NULL) return false;
+    count_attempt(held, held->event.attempt + 1);
     return true;
 }
 
@@ -468,34 +468,34 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
                    void *data)
 {
     (void)base;
-    Letter *letter = (Letter *)event;
+    HeldMessage *held = (HeldMessage *)event;
     PM_CRASH_POINT("sqs.fate_known");
-    letter->done = done;
-    letter->data = data;
-    letter->fate = *fate;
-    if (fate->reason != NULL) letter->reason = *fate->reason;
-    letter->fate.reason = fate->reason != NULL ? &letter->reason : NULL;
-    pm_text_copy(letter->tag, sizeof letter->tag, fate->tag != NULL ? fate->tag : "");
-    letter->fate.tag = fate->tag != NULL ? letter->tag : NULL;
-    if (fate->object != NULL) pm_object_label(fate->object, letter->source, sizeof letter->source);
-    PmMessageLease *lease = letter->lease;
+    held->done = done;
+    held->data = data;
+    held->fate = *fate;
+    if (fate->reason != NULL) held->reason = *fate->reason;
+    held->fate.reason = fate->reason != NULL ? &held->reason : NULL;
+    pm_text_copy(held->tag, sizeof held->tag, fate->tag != NULL ? fate->tag : "");
+    held->fate.tag = fate->tag != NULL ? held->tag : NULL;
+    if (fate->object != NULL) pm_object_label(fate->object, held->source, sizeof held->source);
+    PmMessageLease *lease = held->lease;
     switch (fate->kind) {
     case PM_FATE_ACK:
-        letter->lease = NULL;
-        pm_lease_delete(lease, on_lease_ended, letter);
+        held->lease = NULL;
+        pm_lease_delete(lease, on_lease_ended, held);
         break;
     case PM_FATE_DEAD:
     case PM_FATE_QUARANTINE:
-        bury(letter);
+        send_dead_letter(held);
         break;
     case PM_FATE_RETRY:
-        if (keep(letter, fate->delay_ms))
+        if (keep(held, fate->delay_ms))
             done(data, NULL);
         else
-            give_back(letter, fate->delay_ms);
+            give_back(held, fate->delay_ms);
         break;
     case PM_FATE_RELEASE:
-        give_back(letter, 0);
+        give_back(held, 0);
         break;
     }
 }
@@ -517,11 +517,11 @@ static bool stop(PmTrigger *base)
     trigger->stopped = true;
     pm_loop_cancel(trigger->later);
     trigger->later = NULL;
-    for (Letter *letter = trigger->letters, *next; letter != NULL; letter = next) {
-        next = letter->next;
-        if (!letter->waits && letter->again == NULL) continue;
-        return_message(trigger, letter->lease, 0);
-        free_letter(letter);
+    for (HeldMessage *held = trigger->held, *next; held != NULL; held = next) {
+        next = held->next;
+        if (!held->waits && held->again == NULL) continue;
+        return_message(trigger, held->lease, 0);
+        free_held(held);
     }
     if (trigger->receiving != NULL) {
         int64_t left_ms = trigger->answered_ms - pm_clock_mono_ms();
@@ -539,9 +539,9 @@ static void free_trigger(PmTrigger *base)
     pm_loop_cancel(trigger->later);
     pm_sqs_cancel(trigger->asking);
     pm_sqs_cancel(trigger->receiving);
-    for (Letter *letter = trigger->letters, *next; letter != NULL; letter = next) {
-        next = letter->next;
-        free_letter(letter);
+    for (HeldMessage *held = trigger->held, *next; held != NULL; held = next) {
+        next = held->next;
+        free_held(held);
     }
     pm_leases_free(trigger->leases);
     pm_sqs_free(trigger->sqs);
@@ -549,7 +549,7 @@ static void free_trigger(PmTrigger *base)
     free(trigger);
 }
 
-PmTrigger *pm_trigger_sqs_new(PmLoop *loop, PmCloud *cloud, const PmPipeline *pipeline, bool once,
+PmTrigger *pm_trigger_sqs_new(PmLoop *loop, PmAwsSession *session, const PmPipeline *pipeline, bool once,
                               const PmTriggerSink *sink, PmError *err)
 {
     static const PmTriggerOps ops = {.want = want, .settle = settle, .stop = stop, .free = free_trigger};
@@ -561,12 +561,12 @@ PmTrigger *pm_trigger_sqs_new(PmLoop *loop, PmCloud *cloud, const PmPipeline *pi
     }
     *trigger = (SqsTrigger){.base = {.ops = &ops, .sink = *sink},
                             .loop = loop,
-                            .cloud = cloud,
+                            .session = session,
                             .pipeline = pipeline,
                             .config = config,
-                            .rules = pm_letter_rules(pipeline, false),
+                            .rules = pm_queue_message_rules(pipeline, false),
                             .once = once};
-    trigger->sqs = pm_cloud_sqs(cloud, config->queue_url, config->region, config->endpoint_url, err);
+    trigger->sqs = pm_aws_session_sqs(session, config->queue_url, config->region, config->endpoint_url, err);
     if (trigger->sqs != NULL) trigger->later = pm_loop_after(loop, 0, begin, trigger);
     if (trigger->later != NULL) return &trigger->base;
     if (err->status == PM_OK) pm_error_set(err, PM_TRANSIENT, "out of memory");

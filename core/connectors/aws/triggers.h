@@ -5,17 +5,17 @@
 #ifndef PM_CONNECTORS_AWS_TRIGGERS_H
 #define PM_CONNECTORS_AWS_TRIGGERS_H
 
-#include "connectors/aws/cloud.h"
+#include "connectors/aws/aws_session.h"
 #include "connectors/trigger.h"
 
-/* Upload events in an SQS queue, as the pipeline's trigger.sqs says. once: `dry` when the queue is empty. cloud and
- * pipeline outlive it. New. */
-PmTrigger *pm_trigger_sqs_new(PmLoop *loop, PmCloud *cloud, const PmPipeline *pipeline, bool once,
+/* Upload events in an SQS queue, as the pipeline's trigger.sqs says. once: `drained` when the queue is empty. session
+ * and pipeline outlive it. New. */
+PmTrigger *pm_trigger_sqs_new(PmLoop *loop, PmAwsSession *session, const PmPipeline *pipeline, bool once,
                               const PmTriggerSink *sink, PmError *err);
 
 /* Invocations of AWS Lambda, from the Runtime API at `host` ("address:port"). An invocation is answered when all its
  * events are settled, or shortly before its deadline. New. */
-PmTrigger *pm_trigger_lambda_new(PmLoop *loop, PmCloud *cloud, const PmPipeline *pipeline, const char *host,
+PmTrigger *pm_trigger_lambda_new(PmLoop *loop, PmAwsSession *session, const PmPipeline *pipeline, const char *host,
                                  const PmTriggerSink *sink, PmError *err);
 
 #endif

@@ -15,8 +15,8 @@
 #include "base/folder.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "connectors/file/aside.h"
 #include "connectors/file/directory.h"
+#include "connectors/file/disposition.h"
 #include "connectors/file/folder_scan.h"
 
 #define REASON_ENDING ".reason.json"
@@ -119,15 +119,15 @@ static PmDeadLetter letter_of(const Dead *dead)
 static PmStatus redrive(const Visit *visit, const Dead *dead, PmError *err)
 {
     const char *key = text_of(dead->json, "key");
-    char rest[PATH_MAX], target[PM_ASIDE_NAME_SIZE], *name = NULL;
+    char rest[PATH_MAX], target[PM_DISPOSITION_NAME_SIZE], *name = NULL;
     snprintf(rest, sizeof rest, "%s", key[0] != '\0' ? key : dead->key);
     int folder = open(visit->root, O_PATH | O_DIRECTORY | O_CLOEXEC), moved = -1;
     if (folder < 0) return pm_folder_failed(err, "open the folder", visit->root);
     folder = pm_folder_below(folder, rest, true, &name, err);
     if (folder < 0) return err->status;
     errno = EEXIST;
-    for (int n = 0; moved != 0 && errno == EEXIST && n < PM_ASIDE_NAMES; n++) {
-        pm_aside_name(name, n, target);
+    for (int n = 0; moved != 0 && errno == EEXIST && n < PM_DISPOSITION_NAMES; n++) {
+        pm_disposition_name(name, n, target);
         moved = pm_folder_rename_new(dead->folder, dead->name, folder, target);
     }
     if (moved != 0) pm_folder_failed(err, "move back", dead->key);
@@ -150,11 +150,11 @@ static void on_file(void *data, const char *key)
     Dead dead;
     if (visit->err->status != PM_OK || (!visit->redrives && visit->count == visit->max)) return;
     if (open_dead(visit, key, &dead)) {
-        PmDeadLetter letter = letter_of(&dead);
+        PmDeadLetter message = letter_of(&dead);
         PmError err = {0};
         /* A broker that works beside us may have set it aside again meanwhile. */
         bool wanted = visit->count < visit->max &&
-                      (visit->reason == NULL || strcmp(visit->reason, letter.reason) == 0) &&
+                      (visit->reason == NULL || strcmp(visit->reason, message.reason) == 0) &&
                       (!visit->redrives || dead.written_ms <= visit->started_ms);
         if (wanted && visit->redrives && redrive(visit, &dead, &err) == PM_BAD_INPUT) {
             pm_log(PM_LOG_WARN, "dlq.redrive", "file", dead.key, "msg", err.message, NULL);
@@ -165,7 +165,7 @@ static void on_file(void *data, const char *key)
         }
         if (wanted) {
             visit->count++;
-            visit->seen(visit->data, &letter);
+            visit->seen(visit->data, &message);
         } else {
             visit->left++;
         }

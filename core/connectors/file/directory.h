@@ -9,7 +9,7 @@
 #include <limits.h>
 
 #include "connectors/file/arrivals.h"
-#include "connectors/file/aside.h"
+#include "connectors/file/disposition.h"
 #include "connectors/file/seen.h"
 #include "connectors/file/settings.h"
 #include "connectors/file/watches.h"
@@ -34,11 +34,11 @@ typedef struct PmDirectoryEntry {
     struct PmDirectoryEntry *previous, *next;
     /* while it is set aside: */
     PmDirectory *trigger;
-    PmAside *aside;
+    PmDisposition *disposition;
     PmHelperJob *job;
     PmTimer *again;
     int tries;
-    PmAsideOutcome outcome;
+    PmDispositionOutcome outcome;
     PmError err;
     void (*done)(void *data, const PmError *err);
     void *data;

@@ -83,21 +83,21 @@ static void on_aside(void *data, bool cancelled)
     PmDirectory *t = entry->trigger;
     entry->job = NULL;
     switch (entry->outcome) {
-    case PM_ASIDE_MOVED:
-    case PM_ASIDE_GONE:
+    case PM_DISPOSITION_MOVED:
+    case PM_DISPOSITION_GONE:
         finish(t, entry, NULL);
         return;
-    case PM_ASIDE_CHANGED:
+    case PM_DISPOSITION_CHANGED:
         comes_again(t, entry, 1, PM_DIRECTORY_SETTLED_MS);
         close_entry(t, entry, NULL);
         return;
-    case PM_ASIDE_OPEN: /* its writer may go on */
+    case PM_DISPOSITION_OPEN: /* its writer may go on */
         if (try_again(t, entry)) return;
         pm_error_set(&entry->err, PM_TRANSIENT, "%.300s is open for writing, so it stays where it is",
                      entry->object.key);
         finish(t, entry, &entry->err);
         return;
-    case PM_ASIDE_FAILED:
+    case PM_DISPOSITION_FAILED:
         /* The folder's trouble is not the file's: it waits, done as it is, until the folder can be written to. */
         if (entry->err.status != PM_BAD_INPUT && try_again(t, entry)) return;
         break;
@@ -112,7 +112,7 @@ static void do_aside(void *data)
 {
     PmDirectoryEntry *entry = data;
     entry->err = (PmError){0};
-    entry->outcome = pm_aside_move(entry->aside, &entry->err);
+    entry->outcome = pm_disposition_move(entry->disposition, &entry->err);
 }
 
 static void move_aside(PmDirectory *t, PmDirectoryEntry *entry)
@@ -126,15 +126,15 @@ static void move_aside(PmDirectory *t, PmDirectoryEntry *entry)
 static void put_aside(PmDirectory *t, PmDirectoryEntry *entry, const PmFate *fate)
 {
     const char *folder = t->aside[fate->kind == PM_FATE_ACK ? 0 : fate->kind == PM_FATE_DEAD ? 1 : 2];
-    PmAsideRequest request = {.root = t->folder,
-                              .folder = folder,
-                              .object = &entry->object,
-                              .version = &entry->version,
-                              .reason = fate->kind == PM_FATE_ACK ? NULL : fate->reason,
-                              .tag = fate->tag,
-                              .attempts = entry->event.attempt};
-    entry->aside = pm_aside_new(&request);
-    if (entry->aside != NULL) {
+    PmDispositionRequest request = {.root = t->folder,
+                                    .folder = folder,
+                                    .object = &entry->object,
+                                    .version = &entry->version,
+                                    .reason = fate->kind == PM_FATE_ACK ? NULL : fate->reason,
+                                    .tag = fate->tag,
+                                    .attempts = entry->event.attempt};
+    entry->disposition = pm_disposition_new(&request);
+    if (entry->disposition != NULL) {
         move_aside(t, entry);
         return;
     }

@@ -38,7 +38,7 @@ enum {
 void pm_directory_free_entry(PmDirectoryEntry *entry)
 {
     pm_object_finish(&entry->object);
-    pm_aside_free(entry->aside);
+    pm_disposition_free(entry->disposition);
     free(entry);
 }
 
@@ -143,7 +143,7 @@ static void ripen(PmDirectory *t)
     t->tick_due = due;
 }
 
-static bool is_dry(const PmDirectory *t)
+static bool is_drained(const PmDirectory *t)
 {
     return t->once && t->scanned && !t->more && t->open_count == 0 &&
            pm_arrivals_count(t->arrivals, PM_ARRIVAL_READY) + pm_arrivals_count(t->arrivals, PM_ARRIVAL_LATER) == 0;
@@ -161,7 +161,7 @@ static void hand_over(PmDirectory *t)
         hand_over_one(t, arrival);
     }
     ripen(t);
-    if (is_dry(t)) t->base.sink.dry(t->base.sink.data);
+    if (is_drained(t)) t->base.sink.drained(t->base.sink.data);
 }
 
 static void on_turn(void *data)

@@ -35,7 +35,7 @@ static void hand_over(ListTrigger *list)
         list->open++;
         list->base.sink.event(list->base.sink.data, &list->entries[list->next++].event);
     }
-    if (list->next == list->count && list->open == 0) list->base.sink.dry(list->base.sink.data);
+    if (list->next == list->count && list->open == 0) list->base.sink.drained(list->base.sink.data);
 }
 
 static void on_turn(void *data)
@@ -73,7 +73,7 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
     done(data, NULL);
     if (entry->again != NULL) return;
     list->open--;
-    want(base, list->wanted); /* may be dry by now */
+    want(base, list->wanted); /* may be drained by now */
 }
 
 /* No file that was listed is written over, and nothing is put where the next run would list it. */

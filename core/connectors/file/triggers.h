@@ -8,10 +8,10 @@
 #include "connectors/file/listing.h"
 #include "connectors/trigger.h"
 
-/* Files of a folder. once: `dry` after what is there, whatever `watch` says. digest: of pipeline and plugins; read when
- * something is wanted for the first time. helper, pipeline and digest outlive it; its last jobs may end only with the
- * helper. PM_BAD_CONFIG: no such folder. The process ignores
- * SIGIO, which the kernel sends to who holds a lease, as this does for a moment. New. */
+/* Files of a folder. once: `drained` after what is there, whatever `watch` says. digest: of pipeline and plugins; read
+ * when something is wanted for the first time. helper, pipeline and digest outlive it; its last jobs may end only with
+ * the helper. PM_BAD_CONFIG: no such folder. The process ignores SIGIO, which the kernel sends to who holds a lease, as
+ * this does for a moment. New. */
 PmTrigger *pm_trigger_directory_new(PmLoop *loop, PmHelper *helper, const PmPipeline *pipeline, const char *digest,
                                     bool once, const PmTriggerSink *sink, PmError *err);
 

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (pipeline == NULL)
         pipeline = pm_pipeline_read("p.yaml", "/", text, sizeof text - 1, pm_kinds, no_environment, NULL, &errors);
     if (pipeline == NULL) abort();
-    PmLetterRules rules = pm_letter_rules(pipeline, true);
+    PmQueueMessageRules rules = pm_queue_message_rules(pipeline, true);
     PmInvocation invocation;
     PmError err = {0};
     if (pm_invocation_read(&rules, (const char *)data, size, &invocation, &err) != PM_OK) {

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "engine/handshake.h"
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 
 #define PLUGINS PM_BUILD_DIR "/test-plugins"
 static const char *const dirs[] = {PLUGINS, NULL};
@@ -430,9 +430,9 @@ static void run_crop(const PmLoaded *loaded)
     _Alignas(16) char config[64] = {0};
     assert_true(t->config_size <= sizeof config);
     PmErrorList errors = {0};
-    PmBindContext context = {.errors = &errors};
+    PmDecodeContext context = {.errors = &errors};
     PmArena *arena = pm_arena_new();
-    assert_true(pm_bind(&context, NULL, t->params, t->param_count, config, arena));
+    assert_true(pm_decode_params(&context, NULL, t->params, t->param_count, config, arena));
     void *self = NULL;
     assert_int_equal(t->create(&host, NULL, config, &self), PM_OK);
     PmShape in = {.width = 20, .height = 10, .pages = 1, .bands = 3, .source_width = 20, .source_height = 10};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 
 #include "reading.h"
 

@@ -153,13 +153,13 @@ static Child child_spawn(Worker *worker, int slot)
     int page = pm_progress_new(&child.progress, NULL);
     assert_true(page >= 0);
     const int fds[] = {pair[1], page};
-    worker_send(worker, PM_MSG_SPAWN, json_pack("{si}", "slot", slot), fds, 2);
+    worker_send(worker, PM_MSG_SPAWN, json_pack("{si}", "worker", slot), fds, 2);
     close(pair[1]);
     close(page);
     json_t *body = NULL;
     child.pidfd = -1;
     assert_int_equal(worker_answer(worker, &body, &child.pidfd), PM_MSG_SPAWNED);
-    assert_int_equal(json_integer_value(json_object_get(body, "slot")), slot);
+    assert_int_equal(json_integer_value(json_object_get(body, "worker")), slot);
     assert_true(child.pidfd >= 0);
     child.sock = pair[0];
     child.pid = (pid_t)json_integer_value(json_object_get(body, "pid"));
@@ -182,7 +182,7 @@ static json_t *worker_wait(Worker *worker, const Child *child)
         json_t *body;
         json_array_foreach(worker->exits, i, body)
         {
-            if (json_integer_value(json_object_get(body, "slot")) != child->slot) continue;
+            if (json_integer_value(json_object_get(body, "worker")) != child->slot) continue;
             json_incref(body);
             json_array_remove(worker->exits, i);
             return body;

@@ -142,10 +142,10 @@ static void refuses_to_spawn_without_a_pipeline(void **state)
 {
     (void)state;
     Worker worker = worker_start();
-    worker_send(&worker, PM_MSG_SPAWN, json_pack("{si}", "slot", 4), NULL, 0);
+    worker_send(&worker, PM_MSG_SPAWN, json_pack("{si}", "worker", 4), NULL, 0);
     json_t *body = NULL;
     assert_int_equal(worker_answer(&worker, &body, NULL), PM_MSG_SPAWNED);
-    assert_int_equal(json_integer_value(json_object_get(body, "slot")), 4);
+    assert_int_equal(json_integer_value(json_object_get(body, "worker")), 4);
     assert_non_null(json_object_get(body, "error"));
     json_decref(body);
     worker_stop(&worker);

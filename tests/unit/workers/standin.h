@@ -235,7 +235,7 @@ __attribute__((noreturn)) static void standin_child(int sock, int words, const c
 
 static void standin_spawn(int sock, const PmMessage *message, const char *mode, pid_t *children)
 {
-    json_int_t slot = json_integer_value(json_object_get(message->body, "slot"));
+    json_int_t slot = json_integer_value(json_object_get(message->body, "worker"));
     pid_t pid = fork();
     if (pid == 0) {
         close(sock);
@@ -243,7 +243,7 @@ static void standin_spawn(int sock, const PmMessage *message, const char *mode, 
     }
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     children[slot] = pid;
-    json_t *body = json_pack("{sI si}", "slot", slot, "pid", (int)pid);
+    json_t *body = json_pack("{sI si}", "worker", slot, "pid", (int)pid);
     while (pm_ipc_send(sock, PM_MSG_SPAWNED, body, &pidfd, 1, NULL) != PM_OK) poll(NULL, 0, 20);
     json_decref(body);
     close(pidfd);
@@ -256,7 +256,7 @@ static void standin_reap(int sock, pid_t *children)
         for (int i = 0; i < STANDIN_CHILDREN; i++) {
             if (children[i] != pid) continue;
             children[i] = 0;
-            json_t *body = json_pack("{si si si si}", "slot", i, "pid", (int)pid, "code",
+            json_t *body = json_pack("{si si si si}", "worker", i, "pid", (int)pid, "code",
                                      WIFEXITED(status) ? WEXITSTATUS(status) : 0, "signal",
                                      WIFSIGNALED(status) ? WTERMSIG(status) : 0);
             pm_ipc_send(sock, PM_MSG_EXITED, body, NULL, 0, NULL);

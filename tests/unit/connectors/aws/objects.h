@@ -7,7 +7,7 @@
 
 #include "pipelines.h"
 
-#include "connectors/aws/cloud.h"
+#include "connectors/aws/aws_session.h"
 #include "net/stub.h"
 
 #define END "Connection: close\r\n\r\n"
@@ -24,7 +24,7 @@ typedef struct Objects {
     PmLoop *loop;
     Stub stub;
     PmPipeline *pipeline;
-    PmCloud *cloud;
+    PmAwsSession *cloud;
 } Objects;
 
 /* `place` is more of the output's place, in YAML's flow style: ", copy_tags: true". */
@@ -44,13 +44,13 @@ static inline void objects_start(Objects *w, const char *place)
              "  b: { to: { s3: { bucket: other, key: \"{name}\" } } }\n",
              w->stub.origin, place);
     w->pipeline = read_pipeline("/", text);
-    w->cloud = pm_cloud_new(w->loop, pm_aws_config(w->pipeline), &err);
+    w->cloud = pm_aws_session_new(w->loop, pm_aws_config(w->pipeline), &err);
     assert_non_null(w->cloud);
 }
 
 static inline void objects_stop(Objects *w)
 {
-    pm_cloud_free(w->cloud);
+    pm_aws_session_free(w->cloud);
     pm_pipeline_free(w->pipeline);
     stub_stop(&w->stub);
     pm_loop_free(w->loop);

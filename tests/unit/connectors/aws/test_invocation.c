@@ -36,7 +36,7 @@ static PmInvocation read_body(const char *body)
 {
     PmInvocation invocation;
     PmError err = {0};
-    PmLetterRules rules = pm_letter_rules(pipeline, true);
+    PmQueueMessageRules rules = pm_queue_message_rules(pipeline, true);
     if (pm_invocation_read(&rules, body, strlen(body), &invocation, &err) != PM_OK) fail_msg("%s", err.message);
     return invocation;
 }
@@ -214,7 +214,7 @@ static void anything_else_is_told(void **state)
         {"[{\"bucket\":\"b\"}]", "the invocation is none that pixmill knows"},
         {"{\"tasks\":[{\"taskId\":\"t\"}]}", "the invocation is none that pixmill knows"},
     };
-    PmLetterRules rules = pm_letter_rules(pipeline, true);
+    PmQueueMessageRules rules = pm_queue_message_rules(pipeline, true);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         PmInvocation invocation;
         PmError err = {0};

@@ -22,7 +22,7 @@ typedef struct Scene {
     PmTrigger *trigger;
     char *folder;
     PmEvent *held[HELD_MAX]; /* handed over and not settled */
-    size_t held_count, seen, dry, settled, refused;
+    size_t held_count, seen, drained, settled, refused;
     char order[400];    /* keys as they came, with their attempts */
     const PmFate *fate; /* what is answered at once; NULL: nothing */
     size_t until;
@@ -65,10 +65,10 @@ static void on_event(void *data, PmEvent *event)
     if (s->until > 0 && s->held_count >= s->until) pm_loop_stop(s->loop);
 }
 
-static void on_dry(void *data)
+static void on_drained(void *data)
 {
     Scene *s = data;
-    s->dry++;
+    s->drained++;
     if (s->ends_when_dry) pm_loop_stop(s->loop);
 }
 
@@ -97,7 +97,7 @@ static void open_trigger(Scene *s, const char *settings, bool once)
              "version: 1\nname: p\ntrigger: { directory: { path: in%s } }\noutputs: { a: { to: { file: { path: "
              "\"out/{name}\" } } } }\n",
              settings);
-    PmTriggerSink sink = {.data = s, .event = on_event, .dry = on_dry, .failed = on_failed};
+    PmTriggerSink sink = {.data = s, .event = on_event, .drained = on_drained, .failed = on_failed};
     PmError err = {0};
     s->pipeline = read_pipeline(s->folder, text);
     s->trigger = pm_trigger_directory_new(s->loop, s->helper, s->pipeline, "digest", once, &sink, &err);

@@ -9,60 +9,60 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "workers/said.h"
-#include "workers/slot.h"
 #include "workers/usage.h"
+#include "workers/worker.h"
 
 /* --- out of time --- */
 
-static void end_overdue(PmSlot *slot, PmOverdue overdue)
+static void end_overdue(PmWorker *worker, PmOverdue overdue)
 {
-    slot->overdue = overdue;
-    pm_slot_kill(slot);
+    worker->overdue = overdue;
+    pm_worker_kill(worker);
 }
 
-static int64_t wanted_ms(const PmSlot *slot)
+static int64_t wanted_ms(const PmWorker *worker)
 {
-    int64_t used = pm_usage_cpu_ms(slot->pid), starved = pm_usage_starved_ms(slot->pid);
+    int64_t used = pm_usage_cpu_ms(worker->pid), starved = pm_usage_starved_ms(worker->pid);
     return used < 0 && starved < 0 ? -1 : (used > 0 ? used : 0) + (starved > 0 ? starved : 0);
 }
 
 static void on_looked(void *data)
 {
-    PmSlot *slot = data;
-    PmOverdueFacts *facts = &slot->overdue_facts;
-    int64_t now = wanted_ms(slot);
-    slot->deadline = NULL;
-    facts->late_ms = pm_clock_mono_ms() - slot->due_ms - PM_OVERDUE_LOOK_MS;
-    facts->held = pm_usage_is_held(slot->pid);
-    facts->wants_ms = now < 0 || slot->wanted_ms_before < 0 ? -1 : now - slot->wanted_ms_before;
-    end_overdue(slot, pm_overdue_judge(facts));
+    PmWorker *worker = data;
+    PmOverdueFacts *facts = &worker->overdue_facts;
+    int64_t now = wanted_ms(worker);
+    worker->deadline = NULL;
+    facts->late_ms = pm_clock_mono_ms() - worker->due_ms - PM_OVERDUE_LOOK_MS;
+    facts->held = pm_usage_is_held(worker->pid);
+    facts->wants_ms = now < 0 || worker->wanted_ms_before < 0 ? -1 : now - worker->wanted_ms_before;
+    end_overdue(worker, pm_overdue_judge(facts));
 }
 
-void pm_slot_on_deadline(void *data)
+void pm_worker_on_deadline(void *data)
 {
-    PmSlot *slot = data;
-    int64_t now = pm_clock_mono_ms(), used = pm_usage_cpu_ms(slot->pid);
-    slot->deadline = NULL;
-    slot->overdue_facts =
-        (PmOverdueFacts){.wall_ms = pm_pool_pipeline(slot->pool)->limits.wall_time,
-                         .used_ms = used < 0 || slot->cpu_ms_before < 0 ? -1 : used - slot->cpu_ms_before,
-                         .fetched_ms = slot->fetched_ms + (slot->fetching != NULL ? now - slot->fetching_since_ms : 0),
-                         .late_ms = now - slot->due_ms,
-                         .held = pm_usage_is_held(slot->pid),
-                         .wants_ms = -1};
-    PmOverdue known = pm_overdue_at_once(&slot->overdue_facts);
-    slot->wanted_ms_before = known == PM_OVERDUE_NOT ? wanted_ms(slot) : -1;
+    PmWorker *worker = data;
+    int64_t now = pm_clock_mono_ms(), used = pm_usage_cpu_ms(worker->pid);
+    worker->deadline = NULL;
+    worker->overdue_facts = (PmOverdueFacts){
+        .wall_ms = pm_pool_pipeline(worker->pool)->limits.wall_time,
+        .used_ms = used < 0 || worker->cpu_ms_before < 0 ? -1 : used - worker->cpu_ms_before,
+        .fetched_ms = worker->fetched_ms + (worker->fetching != NULL ? now - worker->fetching_since_ms : 0),
+        .late_ms = now - worker->due_ms,
+        .held = pm_usage_is_held(worker->pid),
+        .wants_ms = -1};
+    PmOverdue known = pm_overdue_at_once(&worker->overdue_facts);
+    worker->wanted_ms_before = known == PM_OVERDUE_NOT ? wanted_ms(worker) : -1;
     /* Meanwhile it may still end well. */
     if (known == PM_OVERDUE_NOT)
-        slot->deadline = pm_loop_after(pm_pool_loop(slot->pool), PM_OVERDUE_LOOK_MS, on_looked, slot);
-    if (slot->deadline == NULL) end_overdue(slot, known != PM_OVERDUE_NOT ? known : PM_OVERDUE_STARVED);
+        worker->deadline = pm_loop_after(pm_pool_loop(worker->pool), PM_OVERDUE_LOOK_MS, on_looked, worker);
+    if (worker->deadline == NULL) end_overdue(worker, known != PM_OVERDUE_NOT ? known : PM_OVERDUE_STARVED);
 }
 
 /* --- the end of a process --- */
 
-static void place_error(const PmSlot *slot, const PmProgress *at, PmError *err)
+static void place_error(const PmWorker *worker, const PmProgress *at, PmError *err)
 {
-    const PmPipeline *pipeline = pm_pool_pipeline(slot->pool);
+    const PmPipeline *pipeline = pm_pool_pipeline(worker->pool);
     /* The step's place in the file, from its path: a child's word for a line is not taken. */
     const PmStep *step = pm_said_step(pipeline, at->step);
     const char *plugin = pm_said_plugin(pipeline, at->fault_plugin[0] != '\0' ? at->fault_plugin : at->plugin);
@@ -107,19 +107,19 @@ static void crashed(PmPoolReport *report, const PmProgress *at, const char *plug
     report->crash = tag;
 }
 
-void pm_slot_report_death(PmSlot *slot, int code, int signo)
+void pm_worker_report_death(PmWorker *worker, int code, int signo)
 {
     PmPoolReport report = {0};
-    PmProgress at = slot->progress != NULL ? pm_progress_read(slot->progress) : (PmProgress){0};
-    const PmPipeline *pipeline = pm_pool_pipeline(slot->pool);
+    PmProgress at = worker->progress != NULL ? pm_progress_read(worker->progress) : (PmProgress){0};
+    const PmPipeline *pipeline = pm_pool_pipeline(worker->pool);
     /* The page is the child's to write: only a plugin of the pipeline can be blamed. */
     const char *plugin = pm_said_plugin(pipeline, at.fault_plugin[0] != '\0' ? at.fault_plugin : at.plugin);
     char tag[160] = "", limit[32];
     bool again = false;
-    if (slot->violation.status != PM_OK) {
-        report.error = slot->violation;
-    } else if (slot->overdue != PM_OVERDUE_NOT) {
-        pm_overdue_error(slot->overdue, &slot->overdue_facts, plugin != NULL ? plugin : "", slot->attempt,
+    if (worker->violation.status != PM_OK) {
+        report.error = worker->violation;
+    } else if (worker->overdue != PM_OVERDUE_NOT) {
+        pm_overdue_error(worker->overdue, &worker->overdue_facts, plugin != NULL ? plugin : "", worker->attempt,
                          &report.error);
     } else if (signo == SIGXCPU) {
         pm_text_duration(limit, sizeof limit, pipeline->limits.cpu_time);
@@ -130,16 +130,16 @@ void pm_slot_report_death(PmSlot *slot, int code, int signo)
     } else if (signo != 0 && at.out_of_memory != 0) {
         pm_text_bytes(limit, sizeof limit, pipeline->limits.memory);
         pm_error_set(&report.error, PM_LIMIT, "needs more memory than limits.memory, %s", limit);
-        again = pm_slot_once_more(slot, &report.error);
+        again = pm_worker_once_more(worker, &report.error);
     } else if (signo == SIGKILL) {
         /* Not by us, and a plugin cannot: no fault of the image that is known. */
         pm_error_set(&report.error, PM_TRANSIENT, "the worker process was killed from outside (SIGKILL)");
         pm_error_hint(&report.error, "the kernel does that when the machine or the container is out of memory");
     } else {
         crashed(&report, &at, plugin, code, signo, tag, sizeof tag);
-        again = pm_slot_once_more(slot, &report.error);
+        again = pm_worker_once_more(worker, &report.error);
     }
     if (again) return;
-    place_error(slot, &at, &report.error);
-    pm_slot_end_job(slot, &report, NULL);
+    place_error(worker, &at, &report.error);
+    pm_worker_end_job(worker, &report, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "connectors/aws/rights.h"
+#include "connectors/aws/iam_policy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -227,11 +227,10 @@ static json_t *send_message(void)
     return actions_for("sqs", (const char *const[]){"SendMessage", NULL}, false);
 }
 
-static void add_queues(const PmPipeline *pipeline, const PmRightsOptions *options, json_t *statements,
-                       const char **wide)
+static void add_queues(const PmPipeline *pipeline, const PmIamOptions *options, json_t *statements, const char **wide)
 {
     const PmSqsTrigger *sqs = pm_sqs_trigger(pipeline);
-    bool container = (options->target & PM_RIGHTS_CONTAINER) != 0;
+    bool container = (options->target & PM_IAM_CONTAINER) != 0;
     const char *dead = pm_lambda_trigger(pipeline)->dead_letter_url;
     char arn[ARN_MAX];
     if (dead == NULL && sqs != NULL) dead = sqs->dead_letter_url;
@@ -259,13 +258,13 @@ static void add_queues(const PmPipeline *pipeline, const PmRightsOptions *option
 
 /* --- what each connector needs --- */
 
-void pm_s3_rights(PmPolicy *policy)
+void pm_s3_iam(PmIamPolicy *policy)
 {
     add_source(policy->pipeline, policy->statements);
     add_destinations(policy->pipeline, policy->statements);
 }
 
-void pm_sqs_rights(PmPolicy *policy)
+void pm_sqs_iam(PmIamPolicy *policy)
 {
     const PmPlace *notify = &policy->pipeline->notify;
     char arn[ARN_MAX];
@@ -275,22 +274,22 @@ void pm_sqs_rights(PmPolicy *policy)
     add(policy->statements, "Notify", send_message(), json_pack("[s]", arn), NULL);
 }
 
-void pm_lambda_rights(PmPolicy *policy)
+void pm_lambda_iam(PmIamPolicy *policy)
 {
-    const PmRightsOptions *options = policy->options;
+    const PmIamOptions *options = policy->options;
     char arn[ARN_MAX];
-    if ((options->target & PM_RIGHTS_LAMBDA) == 0) return;
+    if ((options->target & PM_IAM_LAMBDA) == 0) return;
     snprintf(arn, sizeof arn, "arn:%s:logs:*:*:log-group:/aws/lambda/%.200s:*", own_partition(policy->pipeline),
              options->function != NULL ? options->function : policy->pipeline->name);
     add(policy->statements, "WriteLogs", json_pack("[ss]", "logs:CreateLogStream", "logs:PutLogEvents"),
         json_pack("[s]", arn), NULL);
 }
 
-json_t *pm_rights_policy(const PmPipeline *pipeline, const PmRightsOptions *options, const char **wide)
+json_t *pm_iam_policy(const PmPipeline *pipeline, const PmIamOptions *options, const char **wide)
 {
-    PmPolicy policy = {.pipeline = pipeline, .options = options, .statements = json_array()};
+    PmIamPolicy policy = {.pipeline = pipeline, .options = options, .statements = json_array()};
     for (size_t i = 0; pm_connectors[i] != NULL; i++)
-        if (pm_connectors[i]->rights != NULL) pm_connectors[i]->rights(&policy);
+        if (pm_connectors[i]->iam != NULL) pm_connectors[i]->iam(&policy);
     *wide = policy.wide;
     return json_pack("{ssso}", "Version", "2012-10-17", "Statement", policy.statements);
 }

@@ -4,8 +4,8 @@
  * renditions in a folder that is read. What a key says only after an image has been worked on (a checksum, a step's
  * fact) is left to claims.h.
  */
-#ifndef PM_SESSION_OVERLAPS_H
-#define PM_SESSION_OVERLAPS_H
+#ifndef PM_CLI_OVERLAPS_H
+#define PM_CLI_OVERLAPS_H
 
 #include "connectors/file/listing.h"
 #include "workers/pool.h"

@@ -3,13 +3,13 @@
  * A source file that is finished with, moved to another folder, with a reason beside it when it did not work. Hides
  * what can come between: a newer version of the file, a taken name, links and FIFOs that somebody put there.
  */
-#ifndef PM_CONNECTORS_FILE_ASIDE_H
-#define PM_CONNECTORS_FILE_ASIDE_H
+#ifndef PM_CONNECTORS_FILE_DISPOSITION_H
+#define PM_CONNECTORS_FILE_DISPOSITION_H
 
 #include "connectors/file/file_version.h"
 #include "connectors/object.h"
 
-typedef struct PmAsideRequest {
+typedef struct PmDispositionRequest {
     const char *root;   /* the trigger's folder, absolute; the object's key is below it */
     const char *folder; /* where to, absolute; made when needed; the key keeps its folders below it */
     const PmObject *object;
@@ -17,30 +17,30 @@ typedef struct PmAsideRequest {
     const PmError *reason;        /* NULL: none is written */
     const char *tag;              /* or NULL */
     int attempts;
-} PmAsideRequest;
+} PmDispositionRequest;
 
-typedef enum PmAsideOutcome {
-    PM_ASIDE_MOVED,
-    PM_ASIDE_GONE,    /* somebody took it away: nothing is left to move */
-    PM_ASIDE_CHANGED, /* what lies there is another version: it stays, or is put back */
-    PM_ASIDE_OPEN,    /* somebody has it open for writing */
-    PM_ASIDE_FAILED   /* see err: PM_BAD_INPUT when it is this file's own trouble; it is where it was */
-} PmAsideOutcome;
+typedef enum PmDispositionOutcome {
+    PM_DISPOSITION_MOVED,
+    PM_DISPOSITION_GONE,    /* somebody took it away: nothing is left to move */
+    PM_DISPOSITION_CHANGED, /* what lies there is another version: it stays, or is put back */
+    PM_DISPOSITION_OPEN,    /* somebody has it open for writing */
+    PM_DISPOSITION_FAILED   /* see err: PM_BAD_INPUT when it is this file's own trouble; it is where it was */
+} PmDispositionOutcome;
 
-typedef struct PmAside PmAside;
+typedef struct PmDisposition PmDisposition;
 
 /* New; copies everything, so that it may be run on another thread. NULL: out of memory. */
-PmAside *pm_aside_new(const PmAsideRequest *request);
-void pm_aside_free(PmAside *aside); /* NULL is fine */
+PmDisposition *pm_disposition_new(const PmDispositionRequest *request);
+void pm_disposition_free(PmDisposition *disposition); /* NULL is fine */
 
 /* Moves the file. A name that is taken becomes NAME-1.EXT, NAME-2.EXT, ... The reason, <file>.reason.json, is written
  * first: a file in `failed` always has one. Below `root` and `folder` no link is followed. May be tried again. Blocks.
  */
-PmAsideOutcome pm_aside_move(PmAside *aside, PmError *err);
+PmDispositionOutcome pm_disposition_move(PmDisposition *disposition, PmError *err);
 
 /* The n-th name to try for a file called `name`: itself, then with a number before the ending, then something random.
  */
-enum { PM_ASIDE_NAMES = 116, PM_ASIDE_NAME_SIZE = 256 };
-void pm_aside_name(const char *name, int n, char out[PM_ASIDE_NAME_SIZE]);
+enum { PM_DISPOSITION_NAMES = 116, PM_DISPOSITION_NAME_SIZE = 256 };
+void pm_disposition_name(const char *name, int n, char out[PM_DISPOSITION_NAME_SIZE]);
 
 #endif

@@ -3,27 +3,27 @@
  * What children write to stderr (sanitizers, glibc's last words, a plugin's printf) becomes log lines of the broker,
  * so that third-party code cannot write to the operator's terminal, or forge a line in the log.
  */
-#ifndef PM_WORKER_RELAY_H
-#define PM_WORKER_RELAY_H
+#ifndef PM_WORKER_STDERR_FORWARD_H
+#define PM_WORKER_STDERR_FORWARD_H
 
 #include "base/ipc.h"
 
-enum { PM_RELAY_LINE_MAX = 512, PM_RELAY_LINES_PER_SECOND = 50 };
+enum { PM_STDERR_FORWARD_LINE_MAX = 512, PM_STDERR_FORWARD_LINES_PER_SECOND = 50 };
 
-typedef struct PmRelay {
+typedef struct PmStderrForward {
     int read_fd, write_fd; /* a pipe; children get the write end as stderr */
-    char line[PM_RELAY_LINE_MAX];
+    char line[PM_STDERR_FORWARD_LINE_MAX];
     size_t used;
     int64_t second; /* in which `lines` were sent */
     unsigned lines, dropped;
-} PmRelay;
+} PmStderrForward;
 
-PmStatus pm_relay_open(PmRelay *relay, PmError *err);
+PmStatus pm_stderr_forward_open(PmStderrForward *stderr_forward, PmError *err);
 
 /* Passes on what is there, without blocking, as LOG on `sock`. */
-void pm_relay_pump(PmRelay *relay, int sock);
+void pm_stderr_forward_pump(PmStderrForward *stderr_forward, int sock);
 
 /* One LOG line on the control channel. */
-void pm_relay_log(int sock, int level, const char *text);
+void pm_stderr_forward_log(int sock, int level, const char *text);
 
 #endif

@@ -2,7 +2,7 @@
 #include "pipelines.h"
 
 #include "aws/operations.h"
-#include "connectors/aws/rights.h"
+#include "connectors/aws/iam_policy.h"
 
 #define SQS    "trigger: { sqs: { queue_url: \"https://sqs.eu-west-1.amazonaws.com/123456789012/uploads\" } }\n"
 #define SOURCE "source: { s3: { buckets: [in-a, in-b], prefix: new/ } }\n"
@@ -13,11 +13,11 @@ typedef struct Policy {
     const char *wide;
 } Policy;
 
-static Policy policy_for(const char *text, PmRightsFor target, const char *dead_letter_arn)
+static Policy policy_for(const char *text, PmIamTarget target, const char *dead_letter_arn)
 {
     Policy made = {.pipeline = read_pipeline("/", text)};
-    PmRightsOptions options = {.target = target, .dead_letter_arn = dead_letter_arn};
-    made.policy = pm_rights_policy(made.pipeline, &options, &made.wide);
+    PmIamOptions options = {.target = target, .dead_letter_arn = dead_letter_arn};
+    made.policy = pm_iam_policy(made.pipeline, &options, &made.wide);
     assert_string_equal(json_string_value(json_object_get(made.policy, "Version")), "2012-10-17");
     return made;
 }
@@ -62,7 +62,7 @@ static void a_worker_of_a_queue(void **state)
     Policy made = policy_for("version: 1\n" SQS SOURCE "outputs:\n"
                              "  a: { to: { s3: { bucket: out, key: \"small/{name}\" } } }\n"
                              "  b: { to: { s3: { bucket: out, key: \"large/{name}\" } } }\n",
-                             PM_RIGHTS_CONTAINER, "arn:aws:sqs:eu-west-1:123456789012:dead");
+                             PM_IAM_CONTAINER, "arn:aws:sqs:eu-west-1:123456789012:dead");
     assert_string_equal(statement(&made, "ReadSource"),
                         "{\"Action\":[\"s3:GetObject\",\"s3:GetObjectVersion\"],\"Resource\":["
                         "\"arn:aws:s3:::in-a/new/*\",\"arn:aws:s3:::in-b/new/*\"]}");
@@ -93,7 +93,7 @@ static void what_the_file_does_not_name_is_told(void **state)
     (void)state;
     static const char text[] =
         "version: 1\n" SQS SOURCE "outputs: { a: { to: { s3: { bucket: out, key: \"{name}\" } } } }\n";
-    Policy made = policy_for(text, PM_RIGHTS_CONTAINER, NULL);
+    Policy made = policy_for(text, PM_IAM_CONTAINER, NULL);
     assert_non_null(made.wide);
     assert_non_null(strstr(statement(&made, "DeadLetters"), "\"arn:aws:sqs:eu-west-1:123456789012:*\""));
     /* the key has no fixed start: the whole bucket */
@@ -107,7 +107,7 @@ static void a_function(void **state)
     (void)state;
     Policy made = policy_for("version: 1\nname: shop\naws: { region: cn-north-1 }\n" SOURCE
                              "outputs: { a: { to: { s3: { bucket: out, key: \"o/{name}\" } } } }\n",
-                             PM_RIGHTS_LAMBDA, NULL);
+                             PM_IAM_LAMBDA, NULL);
     assert_string_equal(statement(&made, "WriteLogs"),
                         "{\"Action\":[\"logs:CreateLogStream\",\"logs:PutLogEvents\"],\"Resource\":"
                         "\"arn:aws-cn:logs:*:*:log-group:/aws/lambda/shop:*\"}");
@@ -132,7 +132,7 @@ static void what_more_is_used_asks_for_more(void **state)
         "} } }\n"
         "  c: { to: { s3: { bucket: out, key: \"o/{stem}_c\", sse: aws:kms,\n"
         "       kms_key_id: \"arn:aws:kms:eu-west-1:123456789012:key/k\" } } }\n",
-        PM_RIGHTS_BOTH, "arn:aws:sqs:eu-west-1:123456789012:dead");
+        PM_IAM_BOTH, "arn:aws:sqs:eu-west-1:123456789012:dead");
     assert_non_null(strstr(statement(&made, "ReadSource"),
                            "[\"s3:GetObject\",\"s3:GetObjectVersion\",\"s3:GetObjectTagging\","
                            "\"s3:GetObjectVersionTagging\"]"));
@@ -170,7 +170,7 @@ static void every_call_that_a_run_can_make_is_allowed(void **state)
     static const char *const from_sources[] = {"GetObject", "HeadObject", "GetObjectTagging"};
     Policy made = policy_for("version: 1\n" SQS SOURCE
                              "outputs: { a: { to: { s3: { bucket: out, key: \"o/{name}\", copy_tags: true } } } }\n",
-                             PM_RIGHTS_CONTAINER, NULL);
+                             PM_IAM_CONTAINER, NULL);
     const PmAwsOperation *operation;
     for (size_t i = 0; (operation = pm_aws_operation_at(i)) != NULL; i++) {
         bool of_a_run = true, versions = false;
@@ -188,7 +188,7 @@ static void folders_need_nothing(void **state)
     (void)state;
     Policy made = policy_for("version: 1\ntrigger: { directory: { path: in } }\n"
                              "outputs: { a: { to: { file: { path: \"out/{name}\" } } } }\n",
-                             PM_RIGHTS_CONTAINER, NULL);
+                             PM_IAM_CONTAINER, NULL);
     assert_int_equal(statements(&made), 0);
     assert_null(made.wide);
     finish(&made);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "connectors/aws/letter.h"
+#include "connectors/aws/queue_message.h"
 
 #include <jansson.h>
 #include <openssl/evp.h>
@@ -13,7 +13,7 @@
 
 enum { SHORT_MESSAGE = 200, SHORT_SOURCE = 400, SHORT_ATTRIBUTES = 5, BEGINNING = 2048 };
 
-static bool is_wanted(const PmLetterRules *config, const PmObjectEvent *record)
+static bool is_wanted(const PmQueueMessageRules *config, const PmObjectEvent *record)
 {
     if (config->events.count == 0) return record->created;
     for (size_t i = 0; i < config->events.count; i++)
@@ -21,7 +21,7 @@ static bool is_wanted(const PmLetterRules *config, const PmObjectEvent *record)
     return false;
 }
 
-bool pm_letter_allows(const PmPipeline *pipeline, const char *bucket, const char *key, PmError *err)
+bool pm_queue_message_allows(const PmPipeline *pipeline, const char *bucket, const char *key, PmError *err)
 {
     const PmS3Source *source = pm_s3_source(pipeline);
     if (source == NULL) return true;
@@ -70,10 +70,10 @@ static PmObject take(PmObjectEvent *record)
     return object;
 }
 
-PmLetterRules pm_letter_rules(const PmPipeline *pipeline, bool in_lambda)
+PmQueueMessageRules pm_queue_message_rules(const PmPipeline *pipeline, bool in_lambda)
 {
     const PmSqsTrigger *sqs = pm_sqs_trigger(pipeline);
-    PmLetterRules rules = {.pipeline = pipeline};
+    PmQueueMessageRules rules = {.pipeline = pipeline};
     if (sqs != NULL) {
         rules.events = sqs->events;
         rules.key_encoding = (PmKeyEncoding)sqs->key_encoding;
@@ -82,7 +82,7 @@ PmLetterRules pm_letter_rules(const PmPipeline *pipeline, bool in_lambda)
     return rules;
 }
 
-bool pm_letter_read(const PmLetterRules *rules, const char *body, size_t size, PmEvent *event)
+bool pm_queue_message_read(const PmQueueMessageRules *rules, const char *body, size_t size, PmEvent *event)
 {
     PmEvents events = {0};
     bool chosen[PM_EVENT_RECORDS_MAX] = {0};
@@ -93,8 +93,9 @@ bool pm_letter_read(const PmLetterRules *rules, const char *body, size_t size, P
         return false;
     }
     for (size_t i = 0; i < events.count; i++)
-        chosen[i] = is_wanted(rules, &events.items[i]) &&
-                    pm_letter_allows(rules->pipeline, events.items[i].bucket, events.items[i].key, &event->error);
+        chosen[i] =
+            is_wanted(rules, &events.items[i]) &&
+            pm_queue_message_allows(rules->pipeline, events.items[i].bucket, events.items[i].key, &event->error);
     for (size_t i = 0; i < events.count; i++)
         if (chosen[i]) chosen[i] = !is_superseded(&events, i, chosen);
     for (size_t i = 0; i < events.count; i++)
@@ -103,15 +104,15 @@ bool pm_letter_read(const PmLetterRules *rules, const char *body, size_t size, P
     return true;
 }
 
-const char *pm_letter_reason(const PmFate *fate)
+const char *pm_dead_letter_reason(const PmFate *fate)
 {
     if (fate->tag != NULL) return fate->tag;
     return fate->reason != NULL ? pm_status_name(fate->reason->status) : "unknown";
 }
 
-bool pm_letter_fits(const char *body)
+bool pm_dead_letter_fits(const char *body)
 {
-    return strlen(body) + sizeof(PmDeadMessage) <= PM_SQS_BODY_MAX;
+    return strlen(body) + sizeof(PmDeadLetterMessage) <= PM_SQS_BODY_MAX;
 }
 
 /* Without what SQS refuses in an attribute: only characters of XML 1.0 may stand there. Source: "SendMessage" (Amazon
@@ -126,20 +127,20 @@ static void clean(char *out, size_t size, const char *text)
     }
 }
 
-void pm_letter_bury(PmDeadMessage *dead, const char *dead_letter_url, const PmPipeline *pipeline, const PmEvent *event,
-                    const PmFate *fate, PmLetterForm form, const char *body, const char *source, const char *queue,
-                    const char *group_id)
+void pm_dead_letter_make(PmDeadLetterMessage *dead, const char *dead_letter_url, const PmPipeline *pipeline,
+                         const PmEvent *event, const PmFate *fate, PmDeadLetterForm form, const char *body,
+                         const char *source, const char *queue, const char *group_id)
 {
     static const PmError unknown = {0};
     const PmError *why = fate->reason != NULL ? fate->reason : &unknown;
-    bool whole = form == PM_LETTER_WHOLE;
+    bool whole = form == PM_DEAD_LETTER_WHOLE;
     snprintf(dead->attempts, sizeof dead->attempts, "%d", event->attempt);
     clean(dead->message, whole ? sizeof dead->message : SHORT_MESSAGE, why->message);
     clean(dead->where, sizeof dead->where, why->where);
     clean(dead->step, sizeof dead->step, why->step);
     clean(dead->plugin, sizeof dead->plugin, why->plugin);
     clean(dead->short_source, whole ? sizeof dead->short_source : SHORT_SOURCE, source);
-    const PmNameValue attributes[] = {{"pixmill.reason", pm_letter_reason(fate)},
+    const PmNameValue attributes[] = {{"pixmill.reason", pm_dead_letter_reason(fate)},
                                       {"pixmill.status", pm_status_name(why->status)},
                                       {"pixmill.message", dead->message},
                                       {"pixmill.source", dead->short_source},
@@ -185,7 +186,7 @@ static json_t *claim_record(const PmPipeline *pipeline, const PmObject *object)
                      "eventName", "ObjectCreated:Put", "s3", "bucket", "name", object->bucket, "object", named);
 }
 
-char *pm_letter_claim(const PmPipeline *pipeline, const PmEvent *event, const char *body)
+char *pm_dead_letter_claim(const PmPipeline *pipeline, const PmEvent *event, const char *body)
 {
     unsigned char digest[32];
     char hex[65] = "", beginning[BEGINNING];

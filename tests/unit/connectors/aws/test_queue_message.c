@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipelines.h"
 
-#include "connectors/aws/letter.h"
+#include "connectors/aws/queue_message.h"
 
 static PmPipeline *pipeline;
 
@@ -32,8 +32,8 @@ static int teardown(void **state)
 static PmEvent read_letter(const char *body)
 {
     PmEvent event = {0};
-    PmLetterRules rules = pm_letter_rules(pipeline, false);
-    assert_true(pm_letter_read(&rules, body, strlen(body), &event));
+    PmQueueMessageRules rules = pm_queue_message_rules(pipeline, false);
+    assert_true(pm_queue_message_read(&rules, body, strlen(body), &event));
     return event;
 }
 
@@ -130,14 +130,14 @@ static void a_reason_is_one_word(void **state)
 {
     (void)state;
     PmError limit = {.status = PM_LIMIT}, rejected = {.status = PM_REJECTED};
-    assert_string_equal(pm_letter_reason(&(PmFate){.reason = &limit}), "limit");
-    assert_string_equal(pm_letter_reason(&(PmFate){.reason = &rejected}), "rejected");
-    assert_string_equal(pm_letter_reason(&(PmFate){.reason = &limit, .tag = "plugin_crash:x:SIGSEGV"}),
+    assert_string_equal(pm_dead_letter_reason(&(PmFate){.reason = &limit}), "limit");
+    assert_string_equal(pm_dead_letter_reason(&(PmFate){.reason = &rejected}), "rejected");
+    assert_string_equal(pm_dead_letter_reason(&(PmFate){.reason = &limit, .tag = "plugin_crash:x:SIGSEGV"}),
                         "plugin_crash:x:SIGSEGV");
-    assert_string_equal(pm_letter_reason(&(PmFate){0}), "unknown");
+    assert_string_equal(pm_dead_letter_reason(&(PmFate){0}), "unknown");
 }
 
-static const char *attribute(const PmDeadMessage *dead, const char *name)
+static const char *attribute(const PmDeadLetterMessage *dead, const char *name)
 {
     for (size_t i = 0; i < dead->send.attribute_count; i++)
         if (strcmp(dead->send.attributes[i].name, name) == 0) return dead->send.attributes[i].value;
@@ -150,7 +150,7 @@ static void a_reason_is_cleaned_and_shortened(void **state)
     (void)state;
     PmEvent event = {.attempt = 2, .id = "m1"};
     PmError why = {0};
-    PmDeadMessage dead;
+    PmDeadLetterMessage dead;
     char long_text[900];
     memset(long_text, 'x', sizeof long_text - 1);
     long_text[sizeof long_text - 1] = '\0';
@@ -161,8 +161,8 @@ static void a_reason_is_cleaned_and_shortened(void **state)
                  "d\xFF %s",
                  long_text);
     PmFate fate = {.kind = PM_FATE_DEAD, .reason = &why};
-    pm_letter_bury(&dead, "https://sqs/1/dead", pipeline, &event, &fate, PM_LETTER_WHOLE, "{}", "s3://b/k",
-                   "https://sqs/1/q", NULL);
+    pm_dead_letter_make(&dead, "https://sqs/1/dead", pipeline, &event, &fate, PM_DEAD_LETTER_WHOLE, "{}", "s3://b/k",
+                        "https://sqs/1/q", NULL);
     const char *message = attribute(&dead, "pixmill.message");
     assert_non_null(message);
     assert_null(strchr(message, 1));
@@ -170,8 +170,8 @@ static void a_reason_is_cleaned_and_shortened(void **state)
     assert_null(strstr(message, "\xEF\xBF\xBF"));
     assert_true(strlen(message) > 700);
     assert_int_equal(dead.send.attribute_count, 10);
-    pm_letter_bury(&dead, "https://sqs/1/dead", pipeline, &event, &fate, PM_LETTER_REASON, "{}", "s3://b/k",
-                   "https://sqs/1/q", NULL);
+    pm_dead_letter_make(&dead, "https://sqs/1/dead", pipeline, &event, &fate, PM_DEAD_LETTER_REASON, "{}", "s3://b/k",
+                        "https://sqs/1/q", NULL);
     assert_true(strlen(attribute(&dead, "pixmill.message")) < 200);
     assert_string_equal(attribute(&dead, "pixmill.source"), "s3://b/k");
     assert_string_equal(attribute(&dead, "pixmill.reason"), "bad_input");
@@ -187,7 +187,7 @@ static void a_claim_names_the_same_objects(void **state)
         CREATED, "uploads", "in/a+b%2B.jpg",
         ",\"size\":7,\"eTag\":\"e1\",\"versionId\":\"v1\",\"sequencer\":\"0A\"") "," RECORD(CREATED, "more",
                                                                                             "in/%C3%A4.jpg", "") "]}");
-    char *claim = pm_letter_claim(pipeline, &event, "the body \x02 that was");
+    char *claim = pm_dead_letter_claim(pipeline, &event, "the body \x02 that was");
     assert_non_null(claim);
     assert_non_null(strstr(claim, "\"body_size\":19"));
     assert_non_null(strstr(claim, "\"body_sha256\":"));
@@ -207,7 +207,7 @@ static void a_claim_names_the_same_objects(void **state)
     finish(&event);
     finish(&again);
     event = (PmEvent){.id = "m2"};
-    claim = pm_letter_claim(pipeline, &event, "no event at all");
+    claim = pm_dead_letter_claim(pipeline, &event, "no event at all");
     assert_non_null(strstr(claim, "no event at all"));
     assert_non_null(strstr(claim, "m2"));
     free(claim);
@@ -219,9 +219,9 @@ static void a_long_body_goes_with_the_reason_alone(void **state)
     char *body = malloc(PM_SQS_BODY_MAX + 1);
     memset(body, 'x', PM_SQS_BODY_MAX);
     body[PM_SQS_BODY_MAX] = '\0';
-    assert_false(pm_letter_fits(body));
+    assert_false(pm_dead_letter_fits(body));
     body[PM_SQS_BODY_MAX - 8192] = '\0';
-    assert_true(pm_letter_fits(body));
+    assert_true(pm_dead_letter_fits(body));
     free(body);
 }
 

@@ -4,12 +4,12 @@
  * sections and plugins' parameters alike. Hides how values are parsed; checks type, range, choices, required,
  * duplicates and unknown keys (with did you mean), and reports all errors at once.
  */
-#ifndef PM_PIPELINE_BIND_H
-#define PM_PIPELINE_BIND_H
+#ifndef PM_PIPELINE_DECODE_PARAMS_H
+#define PM_PIPELINE_DECODE_PARAMS_H
 
 #include "pipeline/tree.h"
 
-typedef struct PmBindContext {
+typedef struct PmDecodeContext {
     const char *file;
     const char *where; /* crumb for messages: "outputs.thumb: resize" */
     PmErrorList *errors;
@@ -17,7 +17,7 @@ typedef struct PmBindContext {
     const char *const *also;
     int line, column;      /* where to report what a NULL mapping lacks; 0: no place */
     PmErrorList *warnings; /* deprecated parameters that are used; NULL: not wanted */
-} PmBindContext;
+} PmDecodeContext;
 
 /* --- memory given back all at once --- */
 
@@ -30,8 +30,8 @@ char *pm_arena_strdup(PmArena *arena, const char *text);
 /* Fills `config` (zeroed by the caller) from `mapping`, NULL and null standing for {}. Strings and lists point into
  * `arena` memory that lives until pm_arena_free. Returns false when an error was added; what was in order is filled in
  * nevertheless. A number in quotes is text, except when a ${VAR} brought it. */
-bool pm_bind(const PmBindContext *context, const PmNode *mapping, const PmParam *params, size_t count, void *config,
-             PmArena *arena);
+bool pm_decode_params(const PmDecodeContext *context, const PmNode *mapping, const PmParam *params, size_t count,
+                      void *config, PmArena *arena);
 
 /* Size of the field that a parameter of this type fills. */
 size_t pm_type_size(PmType type);

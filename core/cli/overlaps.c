@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/overlaps.h"
+#include "cli/overlaps.h"
 
 #include <stdio.h>
 #include <stdlib.h>

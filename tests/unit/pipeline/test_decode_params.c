@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 
 #include "reading.h"
 
@@ -47,9 +47,9 @@ static Reading bind_with(const char *yaml, const PmParam *table, size_t count)
     r.tree = pm_tree_parse("f.yaml", yaml, strlen(yaml), &r.errors);
     assert_non_null(r.tree);
     pm_tree_expand(r.tree, pm_tree_root(r.tree), test_env, NULL, &r.errors);
-    PmBindContext context = {
+    PmDecodeContext context = {
         .file = "f.yaml", .where = "resize", .errors = &r.errors, .warnings = &r.warnings, .line = 7, .column = 5};
-    r.ok = pm_bind(&context, pm_tree_root(r.tree), table, count, &r.config, r.arena);
+    r.ok = pm_decode_params(&context, pm_tree_root(r.tree), table, count, &r.config, r.arena);
     assert_int_equal(r.ok, r.errors.count == 0);
     return r;
 }
@@ -283,8 +283,8 @@ static void keys_of_the_caller_are_known(void **state)
     PmArena *arena = pm_arena_new();
     const char *yaml = "steps: []\nstep: []\n";
     PmTree *tree = pm_tree_parse("f.yaml", yaml, strlen(yaml), &errors);
-    PmBindContext context = {.file = "f.yaml", .errors = &errors, .also = also};
-    assert_false(pm_bind(&context, pm_tree_root(tree), NULL, 0, NULL, arena));
+    PmDecodeContext context = {.file = "f.yaml", .errors = &errors, .also = also};
+    assert_false(pm_decode_params(&context, pm_tree_root(tree), NULL, 0, NULL, arena));
     assert_string_equal(errors_text(&errors), "f.yaml:2:1: unknown key \"step\"\n  hint: did you mean \"steps\"?\n");
     pm_error_list_finish(&errors);
     pm_tree_free(tree);

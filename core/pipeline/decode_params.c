@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipeline/bind.h"
+#include "pipeline/decode_params.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -14,7 +14,7 @@
 enum { NAMES_MAX = 64 };
 
 typedef struct Binding {
-    const PmBindContext *context;
+    const PmDecodeContext *context;
     const PmParam *param;
     const PmNode *node; /* NULL: the default is being read */
     PmArena *arena;
@@ -443,15 +443,15 @@ static void suggest_mapping(PmError *err, const PmNode *node, const PmParam *par
 
 static void warn_deprecated(const Binding *b)
 {
-    const PmBindContext *context = b->context;
+    const PmDecodeContext *context = b->context;
     if (context->warnings == NULL) return;
     PmError *warning = pm_error_list_addf(context->warnings, PM_BAD_CONFIG, context->file, b->node->line,
                                           b->node->column, context->where, "%s is deprecated", b->param->name);
     if (b->param->doc != NULL) hint(warning, "%s", b->param->doc);
 }
 
-bool pm_bind(const PmBindContext *context, const PmNode *mapping, const PmParam *params, size_t count, void *config,
-             PmArena *arena)
+bool pm_decode_params(const PmDecodeContext *context, const PmNode *mapping, const PmParam *params, size_t count,
+                      void *config, PmArena *arena)
 {
     Binding b = {.context = context, .arena = arena, .ok = true};
     if (mapping != NULL && mapping->failed) return false; /* reported already */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "connectors/file/aside.h"
+#include "connectors/file/disposition.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ enum {
     ENDING_MAX = 32
 };
 
-struct PmAside {
+struct PmDisposition {
     char *root, *folder, *key, *path;
     PmFileVersion version;
     char *reason; /* the text, or NULL */
@@ -30,16 +30,16 @@ struct PmAside {
 
 /* Two folders, by descriptor, and the names in them. */
 typedef struct Move {
-    const PmAside *aside;
+    const PmDisposition *disposition;
     int from, to;
     const char *name;
-    char target[PM_ASIDE_NAME_SIZE], reason[PM_ASIDE_NAME_SIZE + 16];
+    char target[PM_DISPOSITION_NAME_SIZE], reason[PM_DISPOSITION_NAME_SIZE + 16];
     bool wrote_reason;
     PmError *err;
 } Move;
 
 /* {status, message, hint?, step?, plugin?, file?, line?, tag?, source, key, attempts, time} */
-static char *reason_text(const PmAsideRequest *request)
+static char *reason_text(const PmDispositionRequest *request)
 {
     char time[25], label[1200], clean[1200];
     json_t *reason = pm_error_to_json(request->reason);
@@ -57,32 +57,32 @@ static char *reason_text(const PmAsideRequest *request)
     return text;
 }
 
-PmAside *pm_aside_new(const PmAsideRequest *request)
+PmDisposition *pm_disposition_new(const PmDispositionRequest *request)
 {
-    PmAside *aside = calloc(1, sizeof *aside);
-    if (aside == NULL) return NULL;
-    *aside = (PmAside){.root = strdup(request->root),
-                       .folder = strdup(request->folder),
-                       .key = strdup(request->object->key),
-                       .path = strdup(request->object->path),
-                       .version = *request->version,
-                       .reason = request->reason != NULL ? reason_text(request) : NULL};
-    if (aside->root != NULL && aside->folder != NULL && aside->key != NULL && aside->path != NULL &&
-        (request->reason == NULL || aside->reason != NULL))
-        return aside;
-    pm_aside_free(aside);
+    PmDisposition *disposition = calloc(1, sizeof *disposition);
+    if (disposition == NULL) return NULL;
+    *disposition = (PmDisposition){.root = strdup(request->root),
+                                   .folder = strdup(request->folder),
+                                   .key = strdup(request->object->key),
+                                   .path = strdup(request->object->path),
+                                   .version = *request->version,
+                                   .reason = request->reason != NULL ? reason_text(request) : NULL};
+    if (disposition->root != NULL && disposition->folder != NULL && disposition->key != NULL &&
+        disposition->path != NULL && (request->reason == NULL || disposition->reason != NULL))
+        return disposition;
+    pm_disposition_free(disposition);
     return NULL;
 }
 
-void pm_aside_free(PmAside *aside)
+void pm_disposition_free(PmDisposition *disposition)
 {
-    if (aside == NULL) return;
-    free(aside->root);
-    free(aside->folder);
-    free(aside->key);
-    free(aside->path);
-    free(aside->reason);
-    free(aside);
+    if (disposition == NULL) return;
+    free(disposition->root);
+    free(disposition->folder);
+    free(disposition->key);
+    free(disposition->path);
+    free(disposition->reason);
+    free(disposition);
 }
 
 /* --- names --- */
@@ -96,7 +96,7 @@ static size_t stem_size(const char *name, size_t stem, size_t ending)
     return stem;
 }
 
-void pm_aside_name(const char *name, int n, char out[PM_ASIDE_NAME_SIZE])
+void pm_disposition_name(const char *name, int n, char out[PM_DISPOSITION_NAME_SIZE])
 {
     char number[24] = "";
     unsigned long long random = 0;
@@ -107,8 +107,8 @@ void pm_aside_name(const char *name, int n, char out[PM_ASIDE_NAME_SIZE])
         snprintf(number, sizeof number, "-%016llx", random);
     else if (n > 0)
         snprintf(number, sizeof number, "-%d", n);
-    snprintf(out, PM_ASIDE_NAME_SIZE, "%.*s%s%s", (int)stem_size(name, (size_t)(dot - name), strlen(dot)), name, number,
-             dot);
+    snprintf(out, PM_DISPOSITION_NAME_SIZE, "%.*s%s%s", (int)stem_size(name, (size_t)(dot - name), strlen(dot)), name,
+             number, dot);
 }
 
 /* --- the reason --- */
@@ -139,7 +139,7 @@ static bool write_reason(Move *move)
     snprintf(move->reason, sizeof move->reason, "%s.reason.json", move->target);
     int fd = openat(move->to, move->reason, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (fd < 0) return false;
-    move->wrote_reason = write_all(fd, move->aside->reason) && write_all(fd, "\n") && fsync(fd) == 0;
+    move->wrote_reason = write_all(fd, move->disposition->reason) && write_all(fd, "\n") && fsync(fd) == 0;
     int e = errno;
     close(fd);
     errno = e;
@@ -155,13 +155,13 @@ static void take_reason_back(Move *move)
 
 /* --- moving --- */
 
-static PmAsideOutcome failed(Move *move, const char *what, const char *name)
+static PmDispositionOutcome failed(Move *move, const char *what, const char *name)
 {
     PmError *err = move->err;
     take_reason_back(move);
     pm_folder_failed(err, what, name);
-    pm_error_context(err, "%s", move->aside->folder);
-    return PM_ASIDE_FAILED;
+    pm_error_context(err, "%s", move->disposition->folder);
+    return PM_DISPOSITION_FAILED;
 }
 
 /* What a name stands for, without following it. */
@@ -175,22 +175,22 @@ static bool is_version(int folder, const char *name, const PmFileVersion *versio
 }
 
 /* A rename takes whatever bears the name at that moment: only now it is known what that was. */
-static PmAsideOutcome after_rename(Move *move)
+static PmDispositionOutcome after_rename(Move *move)
 {
-    if (is_version(move->to, move->target, &move->aside->version)) return PM_ASIDE_MOVED;
+    if (is_version(move->to, move->target, &move->disposition->version)) return PM_DISPOSITION_MOVED;
     if (pm_folder_rename_new(move->to, move->target, move->from, move->name) == 0) {
         take_reason_back(move);
-        return PM_ASIDE_CHANGED;
+        return PM_DISPOSITION_CHANGED;
     }
     /* There is a still newer one: this one is superseded and lies where it is. */
-    if (errno == EEXIST) return PM_ASIDE_CHANGED;
+    if (errno == EEXIST) return PM_DISPOSITION_CHANGED;
     move->wrote_reason = false; /* it belongs to the file that lies there */
     return failed(move, "put back what changed while it was set aside as", move->target);
 }
 
 /* Another file system: a complete copy first. The original is renamed before it is removed, so that what is removed is
  * what was copied. */
-static PmAsideOutcome copy_over(Move *move)
+static PmDispositionOutcome copy_over(Move *move)
 {
     char hidden[PM_FOLDER_TEMPORARY];
     int source = openat(move->from, move->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -205,51 +205,51 @@ static PmAsideOutcome copy_over(Move *move)
     if (source >= 0) close(source);
     errno = e;
     if (ok) moved = renameat(move->from, move->name, move->from, hidden) == 0;
-    if (moved && is_version(move->from, hidden, &move->aside->version)) {
+    if (moved && is_version(move->from, hidden, &move->disposition->version)) {
         unlinkat(move->from, hidden, 0);
-        return PM_ASIDE_MOVED;
+        return PM_DISPOSITION_MOVED;
     }
     if (target >= 0) unlink_at(move->to, move->target);
     if (!moved && errno != ENOENT) return failed(move, "copy to", move->target);
     take_reason_back(move);
-    if (!moved) return PM_ASIDE_GONE;
+    if (!moved) return PM_DISPOSITION_GONE;
     if (pm_folder_rename_new(move->from, hidden, move->from, move->name) != 0)
         unlinkat(move->from, hidden, 0); /* superseded */
-    return PM_ASIDE_CHANGED;
+    return PM_DISPOSITION_CHANGED;
 }
 
-static PmAsideOutcome move_as(Move *move, bool *taken)
+static PmDispositionOutcome move_as(Move *move, bool *taken)
 {
     struct stat st;
     *taken = fstatat(move->to, move->target, &st, AT_SYMLINK_NOFOLLOW) == 0;
-    if (*taken) return PM_ASIDE_FAILED;
-    if (move->aside->reason != NULL && !write_reason(move)) {
+    if (*taken) return PM_DISPOSITION_FAILED;
+    if (move->disposition->reason != NULL && !write_reason(move)) {
         *taken = errno == EEXIST;
-        return *taken ? PM_ASIDE_FAILED : failed(move, "write", move->reason);
+        return *taken ? PM_DISPOSITION_FAILED : failed(move, "write", move->reason);
     }
-    if (move->aside->reason != NULL) PM_CRASH_POINT("aside.reason_written");
-    PM_CRASH_POINT("aside.rename_next");
+    if (move->disposition->reason != NULL) PM_CRASH_POINT("disposition.reason_written");
+    PM_CRASH_POINT("disposition.rename_next");
     if (pm_folder_rename_new(move->from, move->name, move->to, move->target) == 0) {
-        PM_CRASH_POINT("aside.renamed");
+        PM_CRASH_POINT("disposition.renamed");
         return after_rename(move);
     }
     if (errno == EXDEV) return copy_over(move);
     *taken = errno == EEXIST;
     if (errno != EEXIST && errno != ENOENT) return failed(move, "move the file to", move->target);
     take_reason_back(move);
-    return *taken ? PM_ASIDE_FAILED : PM_ASIDE_GONE;
+    return *taken ? PM_DISPOSITION_FAILED : PM_DISPOSITION_GONE;
 }
 
-static PmAsideOutcome move_file(Move *move)
+static PmDispositionOutcome move_file(Move *move)
 {
     PmFileVersion now;
-    if (!pm_file_version(move->from, move->name, &now)) return PM_ASIDE_GONE;
-    if (!pm_file_version_same(&now, &move->aside->version)) return PM_ASIDE_CHANGED;
-    if (pm_file_is_open_for_writing(move->from, move->name)) return PM_ASIDE_OPEN;
-    for (int n = 0; n < PM_ASIDE_NAMES; n++) {
+    if (!pm_file_version(move->from, move->name, &now)) return PM_DISPOSITION_GONE;
+    if (!pm_file_version_same(&now, &move->disposition->version)) return PM_DISPOSITION_CHANGED;
+    if (pm_file_is_open_for_writing(move->from, move->name)) return PM_DISPOSITION_OPEN;
+    for (int n = 0; n < PM_DISPOSITION_NAMES; n++) {
         bool taken = false;
-        pm_aside_name(move->name, n, move->target);
-        PmAsideOutcome outcome = move_as(move, &taken);
+        pm_disposition_name(move->name, n, move->target);
+        PmDispositionOutcome outcome = move_as(move, &taken);
         if (!taken) return outcome;
     }
     errno = EEXIST;
@@ -267,18 +267,18 @@ static int open_folder(const char *path, char *key, bool make, char **name, PmEr
     return pm_folder_below(fd, key, make, name, err);
 }
 
-PmAsideOutcome pm_aside_move(PmAside *aside, PmError *err)
+PmDispositionOutcome pm_disposition_move(PmDisposition *disposition, PmError *err)
 {
-    char *keys[] = {strdup(aside->key), strdup(aside->key)}, *name = NULL, *unused = NULL;
-    Move move = {.aside = aside, .from = -1, .to = -1, .err = err};
-    PmAsideOutcome outcome = PM_ASIDE_FAILED;
+    char *keys[] = {strdup(disposition->key), strdup(disposition->key)}, *name = NULL, *unused = NULL;
+    Move move = {.disposition = disposition, .from = -1, .to = -1, .err = err};
+    PmDispositionOutcome outcome = PM_DISPOSITION_FAILED;
     struct stat st;
     if (keys[0] == NULL || keys[1] == NULL)
         pm_error_set(err, PM_TRANSIENT, "out of memory");
-    else if (lstat(aside->path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
-        outcome = PM_ASIDE_GONE;
-    else if ((move.from = open_folder(aside->root, keys[0], false, &name, err)) >= 0)
-        move.to = open_folder(aside->folder, keys[1], true, &unused, err);
+    else if (lstat(disposition->path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        outcome = PM_DISPOSITION_GONE;
+    else if ((move.from = open_folder(disposition->root, keys[0], false, &name, err)) >= 0)
+        move.to = open_folder(disposition->folder, keys[1], true, &unused, err);
     move.name = name;
     if (move.to >= 0) outcome = move_file(&move);
     if (move.from >= 0) close(move.from);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session/world.h"
+#include "session/run_context.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,99 +53,100 @@ static const char *delivered(const PmPipeline *pipeline, const PmSessionOptions 
     return kind != NULL ? kind->delivers : NULL;
 }
 
-static PmStatus open_source(PmJobWorld *world, const PmSessionOptions *options, PmError *err)
+static PmStatus open_source(PmRunContext *run, const PmSessionOptions *options, PmError *err)
 {
-    const char *kind = delivered(world->context.pipeline, options);
+    const char *kind = delivered(run->context.pipeline, options);
     const PmConnector *connector = kind != NULL ? pm_connector_named(kind) : NULL;
-    if (connector != NULL) world->source = connector->open_source(&world->context, err);
+    if (connector != NULL) run->source = connector->open_source(&run->context, err);
     return err->status;
 }
 
-static PmStatus open_store(PmJobWorld *world, const PmKind *kind, PmError *err)
+static PmStatus open_store(PmRunContext *run, const PmKind *kind, PmError *err)
 {
     size_t i = 0;
-    while (i < PM_STORES_MAX && world->stores[i].kind != NULL && world->stores[i].kind != kind) i++;
+    while (i < PM_STORES_MAX && run->stores[i].kind != NULL && run->stores[i].kind != kind) i++;
     if (i == PM_STORES_MAX) return pm_error_set(err, PM_BUG, "too many kinds of places");
-    if (world->stores[i].kind == kind) return PM_OK;
-    world->stores[i].store = pm_connector_of(kind)->open_store(&world->context, err);
-    if (world->stores[i].store != NULL) world->stores[i].kind = kind;
+    if (run->stores[i].kind == kind) return PM_OK;
+    run->stores[i].store = pm_connector_of(kind)->open_store(&run->context, err);
+    if (run->stores[i].store != NULL) run->stores[i].kind = kind;
     return err->status;
 }
 
-static PmStatus open_stores(PmJobWorld *world, const PmSessionOptions *options, PmError *err)
+static PmStatus open_stores(PmRunContext *run, const PmSessionOptions *options, PmError *err)
 {
-    const PmPipeline *pipeline = world->context.pipeline;
+    const PmPipeline *pipeline = run->context.pipeline;
     if (options->instead != NULL) {
-        world->everything = options->instead->open_store(options->instead->data, &world->context, err);
+        run->everything = options->instead->open_store(options->instead->data, &run->context, err);
         return err->status;
     }
     for (size_t i = 0; i < pipeline->output_count; i++)
-        if (open_store(world, pipeline->outputs[i].to.kind, err) != PM_OK) return err->status;
-    return pipeline->quarantine.kind != NULL ? open_store(world, pipeline->quarantine.kind, err) : PM_OK;
+        if (open_store(run, pipeline->outputs[i].to.kind, err) != PM_OK) return err->status;
+    return pipeline->quarantine.kind != NULL ? open_store(run, pipeline->quarantine.kind, err) : PM_OK;
 }
 
-static PmStatus open_notifier(PmJobWorld *world, const PmSessionOptions *options, PmError *err)
+static PmStatus open_notifier(PmRunContext *run, const PmSessionOptions *options, PmError *err)
 {
-    const PmPlace *notify = &world->context.pipeline->notify;
+    const PmPlace *notify = &run->context.pipeline->notify;
     if (notify->kind == NULL || options->instead != NULL) return PM_OK;
-    world->notifier = pm_connector_of(notify->kind)->open_notifier(&world->context, err);
-    if (world->notifier != NULL) return PM_OK;
+    run->notifier = pm_connector_of(notify->kind)->open_notifier(&run->context, err);
+    if (run->notifier != NULL) return PM_OK;
     pm_error_context(err, "notify");
-    pm_error_place(err, world->context.pipeline->file, notify->line, notify->column);
+    pm_error_place(err, run->context.pipeline->file, notify->line, notify->column);
     return err->status;
 }
 
-PmStatus pm_world_open(PmJobWorld *world, const PmSessionOptions *options, PmError *err)
+PmStatus pm_run_context_open(PmRunContext *run, const PmSessionOptions *options, PmError *err)
 {
-    PmContext *context = &world->context;
+    PmContext *context = &run->context;
     const PmPipeline *pipeline = context->pipeline;
     context->once = options->once;
     context->host = options->host;
     context->helper = pm_helper_new(context->loop, err);
     if (context->helper == NULL) return err->status;
-    world->outputs = wanted_outputs(pipeline, options->outputs, err);
+    run->outputs = wanted_outputs(pipeline, options->outputs, err);
     if (err->status != PM_OK) return err->status;
-    world->needs_sha256 = names_fact(&pipeline->quarantine, "sha256");
+    run->needs_sha256 = names_fact(&pipeline->quarantine, "sha256");
     for (size_t i = 0; i < pipeline->output_count; i++)
-        world->needs_sha256 = world->needs_sha256 || names_fact(&pipeline->outputs[i].to, "sha256");
-    if (open_source(world, options, err) != PM_OK || open_stores(world, options, err) != PM_OK) return err->status;
-    return open_notifier(world, options, err);
+        run->needs_sha256 = run->needs_sha256 || names_fact(&pipeline->outputs[i].to, "sha256");
+    if (open_source(run, options, err) != PM_OK || open_stores(run, options, err) != PM_OK) return err->status;
+    return open_notifier(run, options, err);
 }
 
-void pm_world_close(PmJobWorld *world)
+void pm_run_context_close(PmRunContext *run)
 {
-    if (world->notifier != NULL) world->notifier->ops->free(world->notifier);
+    if (run->notifier != NULL) run->notifier->ops->free(run->notifier);
     for (size_t i = 0; i < PM_STORES_MAX; i++)
-        if (world->stores[i].store != NULL) world->stores[i].store->ops->free(world->stores[i].store);
-    if (world->everything != NULL) world->everything->ops->free(world->everything);
-    if (world->source != NULL) world->source->ops->free(world->source);
-    pm_helper_free(world->context.helper);
-    pm_claims_free(world->claims);
-    pm_context_finish(&world->context);
-    json_decref((json_t *)world->outputs);
+        if (run->stores[i].store != NULL) run->stores[i].store->ops->free(run->stores[i].store);
+    if (run->everything != NULL) run->everything->ops->free(run->everything);
+    if (run->source != NULL) run->source->ops->free(run->source);
+    pm_helper_free(run->context.helper);
+    pm_claims_free(run->claims);
+    pm_context_finish(&run->context);
+    json_decref((json_t *)run->outputs);
 }
 
 /* --- the trigger --- */
 
-static PmTrigger *open_trigger(PmJobWorld *world, const PmSessionOptions *options, const PmTriggerSink *sink,
+static PmTrigger *open_trigger(PmRunContext *run, const PmSessionOptions *options, const PmTriggerSink *sink,
                                PmError *err)
 {
-    const PmPipeline *pipeline = world->context.pipeline;
+    const PmPipeline *pipeline = run->context.pipeline;
     const PmConnector *connector = options->hosted != NULL ? options->hosted : pm_connector_of(pipeline->trigger.kind);
     if (options->instead != NULL)
-        return options->instead->open_trigger(options->instead->data, &world->context, sink, err);
-    if (connector != NULL) return connector->open_trigger(&world->context, sink, err);
+        return options->instead->open_trigger(options->instead->data, &run->context, sink, err);
+    if (connector != NULL) return connector->open_trigger(&run->context, sink, err);
     pm_error_at(err, PM_BAD_CONFIG, pipeline->file, 1, 1, "trigger is missing: nothing tells when an image arrives");
     pm_error_hint(err, "trigger: { directory: { path: in } }, or use `pixmill apply` on files");
     return NULL;
 }
 
-PmTrigger *pm_world_trigger(PmJobWorld *world, const PmSessionOptions *options, const PmTriggerSink *sink, PmError *err)
+PmTrigger *pm_run_context_trigger(PmRunContext *run, const PmSessionOptions *options, const PmTriggerSink *sink,
+                                  PmError *err)
 {
-    PmTrigger *trigger = open_trigger(world, options, sink, err);
+    PmTrigger *trigger = open_trigger(run, options, sink, err);
     if (trigger == NULL || !trigger->sole) return trigger;
-    world->claims = pm_claims_new(trigger);
-    if (world->claims != NULL) return trigger;
+    run->claims = pm_claims_new(trigger);
+    if (run->claims != NULL) return trigger;
     trigger->ops->free(trigger);
     pm_error_set(err, PM_TRANSIENT, "out of memory");
     return NULL;
