@@ -1,11 +1,11 @@
-# Warnings, hardening and sanitizers: one interface target that everything of ours links.
+# Warnings, hardening and sanitizers: one interface target that all our targets link.
 include(CheckPIESupported)
 check_pie_supported()
 
 add_library(pm_flags INTERFACE)
 target_compile_options(pm_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
                                           -Wvla -fno-strict-aliasing -fno-common)
-# clang's -Wconversion asks about constants of enums in floating-point arithmetic since 19; each of ours is exact.
+# clang's -Wconversion asks about constants of enums in floating-point arithmetic since 19; each of them is exact.
 include(CheckCCompilerFlag)
 check_c_compiler_flag(-Wenum-float-conversion PIXMILL_HAS_ENUM_FLOAT)
 if(PIXMILL_HAS_ENUM_FLOAT)

@@ -86,7 +86,7 @@ PmStatus pm_aws_classify(int http_status, const char *code)
     if (http_status == 409) return PM_TRANSIENT;
     if (http_status >= 200 && http_status < 300 && code[0] == '\0') return PM_OK;
     /* A service names its reasons. Without one it is the answer to a HEAD, or of something that stands before the
-     * service; what it says is no verdict on the request. What a HEAD can say without words is kept. */
+     * service; what it says is not a verdict on the request. What a HEAD can say without words is kept. */
     bool wordless = http_status == 404 || http_status == 412 || http_status == 416;
     return code[0] == '\0' && !wordless ? PM_TRANSIENT : PM_BAD_INPUT;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a message about uploads says, whoever sent it: S3, S3 behind SNS, EventBridge, MinIO, radosgw. The format is
+ * What a message about uploads says, from any sender: S3, S3 behind SNS, EventBridge, MinIO, radosgw. The format is
  * detected, never configured. Hides JSON and each sender's way of encoding keys. Pure.
  * Source: "Event message structure" (Amazon S3 User Guide), EventBridge "Object Created", MinIO and Ceph docs.
  */
@@ -39,8 +39,8 @@ typedef struct PmEvents {
     bool test; /* s3:TestEvent: nothing to do */
 } PmEvents;
 
-/* Reads one message body. PM_BAD_INPUT with the reason when it is no such event, or a part of it is not allowed; then
- * *out is empty. Records of other event kinds are kept with `created` false. */
+/* Reads one message body. PM_BAD_INPUT with the reason when it is not such an event, or a part of it is not allowed;
+ * then *out is empty. Records of other event kinds are kept with `created` false. */
 PmStatus pm_events_parse(const char *body, size_t size, PmKeyEncoding encoding, PmEvents *out, PmError *err);
 void pm_events_finish(PmEvents *events);
 

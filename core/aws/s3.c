@@ -88,7 +88,7 @@ PmS3Call *pm_s3_call_new(PmS3 *s3, const char *operation, const char *method, co
         return NULL;
     }
     if (!pm_s3_bucket_valid(bucket)) {
-        pm_error_set(err, PM_BAD_INPUT, "\"%.100s\" is no bucket name", bucket);
+        pm_error_set(err, PM_BAD_INPUT, "\"%.100s\" is not a bucket name", bucket);
         return NULL;
     }
     PmS3Call *call = calloc(1, sizeof *call);

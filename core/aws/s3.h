@@ -25,7 +25,7 @@ typedef struct PmS3Options {
     size_t part_size;           /* bytes; 0: 16 MiB; at least 5 MiB */
 } PmS3Options;
 
-/* New; strings are copied, client and loop borrowed. PM_BAD_CONFIG: the endpoint is no http(s) URL. */
+/* New; strings are copied, client and loop borrowed. PM_BAD_CONFIG: the endpoint is not an http or https URL. */
 PmS3 *pm_s3_new(PmLoop *loop, PmAwsClient *client, const PmS3Options *options, PmError *err);
 void pm_s3_free(PmS3 *s3); /* cancels what is under way */
 

@@ -94,7 +94,7 @@ void pm_s3_address(const PmS3 *s3, const char *bucket, const char *key, PmBuffer
 PmStatus pm_s3_presign(PmS3 *s3, const char *method, const char *bucket, const char *key, int64_t expires_s,
                        int64_t now_s, const PmSigningCredentials *credentials, PmBuffer *out, PmError *err)
 {
-    if (!pm_s3_bucket_valid(bucket)) return pm_error_set(err, PM_BAD_CONFIG, "\"%s\" is no bucket name", bucket);
+    if (!pm_s3_bucket_valid(bucket)) return pm_error_set(err, PM_BAD_CONFIG, "\"%s\" is not a bucket name", bucket);
     PmBuffer origin, path;
     pm_buffer_init(&origin, 1024);
     pm_buffer_init(&path, 8192);

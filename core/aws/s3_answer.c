@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What an answer means. Between us and S3 there may be an ingress, a load balancer, a proxy, and each has answers of
- * its own: "default backend - 404", an empty 200, a maintenance page. Whoever took those for S3's word would
+ * its own: "default backend - 404", an empty 200, a maintenance page. Taking those for S3's word would
  * acknowledge messages of objects that exist, or believe stored what was not. So every outcome that ends a message
  * needs a sign that S3 wrote it: an error code in the body, a header that only S3 sends, the ETag of a success.
  */
@@ -73,7 +73,7 @@ bool pm_s3_ask_by_get(PmS3Call *call, const PmAwsResponse *response)
     return pm_s3_add_header(request, "Range", "bytes=0-0");
 }
 
-/* 401 and 403 mean the same whoever says them: PM_BAD_CONFIG, which is tried again. The answer to a HEAD has no code in
+/* 401 and 403 mean the same from any sender: PM_BAD_CONFIG, which is tried again. The answer to a HEAD has no code in
  * any case. */
 static bool is_foreign(const PmS3Request *request, const PmAwsResponse *response)
 {

@@ -81,7 +81,7 @@ PmS3Call *pm_s3_start(PmS3Call *call, PmError *err);
 typedef struct PmS3Answer {
     PmS3Result result;
     char etag[256], argument[128];
-    struct PmXml *xml; /* owned by whoever asked for the answer */
+    struct PmXml *xml; /* owned by the caller that asked for the answer */
 } PmS3Answer;
 void pm_s3_answer(const PmS3Request *request, const PmAwsResponse *response, PmS3Answer *answer, PmError *err);
 

@@ -153,7 +153,7 @@ static bool same_metadata(const Upload *upload, const PmHttpResponse *http)
 }
 
 /* The object that a complete may have made before its answer was lost: as long, made of as many parts, with what was
- * sent along. Whoever else makes such a one makes the same. */
+ * sent along. Any other program that makes one makes the same. */
 static void on_looked(void *data, const PmS3Result *result)
 {
     Upload *upload = data;

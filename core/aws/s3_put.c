@@ -75,7 +75,7 @@ static PmStatus add_metadata(PmS3Request *request, const PmS3Put *put, PmError *
         int n = snprintf(header, sizeof header, "x-amz-meta-%s", name);
         if (n < 0 || (size_t)n >= sizeof header || name[0] == '\0' ||
             strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != strlen(name))
-            return pm_error_set(err, PM_BAD_CONFIG, "\"%.80s\" is no name for metadata", name);
+            return pm_error_set(err, PM_BAD_CONFIG, "\"%.80s\" is not a valid metadata name", name);
         if (has_control(value))
             return pm_error_set(err, PM_BAD_CONFIG, "metadata %.80s holds a control character", name);
         PmBuffer words;

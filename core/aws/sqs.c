@@ -47,7 +47,7 @@ PmSqs *pm_sqs_new(PmLoop *loop, PmAwsClient *client, const PmSqsOptions *options
     const char *path = host != NULL ? strchr(host, '/') : NULL;
     if (path == NULL || path == host || path[1] == '\0' || strlen(url) > 1000 || strpbrk(url, " @?#") != NULL) {
         bool harmless = url == NULL || strpbrk(url, "@?#") == NULL;
-        pm_error_set(err, PM_BAD_CONFIG, "\"%.200s\" is no queue URL",
+        pm_error_set(err, PM_BAD_CONFIG, "\"%.200s\" is not a queue URL",
                      url == NULL ? ""
                      : harmless  ? url
                                  : "(not shown: it carries more than a host and a path)");
@@ -73,7 +73,7 @@ PmSqs *pm_sqs_new(PmLoop *loop, PmAwsClient *client, const PmSqsOptions *options
     while (n > 0 && sqs->origin[n - 1] == '/') sqs->origin[--n] = '\0';
     if (n == 0 || sqs->queue_url == NULL ||
         (strncmp(sqs->origin, "http://", 7) != 0 && strncmp(sqs->origin, "https://", 8) != 0)) {
-        pm_error_set(err, PM_BAD_CONFIG, "the SQS endpoint is no http(s) URL");
+        pm_error_set(err, PM_BAD_CONFIG, "the SQS endpoint is not an http or https URL");
         pm_sqs_free(sqs);
         return NULL;
     }

@@ -93,7 +93,7 @@ PmSqsCall *pm_sqs_url_of(PmSqs *sqs, const char *arn, PmSqsUrlDone *done, void *
     for (char *field = strtok_r(copy, ":", &save); field != NULL && n < 6; field = strtok_r(NULL, ":", &save))
         fields[n++] = field;
     if (n != 6 || strcmp(fields[0], "arn") != 0 || strcmp(fields[2], "sqs") != 0) {
-        pm_error_set(err, PM_BAD_CONFIG, "\"%.200s\" is no queue ARN", arn);
+        pm_error_set(err, PM_BAD_CONFIG, "\"%.200s\" is not a queue ARN", arn);
         return NULL;
     }
     json_t *request = json_pack("{ss ss}", "QueueName", fields[5], "QueueOwnerAWSAccountId", fields[4]);

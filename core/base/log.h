@@ -22,7 +22,7 @@ bool pm_log_enabled(int level);
 /* Between the level of pm_log_setup and debug, to and fro. True: debug now. */
 bool pm_log_toggle_debug(void);
 
-/* From now on no line waits for whoever reads stderr: what cannot be written is kept, 256 KiB at most, and written from
+/* From now on no line waits for the reader of stderr: what cannot be written is kept, 256 KiB at most, and written from
  * this loop; lines beyond that are counted. NULL: the loop ends; each line from then on waits half a second at most. */
 struct PmLoop;
 void pm_log_attach(struct PmLoop *loop);

@@ -41,7 +41,7 @@ struct PmLoop {
     sigset_t signals;
     Signal handlers[SIGNALS_MAX];
     size_t handler_count;
-    PmWatch *watches, *graveyard;
+    PmWatch *watches, *unwatched;
     size_t watch_count; /* those that keep the loop running */
     PmTimer *timers;
     bool stopped, dispatching;
@@ -60,11 +60,11 @@ PmLoop *pm_loop_new(PmError *err)
     return loop;
 }
 
-static void free_ended(PmLoop *loop)
+static void free_unwatched(PmLoop *loop)
 {
-    while (loop->graveyard != NULL) {
-        PmWatch *watch = loop->graveyard;
-        loop->graveyard = watch->next;
+    while (loop->unwatched != NULL) {
+        PmWatch *watch = loop->unwatched;
+        loop->unwatched = watch->next;
         free(watch);
     }
 }
@@ -77,7 +77,7 @@ void pm_loop_free(PmLoop *loop)
         next = watch->next;
         pm_loop_unwatch(watch);
     }
-    free_ended(loop);
+    free_unwatched(loop);
     for (PmTimer *timer = loop->timers, *next; timer != NULL; timer = next) {
         next = timer->next;
         pm_loop_cancel(timer);
@@ -131,9 +131,9 @@ void pm_loop_unwatch(PmWatch *watch)
     /* Events already fetched may still point here. */
     watch->dead = true;
     watch->previous = NULL;
-    watch->next = loop->graveyard;
-    loop->graveyard = watch;
-    if (!loop->dispatching) free_ended(loop);
+    watch->next = loop->unwatched;
+    loop->unwatched = watch;
+    if (!loop->dispatching) free_unwatched(loop);
 }
 
 PmTimer *pm_loop_after(PmLoop *loop, int64_t delay_ms, PmTimerCallback *call, void *data)
@@ -225,7 +225,7 @@ void pm_loop_run(PmLoop *loop)
             watch->call(watch->data, watch->fd, what);
         }
         loop->dispatching = false;
-        free_ended(loop);
+        free_unwatched(loop);
         run_timers(loop);
     }
 }

@@ -123,7 +123,7 @@ bool pm_spawn_take_over(int *sock, pid_t *pid)
     if (text == NULL) return false;
     bool fine = read_note(text, &fd, &child);
     unsetenv(HANDED_OVER);
-    /* Whoever else may have set it: only a socket of ours to a living child of ours will do. */
+    /* Another program may have set it: only our own socket to a living child will do. */
     if (!fine || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET ||
         fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
         return false;

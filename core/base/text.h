@@ -15,7 +15,7 @@ bool pm_text_copy(char *out, size_t size, const char *text);
  * no UTF-8 written as \xNN: safe for a terminal and a log line, and read as what it is. */
 void pm_text_escape(char *out, size_t size, const char *text);
 
-/* Copies `text` with every byte that is no valid UTF-8 replaced by '?' (jansson refuses such strings). */
+/* Copies `text` with every byte that is not valid UTF-8 replaced by '?' (jansson refuses such strings). */
 void pm_text_utf8(char *out, size_t size, const char *text);
 
 bool pm_text_is_utf8(const char *text, size_t size);

@@ -39,7 +39,7 @@ static int run(const PmArguments *arguments)
         pm_print_error(&err);
         return PM_EXIT_USAGE;
     }
-    /* This process goes on as the worker: whoever watches it sees all that happens. */
+    /* This process goes on as the worker: a debugger on it sees all that happens. */
     words[n++] = worker;
     words[n++] = (char[]){"--try"};
     words[n++] = (char[]){"--plugin-dirs"};

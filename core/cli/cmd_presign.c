@@ -72,7 +72,7 @@ static int run(const PmArguments *arguments)
     const char *slash = strncmp(address, "s3://", 5) == 0 ? strchr(address + 5, '/') : NULL;
     size_t n = slash != NULL ? (size_t)(slash - address - 5) : 0;
     if (n == 0 || n >= sizeof bucket || slash[1] == '\0')
-        return pm_cli_usage("an object's address is written s3://BUCKET/KEY", "\"%s\" is no address of an object",
+        return pm_cli_usage("an object's address is written s3://BUCKET/KEY", "\"%s\" is not the address of an object",
                             address);
     memcpy(bucket, address + 5, n);
     bucket[n] = '\0';

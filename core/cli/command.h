@@ -22,7 +22,7 @@ enum { PM_CLI_VALUES_MAX = 64 };
 
 /* What the command line said. */
 typedef struct PmArguments {
-    const char **values; /* the words that are no options */
+    const char **values; /* the words that are not options */
     size_t count;
     struct {
         const char *name, *value; /* value "" for options without argument */

@@ -19,7 +19,7 @@ bool pm_print_colours(FILE *stream);
 /* "1 image", "3 images". */
 const char *pm_plural(size_t count, const char *one, const char *many);
 
-/* A line that is rewritten in place; nothing when stderr is no terminal. */
+/* A line that is rewritten in place; nothing when stderr is not a terminal. */
 void pm_print_progress(size_t done, size_t all, const char *what);
 void pm_print_progress_end(void);
 

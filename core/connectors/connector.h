@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A connector: what a pipeline can be connected to, as one table. How the file speaks of it is plain data (kind); the
- * rest opens it. registry.c lists all connectors and is the only file that does; whoever uses one goes by its table.
+ * rest opens it. registry.c lists all connectors and is the only file that does; callers go by its table.
  */
 #ifndef PM_CONNECTORS_CONNECTOR_H
 #define PM_CONNECTORS_CONNECTOR_H

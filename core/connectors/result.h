@@ -21,7 +21,7 @@ typedef struct PmOutputResult {
     const char *location; /* path or s3://bucket/key; NULL: the put could not start */
 } PmOutputResult;
 
-/* One finished object, for whoever prints. Borrowed for the call. */
+/* One finished object, for printing. Borrowed for the call. */
 typedef struct PmJobResult {
     const PmObject *object;
     const char *event_id;    /* of the message, or the file's path */

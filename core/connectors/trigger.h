@@ -66,7 +66,7 @@ typedef struct PmTriggerOps {
                    void *data);
     /* What became of one object of an event, before the event is settled; all borrowed. NULL: it does not care. */
     void (*result)(PmTrigger *trigger, PmEvent *event, const struct PmJobResult *result);
-    /* The pipeline cannot run: tell whoever waits, then say `drained`. NULL: nobody waits. */
+    /* The pipeline cannot run: tell the waiting client, then say `drained`. NULL: no client waits. */
     void (*refuse)(PmTrigger *trigger, const PmErrorList *errors);
     /* Whether a rendition may lie at that location, as its store tells it: PM_BAD_INPUT when it would replace one of
      * the trigger's own sources, or be taken for one. NULL: anywhere. */

@@ -47,7 +47,7 @@ static void quieten(void)
 
 static void reset_signals(const Question *question)
 {
-    /* A crash is to end the child by its signal, whoever has taken an interest in it before the fork. A room has, and
+    /* A crash is to end the child by its signal, even if a handler was set before the fork. A room has, and
      * lets it. */
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGXCPU, SIGPIPE, SIGTERM};
     for (size_t i = question->room != NULL ? 8 : 0; i < sizeof signals / sizeof signals[0]; i++)

@@ -258,7 +258,7 @@ static bool check_result(PmCheck *check, const PmCheckPicture *picture, const Pm
     }
     if (result->size == 0) return pm_check_say(check, false, "%s: encode() writes nothing", picture->name);
     VipsImage *image = load(result, &plan->out);
-    if (image == NULL) return true; /* a format this libvips does not read, which is no fault of the plugin */
+    if (image == NULL) return true; /* a format this libvips does not read, which is not the plugin's fault */
     PmShape real = pm_check_shape(image), planned = plan->out;
     g_object_unref(image);
     if (plan->need_pages == 1) planned.pages = real.pages = 1;

@@ -71,7 +71,7 @@ static PmStatus host_fail_param(PmJob *job, const char *param, const char *fmt, 
     bool known = false;
     for (size_t i = 0; i < step->transform->param_count && !known; i++)
         known = strcmp(step->transform->params[i].name, param) == 0;
-    if (!known) broke(step, "fail_param() names %s, which is no parameter", param);
+    if (!known) broke(step, "fail_param() names %s, which is not a parameter", param);
     return PM_BAD_CONFIG;
 }
 

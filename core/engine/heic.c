@@ -140,7 +140,7 @@ static bool decode(Heic *heic, const VipsImage *out)
     return true;
 }
 
-/* Once, whoever asks first. */
+/* Once, by the first caller. */
 static bool decoded(Heic *heic, const VipsImage *out)
 {
     g_mutex_lock(&heic->lock);

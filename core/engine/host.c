@@ -101,7 +101,7 @@ static PmStatus host_fetch(PmJob *job, const PmRequest *request, PmResponse *res
     copy.size = sizeof copy;
     const char *url = copy.endpoint != NULL ? endpoint_url(job->at, copy.endpoint) : NULL;
     if (url == NULL)
-        return host_fail(job, PM_BUG, "fetches from \"%s\", which is no endpoint parameter with a value",
+        return host_fail(job, PM_BUG, "fetches from \"%s\", which is not an endpoint parameter with a value",
                          copy.endpoint != NULL ? copy.endpoint : "");
     PmError err = {0};
     PmStatus status = job->sink->fetch(job->sink->data, url, &copy, response, &err);
@@ -202,7 +202,7 @@ static PmStatus leave(PmJob *job, const PmInstance *instance, PmStatus status, c
     pm_job_at(job, NULL, NULL, 0);
     if (status == PM_OK) return PM_OK;
     if ((int)status < PM_OK || status > PM_BUG)
-        return pm_plugin_bug(job, instance, err, "returned %d from %s(), which is no status", (int)status, call);
+        return pm_plugin_bug(job, instance, err, "returned %d from %s(), which is not a status", (int)status, call);
     /* It would come after renditions had been stored, and past the step's on_reject. */
     if (status == PM_REJECTED)
         return pm_plugin_bug(job, instance, err,

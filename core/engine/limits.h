@@ -9,7 +9,7 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/sniff.h"
 
-/* All return PM_OK, or PM_LIMIT (PM_BAD_INPUT for what is no image of a listed format) with err set. */
+/* All return PM_OK, or PM_LIMIT (PM_BAD_INPUT for what is not an image of a listed format) with err set. */
 PmStatus pm_limits_check_file(const PmLimits *limits, size_t bytes, PmError *err);
 PmStatus pm_limits_check_format(const PmLimits *limits, PmFormat format, PmError *err);
 /* Width and height of one page, in pixels. */

@@ -13,7 +13,7 @@ bool pm_readback_fits(const PmPlan *plan, const void *bytes, size_t size, char *
     if (promised == PM_FORMAT_UNKNOWN || !pm_formats_reads(promised)) return true;
     if (found != promised) {
         snprintf(what, what_size, "wrote %s where it promised %s",
-                 found == PM_FORMAT_UNKNOWN ? "something that is no picture" : pm_format_name(found), plan->format);
+                 found == PM_FORMAT_UNKNOWN ? "something that is not a picture" : pm_format_name(found), plan->format);
         return false;
     }
     /* One page is enough: encoders of animations join pages that are equal, so their number may differ. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Plugins: found by name, opened, shaken hands with, copied into structs of the host's own size. Hides dlopen
- * and every ABI difference: whoever holds a PmLoaded sees today's structs, whatever the plugin was built with.
+ * and every ABI difference: the holder of a PmLoaded sees today's structs, whatever the plugin was built with.
  */
 #ifndef PM_ENGINE_REGISTRY_H
 #define PM_ENGINE_REGISTRY_H

@@ -39,7 +39,7 @@ typedef struct PmStepMaker {
     const PmPipeline *pipeline;
     PmRegistry *registry;
     PmArena *arena;
-    PmAsset *assets; /* owned by whoever owns the maker; free with pm_assets_free */
+    PmAsset *assets; /* owned by the maker's owner; free with pm_assets_free */
     PmErrorList *errors;
     json_t *facts;        /* names that steps set: "nsfw-hook.score"; array, owned likewise */
     PmProgress *progress; /* may be NULL; says whose create() is running */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who could change a plugin. Whoever may write to it, to its folder, or to a folder above is the worker: so that must
- * be root or the user alone.
+ * Who could change a plugin. A user who may write to it, to its folder, or to a folder above controls the worker: so
+ * that must be root or the user alone.
  */
 #ifndef PM_ENGINE_TRUST_H
 #define PM_ENGINE_TRUST_H

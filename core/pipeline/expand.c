@@ -59,7 +59,7 @@ static void malformed(const Expansion *e, const PmNode *node, const char *text)
 {
     size_t n = strcspn(text, "}");
     n = text[n] == '}' ? n + 1 : n;
-    PmError *err = expansion_error(e, node, "\"%.*s\" is no variable", text, n < 60 ? n : 60);
+    PmError *err = expansion_error(e, node, "\"%.*s\" is not a variable", text, n < 60 ? n : 60);
     if (err != NULL) pm_error_hint(err, "write ${NAME} or ${NAME:-default}, and $${ for a literal ${");
 }
 

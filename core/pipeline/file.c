@@ -24,7 +24,7 @@ static PmStatus refuse(PmError *err, const char *file, const char *why)
 static PmStatus refuse_binary(PmError *err, const char *file, const PmBuffer *text)
 {
     bool utf16 = text->size >= 2 && (memcmp(text->data, "\xFF\xFE", 2) == 0 || memcmp(text->data, "\xFE\xFF", 2) == 0);
-    refuse(err, file, utf16 ? "the file is UTF-16" : "the file is no text: it contains NUL bytes");
+    refuse(err, file, utf16 ? "the file is UTF-16" : "the file is not text: it contains NUL bytes");
     if (utf16) pm_error_hint(err, "save it as UTF-8");
     return PM_BAD_CONFIG;
 }

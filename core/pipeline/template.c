@@ -59,7 +59,7 @@ static bool fact_name(const char *text, size_t size)
     return size > 0 && size <= 128 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-.") >= size;
 }
 
-/* "{ Stem }" is {stem} to whoever wrote it. */
+/* "{ Stem }" means {stem} to its author. */
 static void no_fact(const char *text, size_t size, PmError *err)
 {
     char word[64];
@@ -69,7 +69,7 @@ static void no_fact(const char *text, size_t size, PmError *err)
     word[n] = '\0';
     const PmFactInfo *info = pm_fact_info(word);
     const char *near = info != NULL ? info->name : pm_fact_also(word);
-    pm_error_set(err, PM_BAD_CONFIG, "\"{%.*s}\" is no fact", (int)(size < 60 ? size : 60), text);
+    pm_error_set(err, PM_BAD_CONFIG, "\"{%.*s}\" is not a fact", (int)(size < 60 ? size : 60), text);
     if (near != NULL)
         pm_error_hint(err, "did you mean {%s}?", near);
     else
@@ -215,7 +215,7 @@ static bool check_result(const PmTemplate *tmpl, const char *result, PmError *er
         return false;
     }
     /* What the facts brought. A key may have empty segments and long names: S3 knows no folders. Dots it must not have:
-     * they mean a step upwards to whoever mirrors the bucket into a folder. */
+     * they mean a step upwards to a tool that mirrors the bucket into a folder. */
     bool is_path = tmpl->kind == PM_TEMPLATE_PATH;
     for (const char *segment = result + strlen(tmpl->prefix);; segment++) {
         size_t length = strcspn(segment, "/");

@@ -22,7 +22,7 @@ static bool refuse(char *why, size_t size, const char *expected)
     return false;
 }
 
-/* The leading decimal number; what follows it in *rest. Hexadecimal, nan and inf are no numbers here. */
+/* The leading decimal number; what follows it in *rest. Hexadecimal, nan and inf are not numbers here. */
 static bool leading_number(const char *text, double *value, const char **rest)
 {
     size_t sign = text[0] == '-' || text[0] == '+';

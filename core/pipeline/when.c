@@ -114,7 +114,7 @@ static bool add_test(const Source *source, Condition *condition, const PmNode *n
     }
     bool number = info != NULL && (info->flags & PM_FACT_NUMBER) != 0;
     if (ordered && !test->numeric) {
-        suggest(complain(source, node, "when: %s: \"%s\" is no number to compare with", condition->fact,
+        suggest(complain(source, node, "when: %s: \"%s\" is not a number to compare with", condition->fact,
                          node->variable ? test->written : text),
                 test->sign, text);
         return false;

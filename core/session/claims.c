@@ -80,7 +80,7 @@ static bool add(PmClaims *claims, const Entry *entry, const char *name)
     return true;
 }
 
-/* Whoever wants the place of a rendition that was removed since may have it. */
+/* The place of a rendition that was removed since is free again. */
 static bool is_gone(const char *location)
 {
     return location[0] == '/' && access(location, F_OK) != 0 && errno == ENOENT;

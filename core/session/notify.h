@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A record of each finished source for whoever waits for it, as `notify` says: a message or a file. It is out before
+ * A record of each finished source for the waiting party, as `notify` says: a message or a file. It is out before
  * the source's event is settled; after a crash it may come twice.
  */
 #ifndef PM_SESSION_NOTIFY_H

@@ -21,7 +21,7 @@ void pm_channel_finish(PmChannel *channel);
 /* As pm_ipc_send; a large body goes through a room, which blocks until the broker has sent it. */
 PmStatus pm_channel_send(PmChannel *channel, PmMessageType type, const json_t *body, PmError *err);
 
-/* Blocks for the next message that is no ROOM. PM_TRANSIENT: the broker is gone. */
+/* Blocks for the next message that is not ROOM. PM_TRANSIENT: the broker is gone. */
 PmStatus pm_channel_receive(PmChannel *channel, PmMessage *message, PmError *err);
 
 /* Writes bytes into the room, which the next OUTPUT or FETCH is about. Blocks until it is here. The room for an output

@@ -52,10 +52,11 @@ static PmStatus read_outputs(const json_t *names, Request *request, PmError *err
 {
     if (names == NULL || json_is_null(names)) return PM_OK;
     size_t count = json_array_size(names);
-    if (!json_is_array(names) || count > OUTPUTS_MAX) return pm_error_set(err, PM_BUG, "outputs is no list of names");
+    if (!json_is_array(names) || count > OUTPUTS_MAX)
+        return pm_error_set(err, PM_BUG, "outputs is not a list of names");
     for (size_t i = 0; i < count; i++) {
         request->outputs[i] = json_string_value(json_array_get(names, i));
-        if (request->outputs[i] == NULL) return pm_error_set(err, PM_BUG, "outputs is no list of names");
+        if (request->outputs[i] == NULL) return pm_error_set(err, PM_BUG, "outputs is not a list of names");
     }
     request->input.outputs = request->outputs;
     return PM_OK;
@@ -184,7 +185,7 @@ int pm_child_run(const PmChild *child)
         else if (status == PM_OK && message.type == PM_MSG_PLAN)
             status = do_plan(child, &sink, &message, &err);
         else if (status == PM_OK)
-            status = pm_error_set(&err, PM_BUG, "%s is no message for a child", pm_message_name(message.type));
+            status = pm_error_set(&err, PM_BUG, "%s is not a message for a child", pm_message_name(message.type));
         pm_message_finish(&message);
         if (status == PM_TRANSIENT) return PM_CHILD_DONE;
         if (status != PM_OK) {

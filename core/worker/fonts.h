@@ -17,7 +17,7 @@ typedef struct PmFonts {
 } PmFonts;
 
 /* From the fixed places and FONTCONFIG_FILE or FONTCONFIG_PATH. Such a folder counts when its name, after following
- * links, has "font" in it: /etc, a home or / would open what is no font to a decoder that was taken over. */
+ * links, has "font" in it: /etc, a home or / would open what is not a font to a decoder that was taken over. */
 void pm_fonts_find(PmFonts *fonts);
 
 /* Sets fonts->folders; needed again after *fonts was copied. */

@@ -24,7 +24,7 @@ const char **pm_load_strings(const json_t *names, const char *what, PmError *err
         fine = (strings[i] = json_string_value(json_array_get(names, i))) != NULL;
     if (fine) return strings;
     free(strings);
-    pm_error_set(err, PM_BUG, "LOAD: %s is no list of texts", what);
+    pm_error_set(err, PM_BUG, "LOAD: %s is not a list of texts", what);
     return NULL;
 }
 
@@ -206,7 +206,7 @@ static void show_progress(const PmMessage *message, PmErrorList *errors)
     if (message->fd_count < 2) return;
     PmProgress *page = pm_progress_map(message->fds[1]);
     if (page == NULL) {
-        fail(errors, "its second descriptor is no progress page");
+        fail(errors, "its second descriptor is not a progress page");
         return;
     }
     progress = page;

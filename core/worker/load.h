@@ -44,7 +44,7 @@ PmStatus pm_load_confine(PmLoad *load, const char *const *plugin_dirs, PmError *
 bool pm_load_interrupted(PmError *err);
 
 /* An array of strings as a NULL-terminated C array, whose strings belong to `names` (free the array only). NULL and
- * `err` when it is no such array, or longer than a thousand. */
+ * `err` when it is not such an array, or longer than a thousand. */
 const char **pm_load_strings(const json_t *names, const char *what, PmError *err);
 
 #endif

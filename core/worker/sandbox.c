@@ -130,7 +130,7 @@ static int set_limits(const PmSandboxLimits *limits)
     int error = limit(RLIMIT_CORE, 0);
     if (error == 0) error = limit(RLIMIT_STACK, STACK_BYTES);
     if (error == 0 && limits->cpu_seconds > 0) error = limit(RLIMIT_CPU, (rlim_t)limits->cpu_seconds);
-    /* A memory file is no address space until it is mapped: its size has a limit of its own. */
+    /* A memory file is not address space until it is mapped: its size has a limit of its own. */
     signal(SIGXFSZ, SIG_IGN);
     if (error == 0 && limits->memory_bytes > 0) error = limit(RLIMIT_FSIZE, (rlim_t)limits->memory_bytes);
     if (error == 0 && limits->memory_bytes > 0) error = limit_memory(limits->mapped_bytes, limits->memory_bytes);

@@ -62,7 +62,7 @@ void pm_worker_sink_log(PmWorkerSink *sink, int level, const char *plugin, const
         put(body, "plugin", text_or_null(plugin));
         put(body, "text",
             text_or_null(line == PM_SINK_LOG_LINES_MAX ? "further log lines of this job are dropped" : text));
-        /* A lost line is no reason to fail the job. */
+        /* A lost line is not a reason to fail the job. */
         (void)pm_ipc_send(sink->channel.sock, PM_MSG_LOG, body, NULL, 0, NULL);
         json_decref(body);
     }

@@ -235,8 +235,8 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, int word
     _exit(pm_child_run(&child));
 }
 
-/* Where calls are filtered none of ours may send SIGKILL. There a child cannot take back that it dies with us, and it
- * ends when the broker closes its channel. */
+/* Where calls are filtered none of our processes may send SIGKILL. There a child cannot take back that it dies with us,
+ * and it ends when the broker closes its channel. */
 static void end_child(const Zygote *z, pid_t pid)
 {
     if ((z->load.sandbox.layers & PM_LAYER_SECCOMP) == 0) kill(pid, SIGKILL);
@@ -356,7 +356,8 @@ static void on_message(Zygote *z)
     else if (status == PM_OK && message.type == PM_MSG_SPAWN)
         on_spawn(z, &message);
     else {
-        if (status == PM_OK) pm_error_set(&err, PM_BUG, "%s is no message for a worker", pm_message_name(message.type));
+        if (status == PM_OK)
+            pm_error_set(&err, PM_BUG, "%s is not a message for a worker", pm_message_name(message.type));
         answer_error(z, &err);
         end(z, PM_CHILD_PROTOCOL);
     }

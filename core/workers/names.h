@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What names a job in log lines: the same words in every line about it, whoever wrote it, so that they can be found
+ * What names a job in log lines: the same words in every line about it, from any process, so that they can be found
  * together.
  */
 #ifndef PM_WORKERS_NAMES_H

@@ -128,7 +128,7 @@ static bool take_answer(const PmMessage *message, PmMessageType asked, json_t **
     else if (message->type == PM_MSG_ERRORS && error != NULL)
         pm_error_from_json(error, err);
     else
-        pm_error_set(err, PM_BUG, "%s is no answer to %s", pm_message_name(message->type), pm_message_name(asked));
+        pm_error_set(err, PM_BUG, "%s is not an answer to %s", pm_message_name(message->type), pm_message_name(asked));
     return false;
 }
 

@@ -91,7 +91,7 @@ static int save_jxl(VipsImage *image, VipsTarget *target, const Config *config, 
                                effort(config, 3, 9, 7), metadata.name, metadata.value, NULL);
 }
 
-enum { SIDE_ANY = 10000000 }; /* what libvips allows at most; from 8.16 on its own name for that is no constant */
+enum { SIDE_ANY = 10000000 }; /* what libvips allows at most; from 8.16 on its own name for that is not a constant */
 
 const Format formats[FORMAT_COUNT] = {
     [FORMAT_JPEG] = {.name = "jpeg",

@@ -110,7 +110,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans():
-    """pixmill's workers end with their parent, which cannot count them any more: they become children of ours."""
+    """pixmill's workers end with their parent, which cannot count them any more: they become our children."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 

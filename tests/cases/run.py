@@ -106,7 +106,7 @@ def make_file(path, recipe, origin):
         elif kind == "copy":
             shutil.copy(origin / value, path)
         else:
-            raise Wrong(f"{path.name}: {kind} is no way to make a file")
+            raise Wrong(f"{path.name}: {kind} is not a way to make a file")
         return
     name, *pairs = shlex.split(recipe)
     parameters = dict(pair.split("=", 1) for pair in pairs)
@@ -194,7 +194,7 @@ def judge_process(case, process):
     for what, got in (("stdout", process.stdout), ("stderr", process.stderr)):
         if what in case:
             problems += judge_text(what, case[what], got)
-    # A crash of a program of ours, or a finding of a sanitizer, is a failure whatever the case expects.
+    # A crash of one of our programs, or a finding of a sanitizer, is a failure whatever the case expects.
     if process.returncode < 0 or "Sanitizer" in process.stderr:
         problems.append("the program crashed")
     return problems

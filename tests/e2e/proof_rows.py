@@ -147,7 +147,7 @@ def test_queue_is_away_for_60_s(world, proxies):
 
 
 def test_sigterm_while_stdout_is_not_read(world):
-    """Whoever reads our output may stop doing so: work and the end go on."""
+    """The reader of our output may stop reading: work and the end go on."""
     world.pipeline()
     for i in range(200):
         world.announced(f"in/{i:04d}.jpg", world.picture(width=64, height=48, seed=i % 3))

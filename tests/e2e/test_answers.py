@@ -136,7 +136,7 @@ def test_versions_cost_no_request_more(world, proxies):
 
 
 def test_a_rejected_original_that_is_copied_back_is_processed(world, classifier):  # noqa: F811
-    """After review, metadata and all. In the quarantine itself it is no source, so two pipelines cannot feed each other for ever."""
+    """After review, metadata and all. In the quarantine itself it is not a source, so two pipelines cannot feed each other for ever."""
     reject = [{"nsfw-hook": {"mode": "http", "endpoint": classifier[0]}, "on_reject": "quarantine"}]
     world.pipeline(steps=reject, quarantine={"s3": {"bucket": world.target, "key": "q/{name}"}})
     upload = world.announced("in/a.jpg")

@@ -65,7 +65,7 @@ def letters(world, *keys):
     world.run(code=3)
 
 
-def test_dlq_lists_reasons_and_leaves_the_letters(world):
+def test_dlq_lists_reasons_and_leaves_the_messages(world):
     letters(world, "in/a.jpg", "in/b.jpg")
     assert pixmill(world, "dlq", "list", "p.yaml").split()[:2] == ["3", "bad_input"]
     listed = json.loads(pixmill(world, "dlq", "list", "p.yaml", "--json"))
@@ -76,8 +76,8 @@ def test_dlq_lists_reasons_and_leaves_the_letters(world):
 def test_dlq_redrives_what_was_mended(world):
     letters(world, "in/a.jpg")
     world.upload("in/a.jpg")
-    assert "0 letters back in the queue, 2 left" in pixmill(world, "dlq", "redrive", "p.yaml", "--reason", "limit")
-    assert "2 letters back in the queue, 0 left" in pixmill(world, "dlq", "redrive", "p.yaml", "--reason", "bad_input")
+    assert "0 messages back in the queue, 2 left" in pixmill(world, "dlq", "redrive", "p.yaml", "--reason", "limit")
+    assert "2 messages back in the queue, 0 left" in pixmill(world, "dlq", "redrive", "p.yaml", "--reason", "bad_input")
     finished = world.run(code=3)
     # The object was replaced since that event: a newer one speaks for it.
     assert finished.statuses() == ["bad_input", "skipped"]
@@ -85,13 +85,13 @@ def test_dlq_redrives_what_was_mended(world):
 
 
 def test_dlq_redrive_beside_a_live_worker(world):
-    """What fails again meanwhile is not sent a second time: each letter once."""
+    """What fails again meanwhile is not sent a second time: each message once."""
     for i in range(3):
         world.announced(f"in/{i}.jpg", b"no picture")
     world.run(code=3)
     worker = world.start()
     worker.wait_for_log("run.started")
-    assert "3 letters back in the queue" in pixmill(world, "dlq", "redrive", "p.yaml")
+    assert "3 messages back in the queue" in pixmill(world, "dlq", "redrive", "p.yaml")
     worker.wait_for_results(3)
     finished = worker.terminate()
     assert finished.statuses() == ["bad_input"] * 3
@@ -99,7 +99,7 @@ def test_dlq_redrive_beside_a_live_worker(world):
     world.assert_all_settled()
 
 
-def test_dlq_without_letters(world):
+def test_dlq_without_messages(world):
     world.pipeline()
     assert pixmill(world, "dlq", "list", "p.yaml") == "no dead letters\n"
 

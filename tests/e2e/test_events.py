@@ -111,7 +111,7 @@ class Forged:
 
 @pytest.mark.parametrize("bucket,key", [("other", "in/a.jpg"), ("source", "private/a.jpg"), ("source", "in")])
 def test_outside_the_allow_list(world, bucket, key):
-    """Whoever can write to the queue cannot make pixmill read elsewhere."""
+    """A sender to the queue cannot make pixmill read elsewhere."""
     body = events.aws(Forged(world.source if bucket == "source" else world.target, key))
     world.send(body)
     world.run(code=3)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Duplicates change nothing; an older version never replaces a newer one; what is gone is no failure."""
+"""Duplicates change nothing; an older version never replaces a newer one; what is gone is not a failure."""
 import json
 
 import pytest

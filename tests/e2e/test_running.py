@@ -164,7 +164,7 @@ def in_a_long_poll(world, wait_time):
 
 
 def test_what_the_last_poll_brings_is_back_at_once(world):
-    """The service hands messages to a poll whoever waits for the answer: a broker that is told to stop still does."""
+    """The service hands messages to a poll even if nobody waits for the answer: a broker that is told to stop still does."""
     running = in_a_long_poll(world, "5s")
     running.signal(signal.SIGTERM)
     running.wait_for_log("a second signal does not wait for it")

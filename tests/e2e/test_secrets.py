@@ -27,7 +27,7 @@ def url(port):
 
 @pytest.fixture
 def endpoint():
-    """Answers 404 to whoever asks, so that the exchange itself works."""
+    """Answers every request with 404, so that the exchange itself works."""
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_error(404)

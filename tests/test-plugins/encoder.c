@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An encoder that does not write what it promised: something that is no picture, a picture of another format or size,
- * or one cut short. Also one that keeps its word, in a format that pixmill does not know.
+ * An encoder that does not write what it promised: something that is not a picture, a picture of another format or
+ * size, or one cut short. Also one that keeps its word, in a format that pixmill does not know.
  */
 #include <string.h>
 #include <vips/vips.h>

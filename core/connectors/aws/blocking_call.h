@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One question to AWS after the other, each waited for: what commands that are no service need. Hides the event loop.
+ * One question to AWS after the other, each waited for: what commands that are not a service need. Hides the event
+ * loop.
  */
 #ifndef PM_CONNECTORS_AWS_BLOCKING_CALL_H
 #define PM_CONNECTORS_AWS_BLOCKING_CALL_H

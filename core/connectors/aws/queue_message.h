@@ -22,7 +22,7 @@ PmQueueMessageRules pm_queue_message_rules(const PmPipeline *pipeline, bool in_l
 bool pm_queue_message_allows(const PmPipeline *pipeline, const char *bucket, const char *key, PmError *err);
 
 /* Reads a message's body into event->objects and count. Records of other kinds of events and all but the newest of one
- * key are left out. event->error is set, PM_BAD_INPUT, when the body is no upload event or a record names an object
+ * key are left out. event->error is set, PM_BAD_INPUT, when the body is not an upload event or a record names an object
  * that source.s3 does not allow; objects that it does allow are there nonetheless. false: out of memory. */
 bool pm_queue_message_read(const PmQueueMessageRules *rules, const char *body, size_t size, PmEvent *event);
 

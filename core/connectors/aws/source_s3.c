@@ -32,7 +32,7 @@ typedef struct S3Source {
 
 struct PmSourceCall {
     S3Source *source;
-    const PmObject *object; /* borrowed from whoever asked */
+    const PmObject *object; /* borrowed from the caller */
     PmS3Call *call;
     int fd;
     size_t max;
@@ -102,7 +102,7 @@ static PmStatus check(const PmSourceCall *call, const PmS3Object *answer, PmErro
         return pm_error_set(err, PM_TRANSIENT, "asked for %s %.100s, and %.100s came",
                             call->by_version ? "version" : "ETag", call->by_version ? asked->version_id : asked->etag,
                             call->by_version ? answer->version_id : answer->etag);
-    /* More than the event's is no sign of damage: some senders name no size, and write 0. */
+    /* More than the event's is not a sign of damage: some senders name no size, and write 0. */
     if (asked->size > 0 && size < (size_t)asked->size)
         return pm_error_set(err, PM_TRANSIENT, "%zu bytes arrived of the %lld that the event names", size,
                             (long long)asked->size);

@@ -2,10 +2,10 @@
  *
  * How an object in S3 carries a stamp: as user metadata.
  *
- * A rejected original in the quarantine is not a rendition and its stamp is not one's: whoever copies it back after
- * review, metadata and all, wants it processed. It carries a mark of its own, which names the place it was put to. As a
- * source it is skipped at that very place only, so that two pipelines whose quarantines feed each other come to an end,
- * while a copy that somebody has made is a new original.
+ * A rejected original in the quarantine is not a rendition and its stamp is not one's: an operator who copies it back
+ * after review, metadata and all, wants it processed. It carries a mark of its own, which names the place it was put
+ * to. As a source it is skipped at that very place only, so that two pipelines whose quarantines feed each other come
+ * to an end, while a copy that somebody has made is a new original.
  */
 #ifndef PM_CONNECTORS_AWS_STAMP_S3_H
 #define PM_CONNECTORS_AWS_STAMP_S3_H

@@ -38,7 +38,7 @@ typedef struct S3Store {
     PmStore base;
     PmLoop *loop;
     PmAwsSession *session;
-    const PmS3Source *source; /* for copied metadata and tags; NULL: sources are no objects */
+    const PmS3Source *source; /* for copied metadata and tags; NULL: sources are not objects */
     struct Bucket *buckets;   /* owned; one for each that the pipeline writes to */
     PmTurns turns;            /* of the puts, by bucket and key */
 } S3Store;

@@ -119,7 +119,7 @@ static void free_held(HeldMessage *held)
     free(held);
 }
 
-/* Stopped, and nothing of ours is at the queue any more. */
+/* Stopped, and we hold none of the queue's messages any more. */
 static void maybe_dry(SqsTrigger *trigger)
 {
     if (trigger->stopped && trigger->receiving == NULL && trigger->returning == 0)
@@ -229,7 +229,7 @@ static void on_later(void *data)
     receive(trigger);
 }
 
-/* Nothing came. `--once` ends when nothing of ours can come any more either. */
+/* Nothing came. `--once` ends when nothing that we returned can come again either. */
 static void on_empty(SqsTrigger *trigger)
 {
     if (!trigger->once || trigger->held != NULL) return;

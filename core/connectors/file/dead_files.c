@@ -50,7 +50,7 @@ static const char *text_of(const json_t *json, const char *name)
     return text != NULL ? text : "";
 }
 
-/* A file of somebody else's must not hold us up, nor fill our memory. NULL: no reason of ours. */
+/* Another program's file must not hold us up, nor fill our memory. NULL: it is not a reason that we wrote. */
 static json_t *read_reason(Dead *dead)
 {
     struct stat st;

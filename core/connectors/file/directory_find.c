@@ -73,7 +73,7 @@ void pm_directory_again(PmDirectory *t, PmArrival *arrival, int64_t delay)
     pm_arrivals_later(t->arrivals, arrival, pm_clock_mono_ms() + (delay < longest ? delay : longest));
 }
 
-/* Waits for its turn unless it is none of ours, or is known already. closed: its writer has finished. */
+/* Waits for its turn unless it is not for us, or is known already. closed: its writer has finished. */
 static void offer(PmDirectory *t, const char *key, bool closed)
 {
     char path[PATH_MAX];

@@ -76,7 +76,7 @@ static bool try_again(PmDirectory *t, PmDirectoryEntry *entry)
 static void on_aside(void *data, bool cancelled)
 {
     PmDirectoryEntry *entry = data;
-    if (cancelled) { /* the trigger is no more */
+    if (cancelled) { /* the trigger has ended */
         pm_directory_free_entry(entry);
         return;
     }

@@ -30,7 +30,7 @@ int64_t pm_file_version_age_ms(const PmFileVersion *version);
 int64_t pm_file_version_time_ms(const PmFileVersion *version);
 
 /* Has somebody opened it for writing? Told by asking for a read lease (fcntl(2)), which the kernel grants for local
- * files of ours that nobody writes to. False also where it cannot be told: files of others, network file systems. The
+ * our own files, which nobody writes to. False also where it cannot be told: files of others, network file systems. The
  * process must ignore SIGIO. */
 bool pm_file_is_open_for_writing(int folder, const char *name);
 

@@ -189,7 +189,7 @@ static bool is_ours(const Header *header)
            memchr(header->digest, '\0', sizeof header->digest) != NULL;
 }
 
-/* Whoever replaced it between our open and our lock has it now. */
+/* Another process may have replaced it between our open and our lock. */
 static PmStatus lock(PmSeen *seen, PmError *err)
 {
     struct stat own, now;
@@ -213,7 +213,8 @@ static PmStatus open_file(PmSeen *seen, PmError *err)
     if (seen->fd >= 0 && pread(seen->fd, &seen->header, sizeof seen->header, 0) == (ssize_t)sizeof seen->header &&
         is_ours(&seen->header))
         return PM_OK;
-    /* Missing, or none of ours, which is replaced and not written to: it may be a link to something else. */
+    /* Missing, or not written by us, in which case it is replaced and not written to: it may be a link to something
+     * else. */
     return start_anew(seen, "") ? PM_OK : failed(err, seen->path);
 }
 

@@ -66,7 +66,7 @@ static void read_file(void *data)
         pm_error_set(err, errno == EACCES || errno == ELOOP ? PM_BAD_INPUT : PM_TRANSIENT, "cannot read the file: %s",
                      strerror(errno));
     } else if (!S_ISREG(st.st_mode)) {
-        pm_error_set(err, PM_BAD_INPUT, "is no regular file");
+        pm_error_set(err, PM_BAD_INPUT, "is not a regular file");
     } else if (st.st_size > max) {
         char found[32], allowed[32];
         pm_text_bytes(found, sizeof found, st.st_size);

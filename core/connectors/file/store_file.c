@@ -180,7 +180,7 @@ static void write_file(PmStoreCall *call, int folder, const char *name)
     if (making.temporary[0] != '\0') unlinkat(folder, making.temporary, 0);
     if (making.file >= 0) close(making.file);
     pm_stamp_file_finish(&making.seen);
-    /* Also when it was there already: whoever wrote it may have been killed before this. */
+    /* Also when it was there already: its writer may have been killed before this. */
     if (call->err.status == PM_OK && !pm_folder_sync(folder)) failed(&making, "sync the folder of");
 }
 

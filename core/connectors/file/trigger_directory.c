@@ -61,7 +61,7 @@ static PmDirectoryEntry *new_entry(PmDirectory *t, PmArrival *arrival, const cha
         return NULL;
     }
     if (!pm_text_is_utf8(key, strlen(key)))
-        pm_error_set(&entry->event.error, PM_BAD_INPUT, "the file's name is no valid UTF-8");
+        pm_error_set(&entry->event.error, PM_BAD_INPUT, "the file's name is not valid UTF-8");
     entry->next = t->open;
     if (entry->next != NULL) entry->next->previous = entry;
     t->open = entry;

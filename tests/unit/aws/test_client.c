@@ -353,7 +353,7 @@ static void a_put_that_cannot_be_is_refused(void **state)
         PmS3Put put;
         const char *message;
     } cases[] = {
-        {{.bucket = "b/c", .key = "k"}, "\"b/c\" is no bucket name"},
+        {{.bucket = "b/c", .key = "k"}, "\"b/c\" is not a bucket name"},
         {{.bucket = "b", .key = "k", .metadata = &big, .metadata_count = 1},
          "the metadata of an object may be 2 KiB in all"},
         {{.bucket = "b", .key = "k", .metadata = &control, .metadata_count = 1},

@@ -219,7 +219,7 @@ static void a_queue_url_says_its_region(void **state)
     }
     PmError err = {0};
     assert_null(pm_sqs_new(w->loop, w->client, &(PmSqsOptions){.queue_url = "uploads"}, &err));
-    assert_string_equal(err.message, "\"uploads\" is no queue URL");
+    assert_string_equal(err.message, "\"uploads\" is not a queue URL");
 }
 
 int main(void)

@@ -90,7 +90,7 @@ static void send_call(World *w, PmAwsRequest request)
     assert_int_equal(w->calls, 1);
 }
 
-/* --- what is no answer of the service --- */
+/* --- what is not an answer of the service --- */
 
 /* A page of megabytes in place of 503: the status counts, and little of it is kept. */
 static void an_error_s_body_does_not_hide_its_status(void **state)
@@ -109,7 +109,7 @@ static void an_error_s_body_does_not_hide_its_status(void **state)
 #define BARE(status) "HTTP/1.1 " status "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 #define PAGE(status) "HTTP/1.1 " status "\r\nConnection: close\r\n\r\n<html>" status "</html>"
 
-/* What names no reason is no verdict on the image. */
+/* What names no reason is not a verdict on the image. */
 static void a_refusal_that_names_no_reason_is_not_the_request_s(void **state)
 {
     World *w = *state;

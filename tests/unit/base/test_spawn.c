@@ -106,7 +106,7 @@ static void refused(const char *note)
     assert_int_equal(sock, -1);
 }
 
-/* Whoever sets the variable has no say in what we talk to. */
+/* Setting the variable does not decide what we talk to. */
 static void only_a_living_child_is_taken_over(void **state)
 {
     (void)state;
@@ -125,7 +125,7 @@ static void only_a_living_child_is_taken_over(void **state)
     refused(note);
     snprintf(note, sizeof note, "%d:%d", stream[0], (int)child);
     refused(note);
-    snprintf(note, sizeof note, "%d:1", pair[0]); /* no child of ours; the socket is closed with it */
+    snprintf(note, sizeof note, "%d:1", pair[0]); /* not our child; the socket is closed with it */
     refused(note);
     assert_int_equal(fcntl(pair[0], F_GETFD), -1);
     kill(child, SIGKILL);

@@ -27,7 +27,7 @@ static void test_read(void **state)
     assert_int_equal(pm_elf_read(PLUGINS "bad-export.so", &elf, NULL), PM_OK);
     assert_true(has(elf.exports, "pixmill_plugin"));
     assert_true(has(elf.exports, "helper_that_leaked"));
-    assert_false(has(elf.exports, "vips_")); /* undefined ones are no exports */
+    assert_false(has(elf.exports, "vips_")); /* undefined ones are not exports */
     assert_false(has(elf.needed, "libvips"));
     pm_elf_finish(&elf);
     assert_int_equal(pm_elf_read(PLUGINS "bad-needed.so", &elf, NULL), PM_OK);

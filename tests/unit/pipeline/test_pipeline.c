@@ -519,7 +519,7 @@ static void unknown_facts_name_what_is_meant(void **state)
     assert_null(pm_fact_also(""));
     assert_null(pm_fact_also("path filepath"));
     expect("version: 1\noutputs: { o: { to: { file: { path: \"{ Stem }/{FileName}.{ext}\" } } } }\n",
-           "dir/photos.yaml:2:37: outputs.o: path \"{ Stem }/{FileName}.{ext}\": \"{ Stem }\" is no fact\n"
+           "dir/photos.yaml:2:37: outputs.o: path \"{ Stem }/{FileName}.{ext}\": \"{ Stem }\" is not a fact\n"
            "  hint: did you mean {stem}?\n");
     expect("version: 1\noutputs: { o: { to: { file: { path: \"${stem}.{ext}\" } } } }\n",
            "dir/photos.yaml:2:37: the environment variable stem is not set\n"
@@ -689,7 +689,7 @@ static void files_are_loaded_with_their_folder(void **state)
     stream = fopen(file, "w");
     fwrite("a\0b", 1, 3, stream);
     fclose(stream);
-    snprintf(expected, sizeof expected, "%s: the file is no text: it contains NUL bytes", file);
+    snprintf(expected, sizeof expected, "%s: the file is not text: it contains NUL bytes", file);
     assert_string_equal(load(file), expected);
     assert_int_equal(truncate(file, PM_TREE_TEXT_MAX + 1), 0);
     snprintf(expected, sizeof expected, "%s: the file is larger than 1 MiB", file);

@@ -129,8 +129,8 @@ static void malformed_templates_say_where(void **state)
     assert_int_equal(at, 2);
     assert_string_equal(refusal(PM_TEMPLATE_TEXT, "a}b", &at), "\"}\" without \"{\"");
     assert_int_equal(at, 1);
-    assert_string_equal(refusal(PM_TEMPLATE_TEXT, "{}", &at), "\"{}\" is no fact");
-    assert_string_equal(refusal(PM_TEMPLATE_TEXT, "{a b}", &at), "\"{a b}\" is no fact");
+    assert_string_equal(refusal(PM_TEMPLATE_TEXT, "{}", &at), "\"{}\" is not a fact");
+    assert_string_equal(refusal(PM_TEMPLATE_TEXT, "{a b}", &at), "\"{a b}\" is not a fact");
     assert_string_equal(refusal(PM_TEMPLATE_TEXT, "{a{b}}", &at), "\"{\" is not closed");
     char many[600] = "";
     for (size_t i = 0; i < 65; i++) memcpy(many + i * 4, "{a}-", 5);

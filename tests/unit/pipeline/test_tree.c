@@ -303,13 +303,13 @@ static void variables_that_cannot_be_are_errors_at_their_place(void **state)
     static const char *const cases[][2] = {
         {"a: ${NOT_SET}", "t.yaml:1:4: the environment variable NOT_SET is not set\n"
                           "  hint: set it, or give a default: ${NOT_SET:-default}\n"},
-        {"a: '${WIDTH'", "t.yaml:1:4: \"${WIDTH\" is no variable\n"
+        {"a: '${WIDTH'", "t.yaml:1:4: \"${WIDTH\" is not a variable\n"
                          "  hint: write ${NAME} or ${NAME:-default}, and $${ for a literal ${\n"},
-        {"a: ${1}", "t.yaml:1:4: \"${1}\" is no variable\n"
+        {"a: ${1}", "t.yaml:1:4: \"${1}\" is not a variable\n"
                     "  hint: write ${NAME} or ${NAME:-default}, and $${ for a literal ${\n"},
-        {"a: ${A:=b}", "t.yaml:1:4: \"${A:=b}\" is no variable\n"
+        {"a: ${A:=b}", "t.yaml:1:4: \"${A:=b}\" is not a variable\n"
                        "  hint: write ${NAME} or ${NAME:-default}, and $${ for a literal ${\n"},
-        {"a: ${A:-${B}}", "t.yaml:1:4: \"${A:-${B}\" is no variable\n"
+        {"a: ${A:-${B}}", "t.yaml:1:4: \"${A:-${B}\" is not a variable\n"
                           "  hint: write ${NAME} or ${NAME:-default}, and $${ for a literal ${\n"},
         {"a: ${BAD}", "t.yaml:1:4: the environment variable BAD is not valid UTF-8\n"},
     };

@@ -94,7 +94,7 @@ static void conditions_that_cannot_be_are_errors(void **state)
         const char *yaml, *errors;
     } cases[] = {
         {"width: wide", "w.yaml:1:8: outputs.thumb: when: width is a number, and \"wide\" is none\n"},
-        {"width: \">=wide\"", "w.yaml:1:8: outputs.thumb: when: width: \"wide\" is no number to compare with\n"},
+        {"width: \">=wide\"", "w.yaml:1:8: outputs.thumb: when: width: \"wide\" is not a number to compare with\n"},
         {"width: \">=\"", "w.yaml:1:8: outputs.thumb: when: width: a comparison needs a value after its sign\n"},
         {"format: \">=3\"", "w.yaml:1:9: outputs.thumb: when: format is text and cannot be compared with < or >\n"
                             "  hint: write a value, a list, \"!=value\" or a pattern with *\n"},
@@ -150,14 +150,14 @@ static void conditions_that_cannot_be_are_errors(void **state)
                             "  hint: did you mean \">=64\"?\n"},
         {"width: \"=< 64\"", "w.yaml:1:8: outputs.thumb: when: width is a number, and \"=< 64\" is none\n"
                              "  hint: did you mean \"<=64\"?\n"},
-        {"width: \"<>64\"", "w.yaml:1:8: outputs.thumb: when: width: \">64\" is no number to compare with\n"
+        {"width: \"<>64\"", "w.yaml:1:8: outputs.thumb: when: width: \">64\" is not a number to compare with\n"
                             "  hint: did you mean \"!=64\"?\n"},
         {"width: 64-128", "w.yaml:1:8: outputs.thumb: when: width is a number, and \"64-128\" is none\n"
                           "  hint: write a range as \">=64, <=128\"\n"},
         {"width: \">64 and <100\"",
-         "w.yaml:1:8: outputs.thumb: when: width: \"64 and <100\" is no number to compare with\n"
+         "w.yaml:1:8: outputs.thumb: when: width: \"64 and <100\" is not a number to compare with\n"
          "  hint: join comparisons by a comma: \">64, <100\"\n"},
-        {"width: \">100px\"", "w.yaml:1:8: outputs.thumb: when: width: \"100px\" is no number to compare with\n"
+        {"width: \">100px\"", "w.yaml:1:8: outputs.thumb: when: width: \"100px\" is not a number to compare with\n"
                               "  hint: write the number alone: \">100\"\n"},
         {"width: >6\n", "w.yaml:1:8: outputs.thumb: when: width is a number, and \"\" is none\n"
                         "  hint: \">\" begins a folded text: put a comparison such as \">=64\" in quotes\n"},

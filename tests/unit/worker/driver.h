@@ -88,7 +88,7 @@ static void worker_send(const Worker *worker, PmMessageType type, json_t *body, 
     json_decref(body);
 }
 
-/* The next message that is no LOG; *body is new. */
+/* The next message that is not LOG; *body is new. */
 static PmMessageType worker_next(const Worker *worker, json_t **body, int *fd)
 {
     for (;;) {

@@ -42,7 +42,7 @@ static void ask_to_load(const Worker *worker)
     close(text);
 }
 
-/* The name of a process that is left as a child of ours, "" when there is none. */
+/* The name of a process that is left as our child, "" when there is none. */
 static void name_of_a_child(char *name, size_t size, pid_t *pid)
 {
     char path[64];

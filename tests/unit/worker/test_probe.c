@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Hosts that forbid a layer, in the ways that there are: the call fails, or whoever tries is killed. Made with a filter
- * of system calls, as container runtimes do it.
+ * Hosts that forbid a layer, in the ways that there are: the call fails, or the process that tries is killed. Made with
+ * a filter of system calls, as container runtimes do it.
  */
 #include <errno.h>
 #include <seccomp.h>

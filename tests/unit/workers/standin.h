@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A stand-in for pixmill-worker whose children are hostile: a test's own program, started by the pool as the worker.
- * The pipeline's file name says what they do. Raw messages, so that nothing of ours checks what they send.
+ * The pipeline's file name says what they do. Raw messages, so that none of our code checks what they send.
  */
 #ifndef PM_TESTS_BROKER_STANDIN_H
 #define PM_TESTS_BROKER_STANDIN_H

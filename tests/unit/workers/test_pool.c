@@ -292,7 +292,7 @@ static void who_is_killed_while_it_starts_is_started_again(void **state)
     finish(w);
 }
 
-/* Its helper processes can be killed as well: it says so, and is no configuration to mend. */
+/* Its helper processes can be killed as well: it says so, and is not a configuration to mend. */
 static void who_lost_a_helper_is_started_again(void **state)
 {
     (void)state;

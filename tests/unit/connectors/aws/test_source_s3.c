@@ -119,7 +119,7 @@ static void what_came_is_compared_with_the_event(void **state)
     assert_ends(w, PM_FETCHED, PM_OK, "");
     assert_int_equal(w->size, 5);
     assert_int_equal(w->modified_ms, 1795554000000);
-    object.size = 10; /* halved, with a length to match and an ETag that is no MD5 */
+    object.size = 10; /* halved, with a length to match and an ETag that is not an MD5 */
     fetch(w, &object, GOT(""), NULL);
     assert_ends(w, PM_FETCH_FAILED, PM_TRANSIENT, "5 bytes arrived of the 10 that the event names");
     fetch(w, &object, "HTTP/1.1 200 OK\r\nETag: " E "\r\nContent-Length: 0\r\n" END, NULL);

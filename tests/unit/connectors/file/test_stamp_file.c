@@ -163,7 +163,7 @@ static void test_files_of_others_are_replaced(void **state)
     write_text(at(s->folder, "out/a.jpg"), "somebody's");
     assert_int_equal(put(s, "A", "01"), PM_STORED);
     assert_string_equal(stored(s), "A/01/d1");
-    /* Put there after us: what we knew of ours says nothing of it. */
+    /* Put there after us: what we knew of our own file says nothing of it. */
     write_text(at(s->folder, "x"), "somebody's");
     rename(at(s->folder, "x"), at(s->folder, "out/a.jpg"));
     assert_int_equal(put(s, "A", "01"), PM_STORED);
@@ -273,8 +273,8 @@ static void test_hostile_things_beside_it(void **state)
     assert_int_equal(mkfifo(path, 0666), 0);
     assert_int_equal(put(s, "A", "01"), PM_STORED); /* unknown, so written again; nothing hangs */
     assert_int_equal(put(s, "A", "01"), PM_STORE_CURRENT);
-    write_text(
-        path, "{\"digest\": 1, \"time_ms\": \"x\", \"source\": \"much longer than it can be, so it is none of ours\"}");
+    write_text(path, "{\"digest\": 1, \"time_ms\": \"x\", \"source\": \"much longer than it can be, so it is not one "
+                     "that we wrote\"}");
     assert_int_equal(put(s, "A", "01"), PM_STORED);
 }
 
