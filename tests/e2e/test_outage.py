@@ -20,8 +20,9 @@ def warnings(finished, event):
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_outage_costs_a_message_one_receive(world, proxies, method):
-    """S3 refuses while a queue is full, for longer than two messages would last. Every message is received once, or twice."""
-    world.make_queue(visibility=30, max_receive_count=3)
+    """S3 refuses while a queue is full, for longer than two messages would last. Every message is received once, or twice. The lease is
+    long, so that a machine that stands still for half a minute does not look like an outage that costs receives."""
+    world.make_queue(visibility=120, max_receive_count=3)
     world.pipeline(on_error=BACKOFF)
     picture = world.picture(width=64, height=48)
     uploads = [world.upload(f"in/{i}.jpg", picture) for i in range(60)]
