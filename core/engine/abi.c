@@ -14,7 +14,8 @@
 
 _Static_assert(sizeof(void *) == 8 && sizeof(size_t) == 8 && sizeof(int) == 4 && _Alignof(double) == 8,
                "the plugin ABI is pinned for LP64 only");
-_Static_assert(sizeof(PmStatus) == 4 && sizeof(PmType) == 4 && sizeof(PmDecision) == 4 && sizeof(bool) == 1,
+_Static_assert(sizeof(PmStatus) == 4 && sizeof(PmType) == 4 && sizeof(PmDecision) == 4 && sizeof(PmKernel) == 4 &&
+                   sizeof(bool) == 1,
                "enums of the plugin ABI are ints, bools are bytes");
 
 VALUE(PM_PLUGIN_MAGIC, 0x314C4D50u);
@@ -51,9 +52,15 @@ VALUE(PM_SKIP, 1);
 VALUE(PM_RANDOM, 2);
 VALUE(PM_ALL_PAGES, 4);
 VALUE(PM_EAGER, 8);
-VALUE(PM_RESAMPLE, 16);
-VALUE(PM_KEEP_SOURCE, 32);
-VALUE(PM_NO_PIXELS, 64);
+VALUE(PM_KEEP_SOURCE, 16);
+VALUE(PM_NO_PIXELS, 32);
+
+VALUE(PM_KERNEL_NEAREST, 0);
+VALUE(PM_KERNEL_LINEAR, 1);
+VALUE(PM_KERNEL_CUBIC, 2);
+VALUE(PM_KERNEL_MITCHELL, 3);
+VALUE(PM_KERNEL_LANCZOS2, 4);
+VALUE(PM_KERNEL_LANCZOS3, 5);
 
 VALUE(PM_PASS, 0);
 VALUE(PM_FLAG, 1);
@@ -112,7 +119,16 @@ AT(PmPlan, need_pages, 68);
 AT(PmPlan, format, 72);
 AT(PmPlan, extension, 80);
 AT(PmPlan, mime, 88);
-GROWN(PmPlan, 96);
+AT(PmPlan, resample, 96);
+GROWN(PmPlan, 136);
+
+AT(PmResample, left, 0);
+AT(PmResample, top, 8);
+AT(PmResample, width, 16);
+AT(PmResample, height, 24);
+AT(PmResample, kernel, 32);
+AT(PmResample, reserved, 36);
+FIXED(PmResample, 40); /* it lies by value in PmPlan */
 
 AT(PmVerdict, decision, 0);
 AT(PmVerdict, score, 8);

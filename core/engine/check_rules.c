@@ -8,6 +8,7 @@
 #include "engine/check_step.h"
 #include "engine/elf.h"
 #include "engine/flags.h"
+#include "engine/resample.h"
 
 bool pm_check_say(PmCheck *check, bool ok, const char *fmt, ...)
 {
@@ -128,13 +129,18 @@ static bool same_shape(const PmShape *a, const PmShape *b)
            a->has_alpha == b->has_alpha;
 }
 
+static bool same_resample(const PmResample *a, const PmResample *b)
+{
+    return memcmp(a, b, offsetof(PmResample, reserved)) == 0;
+}
+
 static bool same_plan(const PmPlan *a, const PmPlan *b)
 {
     return same_shape(&a->out, &b->out) && a->out.has_profile == b->out.has_profile &&
            a->out.interpretation == b->out.interpretation && a->out.band_format == b->out.band_format &&
            a->flags == b->flags && a->need_width == b->need_width && a->need_height == b->need_height &&
-           a->need_pages == b->need_pages && same_text(a->format, b->format) && same_text(a->extension, b->extension) &&
-           same_text(a->mime, b->mime);
+           a->need_pages == b->need_pages && same_resample(&a->resample, &b->resample) &&
+           same_text(a->format, b->format) && same_text(a->extension, b->extension) && same_text(a->mime, b->mime);
 }
 
 /* What a plan may not say, or NULL. */
@@ -146,6 +152,9 @@ static const char *plan_fault(const PmTransform *t, const PmShape *in, const PmP
     if (plan->need_width < 0 || plan->need_height < 0 || plan->need_pages < 0) return "a negative need";
     if ((plan->flags & PM_SKIP) && !same_shape(in, &plan->out))
         return "PM_SKIP with a result that differs from the input";
+    const char *resample = t->apply != NULL ? pm_resample_fault(in, plan) : NULL;
+    if (resample != NULL) return resample;
+    if (plan->resample.width != 0 && t->apply == NULL) return "a resample, though it makes no picture";
     if (t->inspect != NULL && !same_shape(in, &plan->out)) return "another picture, though inspect() makes none";
     if (t->encode == NULL) return NULL;
     if (plan->format == NULL || plan->extension == NULL || plan->mime == NULL)
@@ -370,6 +379,7 @@ const PmCheckEntry pm_check_rules[] = {
     {"outside", pm_check_outside, false, true},
     {"shapes", check_shapes, false, true},
     {"sequential", check_sequential, false, true},
+    {"resample", pm_check_resample, false, true},
     {"leaks", pm_check_leaks, false, false},
     {"allocations", pm_check_allocations, false, false},
     {NULL, NULL, false, false},

@@ -33,6 +33,7 @@ bool pm_check_libraries(PmCheck *check);
 
 /* About the plugin as loaded: what it wants of others, and what it holds on to. */
 bool pm_check_outside(PmCheck *check);
+bool pm_check_resample(PmCheck *check);
 bool pm_check_leaks(PmCheck *check);
 bool pm_check_allocations(PmCheck *check);
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "engine/internal.h"
 #include "engine/limits.h"
+#include "engine/resample.h"
 
 static json_t *shape_json(const PmShape *shape)
 {
@@ -22,13 +23,18 @@ static json_t *flags_json(uint32_t flags)
     static const struct {
         uint32_t flag;
         const char *name;
-    } names[] = {{PM_SKIP, "skip"},          {PM_RANDOM, "random"},     {PM_ALL_PAGES, "all_pages"},
-                 {PM_EAGER, "eager"},        {PM_RESAMPLE, "resample"}, {PM_KEEP_SOURCE, "keep_source"},
-                 {PM_NO_PIXELS, "no_pixels"}};
+    } names[] = {{PM_SKIP, "skip"},   {PM_RANDOM, "random"},           {PM_ALL_PAGES, "all_pages"},
+                 {PM_EAGER, "eager"}, {PM_KEEP_SOURCE, "keep_source"}, {PM_NO_PIXELS, "no_pixels"}};
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (flags & names[i].flag) json_array_append_new(list, json_string(names[i].name));
     return list;
+}
+
+static json_t *resample_json(const PmResample *resample)
+{
+    return json_pack("{sf sf sf sf ss}", "left", resample->left, "top", resample->top, "width", resample->width,
+                     "height", resample->height, "kernel", pm_kernel_name(resample->kernel));
 }
 
 /* What the runner makes of the step's flags, in words. */
@@ -58,6 +64,7 @@ static json_t *step_json(const PmRouteStep *step)
     json_object_set_new(
         json, "need",
         json_pack("{si si si}", "width", step->need_width, "height", step->need_height, "pages", step->need_pages));
+    if (step->resample.width > 0) json_object_set_new(json, "resample", resample_json(&step->resample));
     const char *why = why_step(step);
     if (why != NULL) json_object_set_new(json, "why", json_string(why));
     if (step->kind == PM_STEP_ENCODE) {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/redact.h"
+#include "engine/resample.h"
 #include "engine/vipserr.h"
 
 /* ------------------------------------------------------------------ what plugins call */
@@ -245,6 +246,9 @@ PmStatus pm_call_plan(PmJob *job, const PmInstance *instance, const PmShape *in,
     if (out->width < 1 || out->height < 1 || out->pages < 1 || out->bands < 1)
         return pm_plugin_bug(job, instance, err, "plans a picture of %dx%d with %d pages and %d bands", out->width,
                              out->height, out->pages, out->bands);
+    if (instance->kind != PM_STEP_APPLY) plan->resample = (PmResample){0}; /* it makes no picture */
+    const char *fault = pm_resample_fault(in, plan);
+    if (fault != NULL) return pm_plugin_bug(job, instance, err, "plans %s", fault);
     if (instance->kind == PM_STEP_ENCODE && (plan->format == NULL || plan->extension == NULL || plan->mime == NULL))
         return pm_plugin_bug(job, instance, err, "is an encoder whose plan() names no format, extension or mime");
     return PM_OK;

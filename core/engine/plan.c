@@ -32,6 +32,12 @@ static bool cuts_pages(const PmRouteStep *step)
     return step->kind != PM_STEP_INSPECT && pm_route_step_acts(step) && step->need_pages == 1;
 }
 
+/* Scales, and makes of a larger picture the same as of this one: `nearest` takes other pixels. */
+static bool mixes(const PmResample *resample)
+{
+    return resample->width > 0 && resample->kernel != PM_KERNEL_NEAREST;
+}
+
 static int32_t clamp_need(int32_t need, int32_t side)
 {
     return need < 0 ? 0 : need > side ? side : need;
@@ -49,13 +55,13 @@ static PmStatus ask_step(PmRouteStep *step, const PmPlanner *planner, PmShape *s
         PmStatus status = planner->ask(planner->data, step, shape, &plan, err);
         if (status != PM_OK) return status;
         step->flags = plan.flags;
+        step->resample = plan.resample;
         step->need_pages = plan.need_pages;
         if (first_pass) {
             step->need_width = clamp_need(plan.need_width, shape->width);
             step->need_height = clamp_need(plan.need_height, shape->height);
             /* One that asks for what it was offered, as is preset, may not know what to do with any other size. */
-            bool own =
-                (plan.flags & PM_RESAMPLE) || plan.need_width != shape->width || plan.need_height != shape->height;
+            bool own = mixes(&plan.resample) || plan.need_width != shape->width || plan.need_height != shape->height;
             step->wish_width = own ? clamp_need(plan.need_width, WISH_MAX) : 0;
             step->wish_height = own ? clamp_need(plan.need_height, WISH_MAX) : 0;
         }
@@ -168,14 +174,26 @@ static void demand_of_trunk(PmRoute *route)
 
 /* ------------------------------------------------------------------ forks */
 
+/* All of its input in the input's own proportions, as far as whole pixels can tell. Those of the full size count: the
+ * decoder rounds. */
+static bool only_scales(const PmRouteStep *step)
+{
+    const PmResample *resample = &step->resample;
+    const PmShape *whole = &step->full_in, *out = &step->out;
+    if (!mixes(resample) || resample->left > 0 || resample->top > 0) return false;
+    if (resample->width < step->in.width || resample->height < step->in.height) return false;
+    int64_t off = (int64_t)out->width * whole->height - (int64_t)out->height * whole->width;
+    return 2 * llabs(off) <= larger(whole->width, whole->height);
+}
+
 /* The first step that acts, if it makes nothing but a smaller picture of its input. */
 static int find_fork(const PmRouteOutput *output)
 {
     for (size_t i = 0; i < output->count; i++) {
         const PmRouteStep *step = &output->steps[i];
         if (!pm_route_step_acts(step)) continue;
-        bool resamples = step->kind == PM_STEP_APPLY && step->runs == PM_RUNS_YES && (step->flags & PM_RESAMPLE);
-        return resamples ? (int)i : PM_NO_FORK;
+        bool scales = step->kind == PM_STEP_APPLY && step->runs == PM_RUNS_YES && only_scales(step);
+        return scales ? (int)i : PM_NO_FORK;
     }
     return PM_NO_FORK;
 }

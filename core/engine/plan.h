@@ -7,8 +7,8 @@
  *   2. Demand backward: the smallest picture that serves every output, so the decoder can shrink.
  *   3. Shapes forward again on what the decoder will give. A step's source_width and source_height are the size its
  *      input had in the first pass.
- *   4. Forks: an output whose first step that does anything is PM_RESAMPLE makes a smaller picture of the trunk;
- *      outputs that need no more start from it instead of the trunk.
+ *   4. Forks: an output whose first step that does anything only resamples all of the trunk makes a smaller picture of
+ *      it; outputs that need no more start from that one.
  */
 #ifndef PM_ENGINE_PLAN_H
 #define PM_ENGINE_PLAN_H
@@ -30,6 +30,7 @@ typedef struct PmRouteStep {
     PmShape full_in, full_out; /* pass one */
     PmShape in, out;           /* last pass */
     uint32_t flags;
+    PmResample resample;
     int32_t need_width, need_height, need_pages; /* as the step said for full_in; sides 0: whatever follows needs */
     int32_t wish_width,
         wish_height; /* the same, beyond full_in: what it would make use of; 0: it takes full_in as it is */

@@ -73,13 +73,6 @@ bool geometry_of(const Config *config, int source_width, int source_height, Geom
     return fits;
 }
 
-bool geometry_keeps_aspect(const Geometry *g, int source_width, int source_height)
-{
-    if (g->width != g->scaled_width || g->height != g->scaled_height) return false;
-    double sw = source_width, sh = source_height;
-    return g->height == (int)round_px(sh * g->width / sw) || g->width == (int)round_px(sw * g->height / sh);
-}
-
 int gravity_offset(const Gravity *gravity, double at, int whole, int size)
 {
     int room = whole - size; /* below 0 when the stretch is padded, not cut */

@@ -108,6 +108,20 @@ static void plan_need(const Config *config, const PmShape *in, const Geometry *g
     out->need_height = (int32_t)MIN(times * g->scaled_height, enlarged ? VIPS_MAX_COORD : in->height);
 }
 
+/* Bars are more than a resample, and what gets larger apply() mixes in a way of its own. `kernels` are named in the
+ * order of PmKernel. */
+static void plan_resample(const Resize *self, const PmShape *in, const Geometry *g, PmResample *out)
+{
+    if (g->scaled_width > in->width || g->scaled_height > in->height) return;
+    if (g->width > g->scaled_width || g->height > g->scaled_height) return;
+    double across = (double)in->width / g->scaled_width, down = (double)in->height / g->scaled_height;
+    out->left = gravity_offset(&self->gravity, self->gravity.x, g->scaled_width, g->width) * across;
+    out->top = gravity_offset(&self->gravity, self->gravity.y, g->scaled_height, g->height) * down;
+    out->width = (double)g->width * in->width / g->scaled_width;
+    out->height = (double)g->height * in->height / g->scaled_height;
+    out->kernel = (PmKernel)self->config->kernel;
+}
+
 static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
 {
     enum { SMART_PIXELS_MAX = 100 * 1000 * 1000 };
@@ -133,8 +147,8 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
                                     "million",
                                     config->gravity, g.scaled_width, g.scaled_height, in->pages);
         out->flags = PM_EAGER | (in->pages > 1 ? (uint32_t)PM_ALL_PAGES : 0);
-    } else if (geometry_keeps_aspect(&g, in->source_width, in->source_height) && config->kernel != 0) {
-        out->flags = PM_RESAMPLE;
+    } else {
+        plan_resample(self, in, &g, &out->resample);
     }
     plan_need(config, in, &g, out);
 

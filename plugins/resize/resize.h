@@ -38,8 +38,6 @@ typedef struct Geometry {
 
 /* False when a side would exceed what libvips can hold; `geometry` is filled in all the same. */
 bool geometry_of(const Config *config, int source_width, int source_height, Geometry *geometry);
-/* True when scaling alone gives the result and keeps the picture's shape. */
-bool geometry_keeps_aspect(const Geometry *geometry, int source_width, int source_height);
 /* Start of a `size` long stretch that lies at gravity `at` in a `whole` long one; both ways round. */
 int gravity_offset(const Gravity *gravity, double at, int whole, int size);
 /* False when `text` is neither a name nor a point. */

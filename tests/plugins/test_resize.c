@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "harness.h"
 
+#include <math.h>
+
 static const PmShape photo = {
     .width = 2725,
     .height = 2225,
@@ -138,16 +140,42 @@ static void demand_follows_quality(void **state)
     assert_int_equal(plan.need_width, 2725);
 }
 
+/* The box of the photo's 2725x2225 px, rounded, that the result is said to be; all 0: it is more than a resample. */
+static void assert_resamples(const char *yaml, int left, int top, int width, int height)
+{
+    PmResample box = plan_of(yaml, &photo).resample;
+    if ((int)lround(box.left) != left || (int)lround(box.top) != top || (int)lround(box.width) != width ||
+        (int)lround(box.height) != height)
+        fail_msg("%s: %g,%g %gx%g", yaml, box.left, box.top, box.width, box.height);
+}
+
+static void a_resample_is_said_to_be_one(void **state)
+{
+    (void)state;
+    assert_resamples("{width: 300}", 0, 0, 2725, 2225);
+    assert_resamples("{scale: 0.1}", 0, 0, 2725, 2225);
+    assert_resamples("{width: 300, height: 300, fit: fill}", 0, 0, 2725, 2225);
+    assert_resamples("{width: 300, height: 300}", 252, 0, 2228, 2225);
+    assert_resamples("{width: 300, height: 300, gravity: east}", 497, 0, 2228, 2225);
+    assert_resamples("{width: 300, height: 100, gravity: north}", 0, 0, 2725, 908);
+    assert_resamples("{width: 300, height: 300, fit: contain}", 0, 0, 0, 0);
+    assert_resamples("{width: 300, height: 300, gravity: entropy}", 0, 0, 0, 0);
+    assert_resamples("{width: 3000, enlarge: true}", 0, 0, 0, 0);
+    assert_resamples("{width: 4000}", 0, 0, 0, 0);
+    assert_int_equal(plan_of("{width: 300}", &photo).resample.kernel, PM_KERNEL_LANCZOS3);
+    assert_int_equal(plan_of("{width: 300, kernel: nearest}", &photo).resample.kernel, PM_KERNEL_NEAREST);
+    assert_int_equal(plan_of("{width: 300, kernel: mitchell}", &photo).resample.kernel, PM_KERNEL_MITCHELL);
+    /* In pixels of what it is given, where the decoder shrank. */
+    PmShape shrunk = photo;
+    shrunk.width = 1363, shrunk.height = 1113;
+    PmResample box = plan_of("{width: 300}", &shrunk).resample;
+    assert_true(box.width == 1363 && box.height == 1113);
+}
+
 static void flags_say_what_is_done(void **state)
 {
     (void)state;
-    assert_int_equal(plan_of("{width: 300}", &photo).flags, PM_RESAMPLE);
-    assert_int_equal(plan_of("{scale: 0.1}", &photo).flags, PM_RESAMPLE);
-    assert_int_equal(plan_of("{width: 300, height: 245}", &photo).flags, PM_RESAMPLE);
-    assert_int_equal(plan_of("{width: 300, height: 300}", &photo).flags, 0);
-    assert_int_equal(plan_of("{width: 300, height: 300, fit: fill}", &photo).flags, 0);
-    assert_int_equal(plan_of("{width: 300, height: 300, fit: contain}", &photo).flags, 0);
-    assert_int_equal(plan_of("{width: 300, kernel: nearest}", &photo).flags, 0);
+    assert_int_equal(plan_of("{width: 300}", &photo).flags, 0);
     PmPlan plan = plan_of("{width: 4000}", &photo);
     assert_int_equal(plan.flags, PM_SKIP);
     assert_int_equal(plan.need_width, 0);
@@ -518,6 +546,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(result_is_the_plan_at_any_ratio),
         cmocka_unit_test(every_step_of_width_is_exact),
         cmocka_unit_test(demand_follows_quality),
+        cmocka_unit_test(a_resample_is_said_to_be_one),
         cmocka_unit_test(flags_say_what_is_done),
         cmocka_unit_test(shrunk_input_ends_at_the_promised_size),
         cmocka_unit_test(each_picture_goes_by_its_own_shape),

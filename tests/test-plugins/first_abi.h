@@ -34,11 +34,17 @@ typedef struct FirstShape {
     uint32_t reserved[4];
 } FirstShape;
 
+typedef struct FirstResample {
+    double left, top, width, height;
+    uint32_t kernel, reserved;
+} FirstResample;
+
 typedef struct FirstPlan {
     FirstShape out;
     uint32_t flags;
     int32_t need_width, need_height, need_pages;
     const char *format, *extension, *mime;
+    FirstResample resample;
 } FirstPlan;
 
 typedef struct FirstHost {

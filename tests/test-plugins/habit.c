@@ -15,15 +15,17 @@
 
 enum {
     HABIT_none,
-    HABIT_flip,    /* reads from the bottom, and does not say so */
-    HABIT_borrow,  /* gives its input back, and takes no reference */
-    HABIT_drop,    /* lets go of what it does not hold */
-    HABIT_glib,    /* logs through GLib */
-    HABIT_socket,  /* asks for a socket */
-    HABIT_passwd,  /* opens a file */
-    HABIT_thread,  /* starts a thread */
-    HABIT_print,   /* prints */
-    HABIT_program, /* starts a program */
+    HABIT_flip,      /* reads from the bottom, and does not say so */
+    HABIT_borrow,    /* gives its input back, and takes no reference */
+    HABIT_drop,      /* lets go of what it does not hold */
+    HABIT_glib,      /* logs through GLib */
+    HABIT_socket,    /* asks for a socket */
+    HABIT_passwd,    /* opens a file */
+    HABIT_thread,    /* starts a thread */
+    HABIT_print,     /* prints */
+    HABIT_program,   /* starts a program */
+    HABIT_elsewhere, /* plans to take the left half, and takes the right one */
+    HABIT_beyond,    /* plans to take more than there is */
 };
 
 typedef struct Config {
@@ -91,12 +93,15 @@ static PmStatus create(const PmHost *host, PmJob *job, const void *config, void 
 
 static PmStatus plan(void *self, PmJob *job, const PmShape *in, PmPlan *out)
 {
-    (void)self, (void)job, (void)in;
+    (void)self, (void)job;
 #ifdef INSPECTS
     out->flags = PM_NO_PIXELS;
-#else
-    (void)out;
 #endif
+    if (HABIT == HABIT_elsewhere || HABIT == HABIT_beyond) {
+        out->out.width = (in->width + 1) / 2;
+        out->resample = (PmResample){.width = out->out.width, .height = in->height, .kernel = PM_KERNEL_CUBIC};
+    }
+    if (HABIT == HABIT_beyond) out->resample.left = in->width - 1;
     return PM_OK;
 }
 
@@ -115,6 +120,8 @@ static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *i
     if (!self->config->in_create) indulge();
     if (HABIT == HABIT_flip)
         result = vips_flip(in, out, VIPS_DIRECTION_VERTICAL, NULL);
+    else if (HABIT == HABIT_elsewhere || HABIT == HABIT_beyond)
+        result = vips_extract_area(in, out, in->Xsize / 2, 0, (in->Xsize + 1) / 2, in->Ysize, NULL);
     else if (HABIT == HABIT_borrow)
         *out = in;
     else

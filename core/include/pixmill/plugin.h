@@ -155,13 +155,29 @@ enum {
     PM_ALL_PAGES = 4,    /* apply() takes the whole animation, pages stacked top to bottom;
                             without it the runner calls apply() once per page */
     PM_EAGER = 8,        /* the pixels are computed inside apply(), not later */
-    PM_RESAMPLE = 16,    /* the result is the same picture at another size and nothing else, so that another
-                            output that needs no more than this may start from it */
-    PM_KEEP_SOURCE = 32, /* encoders: if no step changed the picture, and the source is of this format and not
+    PM_KEEP_SOURCE = 16, /* encoders: if no step changed the picture, and the source is of this format and not
                            larger, the source's own bytes may be the result */
-    PM_NO_PIXELS = 64,   /* inspectors: decides without reading pixels, so that the runner need not hold the picture
+    PM_NO_PIXELS = 32,   /* inspectors: decides without reading pixels, so that the runner need not hold the picture
                            in memory for it and for the steps after it */
 };
+
+/* How pixels are mixed where a picture is scaled; stretched over what a pixel of the result covers when it gets
+ * smaller. */
+typedef enum PmKernel {
+    PM_KERNEL_NEAREST = 0,
+    PM_KERNEL_LINEAR,
+    PM_KERNEL_CUBIC,
+    PM_KERNEL_MITCHELL,
+    PM_KERNEL_LANCZOS2,
+    PM_KERNEL_LANCZOS3,
+} PmKernel;
+
+/* A crop and a change of size: this box of the input becomes the whole of the result, PmPlan.out.width x out.height. */
+typedef struct PmResample {
+    double left, top, width, height; /* px of one page of the input, within it; width 0: none, as preset */
+    PmKernel kernel;
+    uint32_t reserved;
+} PmResample;
 
 /* What a step promises. Preset by the host: out is the input, flags 0, need_* the full input, the rest NULL. */
 typedef struct PmPlan {
@@ -173,6 +189,10 @@ typedef struct PmPlan {
     int32_t need_pages; /* 1: only the first page is used; 0 (preset): all of them */
     /* Encoders only: short name, file ending without dot, and MIME type of what will be written. */
     const char *format, *extension, *mime;
+    /* The step does this and nothing else. The host may then do it for the step, together with the resampling of
+     * other outputs, or let another output that needs no more start from this result; apply() is called where it does
+     * neither, and must come to the same picture. */
+    PmResample resample;
 } PmPlan;
 
 /* ------------------------------------------------------------------ verdicts, requests */

@@ -53,6 +53,16 @@ pub struct PmShape {
 }
 
 #[repr(C)]
+pub struct PmResample {
+    left: f64,
+    top: f64,
+    width: f64,
+    height: f64,
+    kernel: c_int,
+    reserved: u32,
+}
+
+#[repr(C)]
 pub struct PmPlan {
     out: PmShape,
     flags: u32,
@@ -62,6 +72,7 @@ pub struct PmPlan {
     format: *const c_char,
     extension: *const c_char,
     mime: *const c_char,
+    resample: PmResample,
 }
 
 pub type PmJob = c_void;

@@ -73,8 +73,8 @@ static void test_good(void **state)
     assert_only_fails("abi-short", NULL, "documented", "parameter width has no doc");
     assert_only_fails("abi-long", NULL, NULL, NULL);
     json_t *checks = pm_check_plugin(PLUGINS "abi-first.so", "width: 12", NULL);
-    static const char *const names[] = {"exports", "libraries", "handshake",  "documented", "create",     "plan",
-                                        "outside", "shapes",    "sequential", "leaks",      "allocations"};
+    static const char *const names[] = {"exports", "libraries", "handshake",  "documented", "create", "plan",
+                                        "outside", "shapes",    "sequential", "resample",   "leaks",  "allocations"};
     assert_int_equal(json_array_size(checks), sizeof names / sizeof names[0]);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         assert_string_equal(json_string_value(json_object_get(json_array_get(checks, i), "name")), names[i]);
@@ -156,6 +156,9 @@ static void test_habits(void **state)
     assert_only_fails("habit-print", NULL, "outside", "writes to stdout: use host->log()");
     assert_fails("habit-program", NULL, "outside", "starts a program");
     assert_only_fails("habit-thread", "in_create: true", "outside", "starts a thread: ");
+    assert_only_fails("habit-elsewhere", NULL, "resample",
+                      "apply() gives another picture: 4, 4, 128 expected at 4, 4, found 104, 4, 128");
+    assert_fails("habit-beyond", NULL, "plan", "RGB: plan() promises a resample of a box that is not within its input");
     assert_fails("habit-drop", NULL, "shapes", "drops a reference to its input, which is only borrowed");
 }
 

@@ -17,6 +17,8 @@
 typedef struct Fake {
     int32_t width, height; /* result; 0: as the input */
     int32_t times;         /* needs this many times the result; 0: says nothing (the full input) */
+    bool scales;           /* says that it resamples all of its input */
+    bool nearest, cuts;    /* ... by taking pixels; ... the upper half only */
     bool passes;           /* says 0: whatever follows needs */
     int32_t need_pages;
     uint32_t flags;
@@ -49,6 +51,9 @@ static PmStatus ask(void *data, const PmRouteStep *step, const PmShape *in, PmPl
         plan->need_width = fake->times * plan->out.width < in->width ? fake->times * plan->out.width : in->width;
         plan->need_height = fake->times * plan->out.height < in->height ? fake->times * plan->out.height : in->height;
     }
+    if (fake->scales) plan->resample = (PmResample){0, 0, in->width, in->height, PM_KERNEL_LANCZOS3, 0};
+    if (fake->nearest) plan->resample.kernel = PM_KERNEL_NEAREST;
+    if (fake->cuts) plan->resample.height = in->height / 2.0;
     if (fake->passes) plan->need_width = plan->need_height = 0;
     if (step->kind == PM_STEP_ENCODE) plan->format = plan->extension = plan->mime = "x";
     return PM_OK;
@@ -138,7 +143,7 @@ static void a_small_rendition_lets_the_decoder_shrink(void **state)
     (void)state;
     Bench b;
     begin(&b, 4000, 3000, 1);
-    Fake resize = {.width = 400, .height = 300, .times = 2, .flags = PM_RESAMPLE};
+    Fake resize = {.width = 400, .height = 300, .times = 2, .scales = true};
     add_rendition(&b, "thumb", &resize);
     assert_int_equal(plan(&b), PM_OK);
     assert_int_equal(b.route.demand_width, 800);
@@ -263,10 +268,10 @@ static void what_may_be_left_out_needs_the_full_input(void **state)
     (void)state;
     Bench b;
     begin(&b, 4000, 3000, 1);
-    Fake resize = {.width = 400, .height = 300, .times = 1, .flags = PM_RESAMPLE};
+    Fake resize = {.width = 400, .height = 300, .times = 1, .scales = true};
     add_rendition(&b, "thumb", &resize);
     b.steps[0][0].runs = PM_RUNS_MAYBE;
-    Fake small = {.width = 100, .height = 75, .times = 2, .flags = PM_RESAMPLE};
+    Fake small = {.width = 100, .height = 75, .times = 2, .scales = true};
     add_rendition(&b, "small", &small);
     assert_int_equal(plan(&b), PM_OK);
     /* Left out, the next step is handed the whole picture. */
@@ -312,7 +317,7 @@ static void renditions_start_from_the_nearest_larger_one(void **state)
     const char *names[] = {"160", "2048", "640", "1280", "320"};
     for (size_t i = 0; i < 5; i++) {
         sizes[i].times = 2;
-        sizes[i].flags = PM_RESAMPLE;
+        sizes[i].scales = true;
         add_rendition(&b, names[i], &sizes[i]);
     }
     assert_int_equal(plan(&b), PM_OK);
@@ -337,8 +342,8 @@ static void one_user_of_the_trunk_streams(void **state)
     (void)state;
     Bench b;
     begin(&b, 4000, 3000, 1);
-    Fake large = {.width = 1000, .height = 750, .times = 2, .flags = PM_RESAMPLE},
-         small = {.width = 100, .height = 75, .times = 2, .flags = PM_RESAMPLE};
+    Fake large = {.width = 1000, .height = 750, .times = 2, .scales = true},
+         small = {.width = 100, .height = 75, .times = 2, .scales = true};
     add_rendition(&b, "small", &small);
     add_rendition(&b, "large", &large);
     assert_int_equal(plan(&b), PM_OK);
@@ -353,7 +358,7 @@ static void equal_renditions_do_not_wait_for_each_other(void **state)
     (void)state;
     Bench b;
     begin(&b, 4000, 3000, 1);
-    Fake one = {.width = 400, .height = 300, .times = 1, .flags = PM_RESAMPLE}, two = one;
+    Fake one = {.width = 400, .height = 300, .times = 1, .scales = true}, two = one;
     add_rendition(&b, "one", &one);
     add_rendition(&b, "two", &two);
     assert_int_equal(plan(&b), PM_OK);
@@ -368,10 +373,10 @@ static void only_the_same_picture_is_shared(void **state)
     (void)state;
     Bench b;
     begin(&b, 4000, 3000, 1);
-    Fake square = {.width = 1000, .height = 1000, .times = 1, .flags = PM_RESAMPLE}, /* stretched */
-        marked = {.passes = true}, large = {.width = 2000, .height = 1500, .times = 1, .flags = PM_RESAMPLE},
-         cropped = {.width = 1200, .height = 900, .times = 1}, /* no PM_RESAMPLE */
-        small = {.width = 100, .height = 75, .times = 1, .flags = PM_RESAMPLE};
+    Fake square = {.width = 1000, .height = 1000, .times = 1, .scales = true}, /* stretched */
+        marked = {.passes = true}, large = {.width = 2000, .height = 1500, .times = 1, .scales = true},
+         cropped = {.width = 1200, .height = 900, .times = 1}, /* says nothing of a resample */
+        small = {.width = 100, .height = 75, .times = 1, .scales = true};
     add_rendition(&b, "square", &square);
     PmRouteOutput *output = add_output(&b, "marked");
     add_step(output, PM_STEP_APPLY, &marked);
@@ -385,13 +390,29 @@ static void only_the_same_picture_is_shared(void **state)
     assert_int_equal(b.outputs[3].from, PM_FROM_TRUNK);
 }
 
+static void neither_a_part_nor_picked_pixels_are_shared(void **state)
+{
+    (void)state;
+    Fake kinds[] = {{.nearest = true}, {.cuts = true}, {0}};
+    for (size_t i = 0; i < 3; i++) {
+        Bench b;
+        begin(&b, 4000, 3000, 1);
+        Fake large = kinds[i], small = {.width = 100, .height = 75, .times = 1, .scales = true};
+        large.width = 1500, large.height = 1125, large.times = 1, large.scales = true;
+        add_rendition(&b, "large", &large);
+        add_rendition(&b, "small", &small);
+        assert_int_equal(plan(&b), PM_OK);
+        assert_int_equal(b.outputs[1].from, i < 2 ? PM_FROM_TRUNK : 0);
+    }
+}
+
 static void rounding_does_not_make_another_picture(void **state)
 {
     (void)state;
     Bench b;
     begin(&b, 2725, 2225, 1);
-    Fake large = {.width = 1280, .height = 1045, .times = 2, .flags = PM_RESAMPLE},
-         small = {.width = 101, .height = 82, .times = 2, .flags = PM_RESAMPLE};
+    Fake large = {.width = 1280, .height = 1045, .times = 2, .scales = true},
+         small = {.width = 101, .height = 82, .times = 2, .scales = true};
     add_rendition(&b, "large", &large);
     add_rendition(&b, "small", &small);
     assert_int_equal(plan(&b), PM_OK);
@@ -403,7 +424,7 @@ static void steps_after_the_fork_do_not_matter(void **state)
     (void)state;
     Bench b;
     begin(&b, 4000, 3000, 1);
-    Fake large = {.width = 1800, .height = 1350, .times = 1, .flags = PM_RESAMPLE}, mark = {.passes = true},
+    Fake large = {.width = 1800, .height = 1350, .times = 1, .scales = true}, mark = {.passes = true},
          thumb = {.width = 300, .height = 300, .times = 3};
     PmRouteOutput *output = add_output(&b, "large");
     add_step(output, PM_STEP_APPLY, &large);
@@ -421,8 +442,8 @@ static void an_inspector_before_the_resize_keeps_the_picture_private(void **stat
     (void)state;
     Bench b;
     begin(&b, 4000, 3000, 1);
-    Fake look = {.passes = true}, large = {.width = 2000, .height = 1500, .times = 1, .flags = PM_RESAMPLE},
-         small = {.width = 100, .height = 75, .times = 1, .flags = PM_RESAMPLE};
+    Fake look = {.passes = true}, large = {.width = 2000, .height = 1500, .times = 1, .scales = true},
+         small = {.width = 100, .height = 75, .times = 1, .scales = true};
     PmRouteOutput *output = add_output(&b, "large");
     add_step(output, PM_STEP_INSPECT, &look); /* it may have the picture blurred */
     add_step(output, PM_STEP_APPLY, &large);
@@ -439,7 +460,7 @@ static void stills_take_the_first_page(void **state)
     (void)state;
     Bench b;
     begin(&b, 400, 300, 12);
-    Fake resize = {.width = 100, .height = 75, .times = 2, .flags = PM_RESAMPLE};
+    Fake resize = {.width = 100, .height = 75, .times = 2, .scales = true};
     add_rendition(&b, "still", &resize);
     b.encoder.need_pages = 1;
     assert_int_equal(plan(&b), PM_OK);
@@ -454,8 +475,8 @@ static void one_animated_output_keeps_all_pages_for_itself(void **state)
     (void)state;
     Bench b;
     begin(&b, 400, 300, 12);
-    Fake still = {.width = 100, .height = 75, .times = 2, .flags = PM_RESAMPLE},
-         moving = {.width = 200, .height = 150, .times = 2, .flags = PM_RESAMPLE}, all = {0};
+    Fake still = {.width = 100, .height = 75, .times = 2, .scales = true},
+         moving = {.width = 200, .height = 150, .times = 2, .scales = true}, all = {0};
     add_rendition(&b, "still", &still);
     add_rendition(&b, "moving", &moving);
     b.encoder.need_pages = 1;
@@ -474,8 +495,8 @@ static void a_one_page_fork_does_not_serve_an_animation(void **state)
     (void)state;
     Bench b;
     begin(&b, 4000, 3000, 12);
-    Fake still = {.width = 2000, .height = 1500, .times = 1, .flags = PM_RESAMPLE},
-         moving = {.width = 200, .height = 150, .times = 1, .flags = PM_RESAMPLE}, all = {0};
+    Fake still = {.width = 2000, .height = 1500, .times = 1, .scales = true},
+         moving = {.width = 200, .height = 150, .times = 1, .scales = true}, all = {0};
     add_rendition(&b, "still", &still);
     add_rendition(&b, "moving", &moving);
     b.encoder.need_pages = 1;
@@ -554,8 +575,8 @@ static void planning_twice_gives_the_same(void **state)
     (void)state;
     Bench b;
     begin(&b, 4000, 3000, 1);
-    Fake large = {.width = 1000, .height = 750, .times = 2, .flags = PM_RESAMPLE},
-         small = {.width = 100, .height = 75, .times = 2, .flags = PM_RESAMPLE};
+    Fake large = {.width = 1000, .height = 750, .times = 2, .scales = true},
+         small = {.width = 100, .height = 75, .times = 2, .scales = true};
     add_rendition(&b, "small", &small);
     add_rendition(&b, "large", &large);
     assert_int_equal(plan(&b), PM_OK);
@@ -583,6 +604,7 @@ int main(void)
         cmocka_unit_test(one_user_of_the_trunk_streams),
         cmocka_unit_test(equal_renditions_do_not_wait_for_each_other),
         cmocka_unit_test(only_the_same_picture_is_shared),
+        cmocka_unit_test(neither_a_part_nor_picked_pixels_are_shared),
         cmocka_unit_test(rounding_does_not_make_another_picture),
         cmocka_unit_test(steps_after_the_fork_do_not_matter),
         cmocka_unit_test(an_inspector_before_the_resize_keeps_the_picture_private),
