@@ -148,7 +148,7 @@ static const char *plan_fault(const PmTransform *t, const PmShape *in, const PmP
 {
     if (plan->out.width < 1 || plan->out.height < 1 || plan->out.pages < 1) return "an empty picture";
     if (plan->out.bands < 1 || plan->out.bands > 5) return "a number of bands outside of 1 to 5";
-    if (plan->flags & ~PM_PLAN_FLAGS_ALL) return "flags that do not exist";
+    if (plan->flags & ~PM_FLAGS_ALL(PM_PLAN_FLAGS)) return "flags that do not exist";
     if (plan->need_width < 0 || plan->need_height < 0 || plan->need_pages < 0) return "a negative need";
     if ((plan->flags & PM_SKIP) && !same_shape(in, &plan->out))
         return "PM_SKIP with a result that differs from the input";

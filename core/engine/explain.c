@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "engine/flags.h"
 #include "engine/internal.h"
 #include "engine/limits.h"
 #include "engine/resample.h"
@@ -20,11 +21,12 @@ static json_t *shape_json(const PmShape *shape)
 
 static json_t *flags_json(uint32_t flags)
 {
+#define ROW(flag_, name_) {flag_, name_},
     static const struct {
         uint32_t flag;
         const char *name;
-    } names[] = {{PM_SKIP, "skip"},   {PM_RANDOM, "random"},           {PM_ALL_PAGES, "all_pages"},
-                 {PM_EAGER, "eager"}, {PM_KEEP_SOURCE, "keep_source"}, {PM_NO_PIXELS, "no_pixels"}};
+    } names[] = {PM_PLAN_FLAGS(ROW)};
+#undef ROW
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (flags & names[i].flag) json_array_append_new(list, json_string(names[i].name));

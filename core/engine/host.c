@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/flags.h"
 #include "engine/redact.h"
 #include "engine/resample.h"
 #include "engine/vipserr.h"
@@ -246,6 +247,10 @@ PmStatus pm_call_plan(PmJob *job, const PmInstance *instance, const PmShape *in,
     if (out->width < 1 || out->height < 1 || out->pages < 1 || out->bands < 1)
         return pm_plugin_bug(job, instance, err, "plans a picture of %dx%d with %d pages and %d bands", out->width,
                              out->height, out->pages, out->bands);
+    uint32_t unknown = plan->flags & ~PM_FLAGS_ALL(PM_PLAN_FLAGS);
+    if (unknown != 0)
+        return pm_plugin_bug(job, instance, err, "plans flags that do not exist, 0x%x: there are %s", (unsigned)unknown,
+                             PM_FLAGS_NAMES(PM_PLAN_FLAGS) + 2);
     if (instance->kind != PM_STEP_APPLY) plan->resample = (PmResample){0}; /* it makes no picture */
     const char *fault = pm_resample_fault(in, plan);
     if (fault != NULL) return pm_plugin_bug(job, instance, err, "plans %s", fault);

@@ -108,10 +108,10 @@ static PmStatus check_limits(const char *file, const PmParam *params, size_t ind
     if (!(p->min <= p->max))
         return refuse(file, params, index, err, "set both .min and .max; both 0 means no limit",
                       "expected min <= max, found min %g and max %g", p->min, p->max);
-    if (p->flags & ~PM_PARAM_FLAGS_ALL)
-        return refuse(file, params, index, err,
-                      "use PM_REQUIRED, PM_SECRET, PM_DEPRECATED, PM_TEMPLATE and PM_PAIRS only",
-                      "expected known flags, found 0x%x", (unsigned)p->flags);
+    if (p->flags & ~PM_FLAGS_ALL(PM_PARAM_FLAGS))
+        return refuse(file, params, index, err, "update pixmill, or leave the flags out that it does not know",
+                      "expected no flags but %s, found 0x%x", PM_FLAGS_NAMES(PM_PARAM_FLAGS) + 2,
+                      (unsigned)(p->flags & ~PM_FLAGS_ALL(PM_PARAM_FLAGS)));
     if ((p->flags & PM_TEMPLATE) && p->type != PM_STRING)
         return refuse(file, params, index, err, "make it a PM_STRING, or drop the flag",
                       "expected PM_TEMPLATE only on a string, found it on a %s", pm_type_name(p->type));

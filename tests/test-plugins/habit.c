@@ -25,6 +25,7 @@ enum {
     HABIT_print,     /* prints */
     HABIT_program,   /* starts a program */
     HABIT_elsewhere, /* plans to take the left half, and takes the right one */
+    HABIT_flags,     /* plans a flag that does not exist */
     HABIT_beyond,    /* plans to take more than there is */
 };
 
@@ -101,6 +102,7 @@ static PmStatus plan(void *self, PmJob *job, const PmShape *in, PmPlan *out)
         out->out.width = (in->width + 1) / 2;
         out->resample = (PmResample){.width = out->out.width, .height = in->height, .kernel = PM_KERNEL_CUBIC};
     }
+    if (HABIT == HABIT_flags) out->flags = 1u << 20;
     if (HABIT == HABIT_beyond) out->resample.left = in->width - 1;
     return PM_OK;
 }

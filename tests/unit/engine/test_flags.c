@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The header that authors read, walked: every flag it offers is one that the handshake and `plugin check` accept, and
- * they accept no other.
+ * they accept no other; and the guide tells of each.
  */
 #include "engine/flags.h"
 
@@ -41,14 +41,32 @@ static void every_flag_of_the_header_is_known(void **state)
 {
     (void)state;
     size_t count;
-    assert_int_equal(walk("/* PmParam.flags */", &count), PM_PARAM_FLAGS_ALL);
+    assert_int_equal(walk("/* PmParam.flags */", &count), PM_FLAGS_ALL(PM_PARAM_FLAGS));
     assert_true(count >= 5);
-    assert_int_equal(walk("/* PmPlan.flags */", &count), PM_PLAN_FLAGS_ALL);
+    assert_int_equal(walk("/* PmPlan.flags */", &count), PM_FLAGS_ALL(PM_PLAN_FLAGS));
     assert_true(count >= 6);
+}
+
+static void every_flag_is_in_the_guide(void **state)
+{
+    (void)state;
+#define ROW(flag, name) "`" #flag "`",
+    static const char *const flags[] = {PM_PARAM_FLAGS(ROW) PM_PLAN_FLAGS(ROW)};
+#undef ROW
+    char *guide = calloc(1, 256 * 1024);
+    FILE *file = fopen(PM_SOURCE_DIR "/docs/plugin-authors.md", "re");
+    assert_non_null(guide);
+    assert_non_null(file);
+    assert_true(fread(guide, 1, 256 * 1024 - 1, file) > 0);
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (strstr(guide, flags[i]) == NULL) fail_msg("docs/plugin-authors.md does not tell of %s", flags[i]);
+    fclose(file);
+    free(guide);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_flag_of_the_header_is_known)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_flag_of_the_header_is_known),
+                                       cmocka_unit_test(every_flag_is_in_the_guide)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

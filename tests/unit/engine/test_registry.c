@@ -60,7 +60,10 @@ static const struct {
     {"bad-param-choice-twice", "parameter 2, mode: expected choices that differ, found fast twice", "drop one"},
     {"bad-param-limits", "parameter 2, count: expected min <= max, found min 5 and max 1", "no limit"},
     {"bad-param-nan", "parameter 2, ratio: expected min <= max, found min 0 and max nan", "no limit"},
-    {"bad-param-flags", "parameter 2, count: expected known flags, found 0x40", "PM_REQUIRED"},
+    {"bad-param-flags",
+     "parameter 2, count: expected no flags but PM_REQUIRED, PM_SECRET, PM_DEPRECATED, PM_TEMPLATE, PM_PAIRS, found "
+     "0x40",
+     "update pixmill"},
     {"bad-param-template", "parameter 2, count: expected PM_TEMPLATE only on a string, found it on", "PM_STRING"},
     {"bad-param-required", "parameter 2, count: expected a required parameter without a default, found the default 1",
      "drop .def"},
