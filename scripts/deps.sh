@@ -13,7 +13,7 @@ package="$both binutils ca-certificates"
 # npm is often there from elsewhere, and then in the way of Debian's; nobody needs it where its packages lie in a folder.
 [ -n "${PIXMILL_VIPS_PACKAGES:-}" ] || command -v npm >/dev/null 2>&1 || package="$package npm"
 plugins=libheif-plugin-libde265 # a file of its own from libheif 1.17 on
-test="clang llvm clang-format clang-tidy libcmocka-dev python3-yaml libimage-exiftool-perl file binutils xz-utils
+test="g++ clang llvm clang-format clang-tidy libcmocka-dev python3-yaml libimage-exiftool-perl file binutils xz-utils
       imagemagick webp libavif-bin libheif-examples libtiff-tools libjpeg-turbo-progs valgrind"
 
 case "${ID:-}-${VERSION_ID:-}" in

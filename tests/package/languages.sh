@@ -12,13 +12,23 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 tried=0
 
+# The header alone, in every C++ that has what it needs.
+echo '#include <pixmill/plugin.h>' >header.cpp
+for compiler in g++ clang++; do
+    command -v "$compiler" >/dev/null || continue
+    for std in c++14 c++17 c++20; do
+        "$compiler" -std="$std" -Wall -Wextra -pedantic -Werror -fsyntax-only -I"$source/core/include" header.cpp
+    done
+    echo "# $compiler includes the header"
+done
+
 for compiler in g++ clang++; do
     command -v "$compiler" >/dev/null || { echo "no $compiler: not tried"; continue; }
     # A C compiler that can link C++ may be there without its headers.
     echo '#include <memory>' | "$compiler" -std=c++20 -fsyntax-only -x c++ - 2>/dev/null || { echo "$compiler has no C++20: not tried"; continue; }
     echo "# $compiler"
-    "$compiler" -std=c++20 -Wall -Wextra -Wno-missing-field-initializers -Werror -shared -fPIC -O2 -fvisibility=hidden \
-        -I"$source/core/include" "$@" -o tint.so "$source/plugins/template/languages/tint.cpp"
+    "$compiler" -std=c++20 -Wall -Wextra -pedantic -Wno-missing-field-initializers -Werror -shared -fPIC -O2 -fvisibility=hidden \
+        -I"$source/core/include" "${@/#-I/-isystem}" -o tint.so "$source/plugins/template/languages/tint.cpp"
     check_elf tint.so
     "$build/bin/pixmill" plugin check ./tint.so
     # A field of another type does not compile, as in C.
