@@ -53,6 +53,8 @@ static void print_one(const json_t *p)
         free(shown);
     }
     if (json_array_size(params) == 0) puts("  none");
+    if (text_at(p, "short_form")[0] != '\0')
+        printf("\nShort form:\n  %s: %s\n", text_at(p, "name"), text_at(p, "short_form"));
     const json_t *facts = json_object_get(p, "facts");
     if (json_array_size(facts) > 0) printf("\nFacts:\n");
     for (size_t i = 0; i < json_array_size(facts); i++)
@@ -65,7 +67,10 @@ static void print_markdown(const json_t *plugins)
     for (size_t i = 0; i < json_array_size(plugins); i++) {
         const json_t *p = json_array_get(plugins, i), *facts = json_object_get(p, "facts");
         char *table = pm_schema_markdown(json_object_get(p, "params"));
-        printf("\n## %s\n\n%s\n\n%s", text_at(p, "name"), text_at(p, "summary"), table != NULL ? table : "");
+        printf("\n## %s\n\n%s\n\n", text_at(p, "name"), text_at(p, "summary"));
+        if (text_at(p, "short_form")[0] != '\0')
+            printf("Short form: `%s: %s`.\n\n", text_at(p, "name"), text_at(p, "short_form"));
+        fputs(table != NULL ? table : "", stdout);
         for (size_t k = 0; k < json_array_size(facts); k++)
             printf("%s`{%s.%s}`", k == 0 ? "\nFacts it sets: " : ", ", text_at(p, "name"),
                    json_string_value(json_array_get(facts, k)));

@@ -176,7 +176,8 @@ AT(PmTransform, inspect, 80);
 AT(PmTransform, encode, 88);
 AT(PmTransform, mime_types, 96);
 AT(PmTransform, facts, 104);
-GROWN(PmTransform, 112);
+AT(PmTransform, shorthand, 112);
+GROWN(PmTransform, 120);
 
 AT(PmPlugin, magic, 0);
 AT(PmPlugin, abi_major, 4);

@@ -6,6 +6,7 @@
 #include <vips/vips.h>
 
 #include "base/text.h"
+#include "engine/shorthand.h"
 
 /* The least that a plugin's structs must hold: what is required of it. What lies beyond may be missing, and then
  * reads as zero, because an older plugin does not know of it. */
@@ -212,6 +213,10 @@ PmStatus pm_handshake(const char *file, const PmPlugin *plugin, PmLoaded *out, P
     PmParam *params = NULL;
     if (status == PM_OK) status = copy_params(file, &t, &params, err);
     if (status == PM_OK) status = pm_params_check(file, params, t.param_count, t.config_size, err);
+    if (status == PM_OK) {
+        t.params = params;
+        status = pm_shorthand_check(file, &t, err);
+    }
     if (status != PM_OK) {
         free(params);
         return status;

@@ -66,8 +66,7 @@ static PmStatus host_fail_param(PmJob *job, const char *param, const char *fmt, 
     pm_text_utf8(safe, sizeof safe, text);
     pm_redact(job->at, safe, sizeof safe);
     pm_error_set(&job->failure, PM_BAD_CONFIG, "%s: %s", param, safe);
-    const PmNode *node =
-        job->at != NULL && job->at->step->params != NULL ? pm_node_get(job->at->step->params, param) : NULL;
+    const PmNode *node = job->at != NULL ? pm_step_param(job->at->step, param) : NULL;
     if (node != NULL) pm_error_place(&job->failure, job->pipeline->file, node->line, node->column);
     return PM_BAD_CONFIG;
 }

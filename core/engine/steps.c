@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "engine/host.h"
+#include "engine/shorthand.h"
 
 /* ------------------------------------------------------------------ assets */
 
@@ -31,7 +32,7 @@ void pm_assets_free(PmAsset *assets)
 /* The node of a parameter's value, or of the step when it was not written (a default). */
 static PmError *param_error(PmStepMaker *maker, const PmStep *step, const char *param, const char *message)
 {
-    const PmNode *node = step->params != NULL ? pm_node_get(step->params, param) : NULL;
+    const PmNode *node = pm_step_param(step, param);
     return pm_error_list_addf(maker->errors, PM_BAD_CONFIG, maker->pipeline->file,
                               node != NULL ? node->line : step->line, node != NULL ? node->column : step->column,
                               step->where, "%s: %s", param, message);
@@ -191,6 +192,24 @@ static bool check_kind(PmStepMaker *maker, const PmOutput *output, const PmInsta
     return good;
 }
 
+/* The step's parameters as a mapping, or NULL for none. False after an error. */
+static bool find_params(PmStepMaker *maker, const PmStep *step, const PmTransform *transform, const PmNode **out)
+{
+    *out = step->params;
+    if (step->params == NULL || step->params->kind == PM_NODE_MAPPING) return true;
+    if (step->params->kind == PM_NODE_SEQUENCE) return false; /* its reader has told */
+    *out = pm_shorthand_expand(transform, step->params, maker->arena);
+    if (*out != NULL) return true;
+    char form[PM_SHORTHAND_TEXT_MAX];
+    pm_shorthand_form(transform, form, sizeof form);
+    PmError *err = pm_error_list_addf(
+        maker->errors, PM_BAD_CONFIG, maker->pipeline->file, step->params->line, step->params->column, step->where,
+        form[0] != '\0' ? "\"%.60s\" has more parts than %s" : "expected a mapping of parameters, not %s",
+        form[0] != '\0' ? pm_node_quoted(step->params) : pm_node_kind_name(step->params), form);
+    if (err != NULL) pm_error_hint(err, "write \"%s: { key: value }\"", step->plugin);
+    return false;
+}
+
 /* Binds and creates. False when the step cannot run. */
 static bool make_step(PmStepMaker *maker, const PmOutput *output, const PmStep *step, bool last, PmInstance *instance)
 {
@@ -213,9 +232,9 @@ static bool make_step(PmStepMaker *maker, const PmOutput *output, const PmStep *
     size_t before = maker->errors->count + maker->errors->dropped;
     void *config = pm_arena_alloc(maker->arena, plugin->transform.config_size + 1);
     PmDecodeContext context = {.file = pipeline->file, .where = step->where, .errors = maker->errors};
-    bool readable = step->params == NULL || step->params->kind == PM_NODE_MAPPING; /* else its reader has told */
-    good = readable &&
-           pm_decode_params(&context, step->params, plugin->transform.params, plugin->transform.param_count, config,
+    const PmNode *params;
+    good = find_params(maker, step, &plugin->transform, &params) &&
+           pm_decode_params(&context, params, plugin->transform.params, plugin->transform.param_count, config,
                             maker->arena) &&
            good;
     instance->config = config;

@@ -39,12 +39,15 @@ typedef struct PmStep {
     const char *name;     /* `name:`, else the plugin's */
     const char *path;     /* "steps[0]", "outputs.thumb.steps[1]" */
     const char *where;    /* crumb: "steps: nsfw-hook", "outputs.thumb: resize" */
-    const PmNode *params; /* a mapping, or NULL for none; another kind of node was reported as an error */
+    const PmNode *params; /* a mapping, a single value, or NULL for none; a list was reported as an error */
     const PmWhen *when;   /* NULL: always */
     PmOnReject on_reject;
     bool has_on_reject;
     int line, column; /* of the plugin key */
 } PmStep;
+
+/* Where the value of a parameter is written; NULL when it is not. */
+const PmNode *pm_step_param(const PmStep *step, const char *param);
 
 /* `to:`, `quarantine:` and `notify:` */
 typedef struct PmPlace {

@@ -163,7 +163,9 @@ static void add_steps(PmBuffer *page, const PmKind *const *kinds)
 {
     pm_buffer_adds(page, "## `steps` and `outputs.NAME.steps`\n\n"
                          "A list. Each step is a mapping with one plugin's name as key and its parameters as value, or "
-                         "the bare name of a plugin that needs none. `steps` at the top level is the trunk: it runs "
+                         "the bare name of a plugin that needs none. Some plugins take a single value, the short form "
+                         "in [plugins.md](plugins.md): `resize: 300x200`, `convert: webp`. `steps` at the top level is "
+                         "the trunk: it runs "
                          "once and all outputs share it. Beside the plugin a step may have:\n\n"
                          "| Key | Value | Default | Meaning |\n|---|---|---|---|\n");
     pm_buffer_addf(page, "| `name` | string | the plugin's name, `-2`, `-3`, ... added when it comes again | %s |\n",

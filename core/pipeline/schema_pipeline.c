@@ -3,8 +3,10 @@
  * The JSON Schema of the whole pipeline file: sections from sections.c and the kinds, steps from the plugins'
  * descriptions.
  */
+#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "pipeline/facts.h"
 #include "pipeline/schema.h"
 #include "pipeline/schema_internal.h"
@@ -141,6 +143,35 @@ static bool needs_parameters(const json_t *params)
     return false;
 }
 
+/* A single value instead of a mapping: the one parameter's own schema, or numbers with x between them. */
+static json_t *shorthand_schema(const json_t *params, const json_t *shorthand)
+{
+    char pattern[160] = "", doc[200] = "";
+    for (size_t i = 0; i < json_array_size(shorthand); i++) {
+        size_t used = strlen(pattern), said = strlen(doc);
+        snprintf(pattern + used, sizeof pattern - used, i == 0 ? "^[0-9.]*" : "([xX][0-9.]*)?");
+        snprintf(doc + said, sizeof doc - said, "%s%.40s", i == 0 ? "Short for " : " x ",
+                 json_string_value(json_array_get(shorthand, i)));
+    }
+    if (json_array_size(shorthand) == 1) {
+        size_t i;
+        json_t *param;
+        json_array_foreach(params, i, param)
+        {
+            if (strcmp(pm_schema_text(param, "name"), json_string_value(json_array_get(shorthand, 0))) != 0) continue;
+            json_t *one = json_pack("[O]", param), *schema = pm_schema_from_description(one);
+            json_t *value =
+                json_deep_copy(json_object_get(json_object_get(schema, "properties"), pm_schema_text(param, "name")));
+            json_decref(one);
+            json_decref(schema);
+            return value;
+        }
+    }
+    pm_text_copy(pattern + strlen(pattern), sizeof pattern - strlen(pattern), "$|\\$\\{[A-Za-z_]");
+    return json_pack("{s[{s[ss]}{ssss}] ss}", "anyOf", "type", "integer", "number", "type", "string", "pattern",
+                     pattern, "description", doc);
+}
+
 /* Adds one plugin to the properties of a step. */
 static void add_plugin(const json_t *plugin, json_t *properties, json_t *one_of, json_t *bare)
 {
@@ -152,7 +183,11 @@ static void add_plugin(const json_t *plugin, json_t *properties, json_t *one_of,
         json_object_set_new(schema, "type", json_pack("[ss]", "object", "null"));
         json_array_append_new(bare, json_string(name));
     }
+    const json_t *shorthand = json_object_get(plugin, "shorthand");
     json_object_set_new(schema, "description", json_string(pm_schema_text(plugin, "summary")));
+    if (json_array_size(shorthand) > 0)
+        schema = json_pack("{s[oo] ss}", "anyOf", schema, shorthand_schema(params, shorthand), "description",
+                           pm_schema_text(plugin, "summary"));
     json_object_set_new(properties, name, schema);
     json_array_append_new(one_of, json_pack("{s[s]}", "required", name));
 }

@@ -113,10 +113,15 @@ static void set_plugin(const PmReading *r, const PmNode *key, const PmNode *para
     }
     if (params == NULL || pm_node_is_null(params) || params->failed) return;
     step->params = params;
-    if (params->kind == PM_NODE_MAPPING) return;
-    PmError *err =
-        pm_read_error(r, params, step->where, "expected a mapping of parameters, not %s", pm_node_kind_name(params));
+    if (params->kind != PM_NODE_SEQUENCE) return; /* whether the plugin takes a single value only the engine knows */
+    PmError *err = pm_read_error(r, params, step->where, "expected a mapping of parameters, not a list");
     if (err != NULL) pm_error_hint(err, "write \"%s: { key: value }\"", key->text);
+}
+
+const PmNode *pm_step_param(const PmStep *step, const char *param)
+{
+    if (step->params == NULL || step->params->kind == PM_NODE_SEQUENCE) return NULL;
+    return step->params->kind == PM_NODE_SCALAR ? step->params : pm_node_get(step->params, param);
 }
 
 static void read_on_reject(const PmReading *r, const PmNode *node, PmStep *step)

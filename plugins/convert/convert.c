@@ -240,6 +240,8 @@ static PmStatus encode(void *data, PmJob *job, const PmShape *shape, VipsImage *
 static const char *const mime_types[] = {"image/jpeg", "image/png",  "image/webp", "image/avif",
                                          "image/gif",  "image/tiff", "image/jxl",  NULL};
 
+static const char *const shorthand[] = {"format", NULL};
+
 static const PmTransform transform = {
     .name = "convert",
     .summary = "Write the picture in a format.",
@@ -249,6 +251,7 @@ static const PmTransform transform = {
     .plan = plan,
     .encode = encode,
     .mime_types = mime_types,
+    .shorthand = shorthand,
 };
 
 PM_PLUGIN(transform, "1.0.0")

@@ -197,6 +197,8 @@ static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *i
     return PM_OK;
 }
 
+static const char *const shorthand[] = {"width", "height", NULL};
+
 static const PmTransform transform = {
     .name = "resize",
     .summary = "Scale a picture to a size, and cut or pad it to a shape.",
@@ -205,6 +207,7 @@ static const PmTransform transform = {
     .destroy = destroy,
     .plan = plan,
     .apply = apply,
+    .shorthand = shorthand,
 };
 
 PM_PLUGIN(transform, "1.0.0")

@@ -328,6 +328,8 @@ static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *i
     return status;
 }
 
+static const char *const shorthand[] = {"text", NULL};
+
 static const PmTransform transform = {
     .name = "watermark",
     .summary = "Put an image or a text on the picture.",
@@ -336,6 +338,7 @@ static const PmTransform transform = {
     .destroy = destroy,
     .plan = plan,
     .apply = apply,
+    .shorthand = shorthand,
 };
 
 PM_PLUGIN(transform, "1.0.0")

@@ -120,6 +120,7 @@ static const FirstTransform transform =
             /* Beyond its own end: the host must not look. */
             .mime_types = (const char *const *)1,
             .facts = (const char *const *)1,
+            .shorthand = (const char *const *)1,
 #endif
 #if defined(AGE_long)
         },

@@ -72,6 +72,7 @@ typedef struct FirstTransform {
     int (*encode)(void *, FirstJob *, const FirstShape *, VipsImage *, void *);
     const char *const *mime_types;
     const char *const *facts;
+    const char *const *shorthand;
 } FirstTransform;
 
 typedef struct FirstPlugin {

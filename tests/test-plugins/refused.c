@@ -96,6 +96,8 @@ static const PmParam params[] = {
 #elif defined(BAD_param_choice)
     PM_PARAM_ENUM(Config, mode, "mode", .def = "slow", .choices = (const char *const[]){"fast", "best", NULL},
                   .doc = "x"),
+#elif defined(BAD_shorthand_type)
+    PM_PARAM_ENUM(Config, mode, "mode", .choices = (const char *const[]){"fast", "best", NULL}, .doc = "x"),
 #elif defined(BAD_param_utf8)
     PM_PARAM_INT(Config, count, "count", .doc = "caf\xe9"),
 #endif
@@ -148,6 +150,17 @@ static const PmTransform transform = {
 #endif
 #if defined(BAD_facts)
     .facts = (const char *const[]){"score", "Not A Fact", NULL},
+#endif
+#if defined(BAD_shorthand_none)
+    .shorthand = (const char *const[]){NULL},
+#elif defined(BAD_shorthand_name)
+    .shorthand = (const char *const[]){"sigma", "width", NULL},
+#elif defined(BAD_shorthand_twice)
+    .shorthand = (const char *const[]){"sigma", "sigma", NULL},
+#elif defined(BAD_shorthand_type)
+    .shorthand = (const char *const[]){"sigma", "mode", NULL},
+#elif defined(BAD_shorthand_many)
+    .shorthand = (const char *const[]){"a", "b", "c", "d", "e", NULL},
 #endif
 };
 

@@ -284,6 +284,9 @@ typedef struct PmTransform {
 
     const char *const *mime_types; /* encoders: what they may write; NULL-terminated */
     const char *const *facts;      /* what set_fact() may set; NULL-terminated; NULL: none */
+    /* Parameters that a single value may stand for instead of a mapping, NULL-terminated: {"format"} allows
+     * `convert: webp`; {"width", "height"}, numbers all, allows `resize: 300x200`, `300` and `x200`. NULL: none. */
+    const char *const *shorthand;
 } PmTransform;
 
 /* The descriptor that pixmill_plugin() returns. Constant; lives as long as the process. */

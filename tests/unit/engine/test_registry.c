@@ -76,6 +76,11 @@ static const struct {
     {"bad-param-size", "expected a PmParam of 32 to 4096 bytes, a multiple of 8; found 12", "PM_PARAMS()"},
     {"bad-param-count", "expected at most 256 parameters and 65536 bytes of config, found 100000 and 40",
      "PM_PARAMS()"},
+    {"bad-shorthand-none", "expected 1 to 4 parameters in .shorthand, found none", "NULL"},
+    {"bad-shorthand-many", "expected 1 to 4 parameters in .shorthand, found more", "NULL"},
+    {"bad-shorthand-name", "expected parameters that differ in .shorthand, found \"width\"", "of the table"},
+    {"bad-shorthand-twice", "expected parameters that differ in .shorthand, found \"sigma\" twice", "of the table"},
+    {"bad-shorthand-type", "expected numbers only in .shorthand with several, found mode, a choice", "two parts"},
     {"bad-param-table", "expected at most 256 parameters and 65536 bytes of config, found 3 without a table and 40",
      "PM_PARAMS()"},
 };

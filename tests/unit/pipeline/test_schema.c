@@ -183,6 +183,31 @@ static void pipeline_schema_holds_sections_and_plugins(void **state)
     json_decref(all);
 }
 
+/* A single value may stand for one parameter, or for numbers with x between them. */
+static void pipeline_schema_knows_short_forms(void **state)
+{
+    (void)state;
+    json_t *all =
+        json_loads("[{\"name\": \"resize\", \"summary\": \"s\", \"shorthand\": [\"width\", \"height\"], \"params\": "
+                   "[{\"name\": \"width\", \"type\": \"integer\"}, {\"name\": \"height\", \"type\": \"integer\"}]},"
+                   "{\"name\": \"convert\", \"summary\": \"s\", \"shorthand\": [\"format\"], \"params\": "
+                   "[{\"name\": \"format\", \"type\": \"choice\", \"choices\": [\"png\", \"webp\"]}]}]",
+                   0, NULL);
+    assert_non_null(all);
+    json_t *schema = pm_schema_pipeline(pm_kinds, all);
+    const json_t *steps = json_object_get(
+        json_array_get(json_object_get(json_object_get(json_object_get(schema, "$defs"), "step"), "anyOf"), 0),
+        "properties");
+    const json_t *resize = json_object_get(json_object_get(steps, "resize"), "anyOf"),
+                 *convert = json_object_get(json_object_get(steps, "convert"), "anyOf");
+    assert_int_equal(json_array_size(resize), 2);
+    const json_t *text = json_array_get(json_object_get(json_array_get(resize, 1), "anyOf"), 1);
+    assert_string_equal(json_string_value(json_object_get(text, "pattern")), "^[0-9.]*([xX][0-9.]*)?$|\\$\\{[A-Za-z_]");
+    assert_non_null(json_object_get(json_array_get(json_object_get(json_array_get(convert, 1), "anyOf"), 0), "enum"));
+    json_decref(schema);
+    json_decref(all);
+}
+
 static void pipeline_schema_without_plugins_lets_any_step_pass(void **state)
 {
     (void)state;
@@ -231,6 +256,7 @@ int main(void)
         cmocka_unit_test(object_without_required_has_no_empty_list),
         cmocka_unit_test(strange_description_does_no_harm),
         cmocka_unit_test(pipeline_schema_holds_sections_and_plugins),
+        cmocka_unit_test(pipeline_schema_knows_short_forms),
         cmocka_unit_test(pipeline_schema_without_plugins_lets_any_step_pass),
         cmocka_unit_test(markdown_table_escapes_cells),
         cmocka_unit_test(pipeline_page_names_all_sections),
