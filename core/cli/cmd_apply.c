@@ -17,6 +17,7 @@
 
 static const PmCommandOption options[] = {
     {"out", "DIR", "Where the renditions go: below it, each output's own path. Made when needed.", 'o'},
+    {"steps", "STEPS", "Instead of a pipeline file: 'resize 400, convert webp quality=80'.", 's'},
     {"output", "NAME", "Only this output; may be given several times.", 0},
     {"workers", "N", "How many images at the same time; as many as processors may be used by default.", 'w'},
     {"json", NULL, "One JSON object for everything, on standard output.", 0},
@@ -116,17 +117,17 @@ static void print_summary(const Apply *apply, const PmSessionSummary *summary, c
 static bool find_files(const PmArguments *arguments, const PmStart *start, const char *folder,
                        const char *const *outputs, PmListing *listing)
 {
+    size_t first = start->line != NULL ? 0 : 1; /* behind the pipeline file */
     PmErrorList errors = {0};
     PmError err = {0};
-    PmStatus status =
-        pm_listing_make(listing, arguments->values + 1, arguments->count - 1, folder, &start->pipeline->limits, &err);
+    PmStatus status = pm_listing_make(listing, arguments->values + first, arguments->count - first, folder,
+                                      &start->pipeline->limits, &err);
     if (status == PM_OK)
         status = pm_overlaps_find(start->pipeline, start->text, start->size, &arguments->pool, listing, outputs,
                                   &errors, &err);
     bool good = status == PM_OK && errors.count == 0;
-    pm_print_errors(&errors);
+    pm_start_say_all(start, &errors, NULL);
     if (status != PM_OK) pm_print_error(&err);
-    pm_error_list_finish(&errors);
     return good;
 }
 
@@ -174,12 +175,30 @@ static int apply_files(const PmArguments *arguments, PmStart *start, const char 
     return code;
 }
 
+static const char usage[] = "PIPELINE FILE... --out DIR [--output NAME] [--json]\n"
+                            "       pixmill apply --steps STEPS FILE... --out DIR [--json]";
+
+/* "small.webp", which is no folder yet: a slip that would make one. */
+static bool looks_like_file(const char *out)
+{
+    struct stat st;
+    return pm_listing_is_image_name(out) && stat(out, &st) != 0;
+}
+
 static int run(const PmArguments *arguments)
 {
     PmStart start;
     const char *out = pm_arguments_get(arguments, "out");
+    const char *steps = pm_arguments_get(arguments, "steps");
     if (out == NULL) return pm_cli_usage("say where the renditions go: --out DIR", "--out is missing");
-    if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
+    if (steps == NULL && arguments->count < 2)
+        return pm_cli_usage("`pixmill apply --help` shows examples", "usage: pixmill apply %s", usage);
+    if (looks_like_file(out))
+        return pm_cli_usage("renditions are named after their sources: --out takes a folder",
+                            "--out %s is the name of a file", out);
+    PmStatus status = steps != NULL ? pm_start_read_steps(steps, &arguments->pool, &start, NULL)
+                                    : pm_start_read(arguments->values[0], &arguments->pool, &start, NULL);
+    if (status != PM_OK) return PM_EXIT_USAGE;
     char *folder = make_out(out);
     if (folder == NULL) {
         pm_start_finish(&start);
@@ -198,18 +217,25 @@ static int run(const PmArguments *arguments)
 
 const PmCommand pm_command_apply = {
     .name = "apply",
-    .usage = "PIPELINE FILE... --out DIR [--output NAME] [--json]",
+    .usage = usage,
     .summary = "Run a pipeline over files, into a folder.",
     .text = "Takes any pipeline: trigger and source are left out, every `to` becomes a path below DIR. The files stay\n"
             "where they are; a folder stands for all images in it, but for those below DIR. What would write two "
             "renditions\n"
             "into one file, or into a folder that is read, is refused before anything is written.\n"
             "\n"
+            "With --steps no file is needed: steps are divided by commas, and each is a plugin, maybe with the value "
+            "of its\n"
+            "short form, then NAME=VALUE for its parameters. A value with spaces or commas stands in quotes, a list in "
+            "[].\n"
+            "\n"
             "Examples:\n"
+            "  pixmill apply --steps 'resize 400, convert webp' cat.jpg -o out\n"
+            "  pixmill apply --steps 'resize 300x300 gravity=attention, watermark \"© me\" opacity=0.5' *.jpg -o out\n"
             "  pixmill apply photos.yaml cat.jpg --out renditions\n"
             "  pixmill apply photos.yaml holiday/ --out renditions --output thumb\n"
             "  pixmill apply photos.yaml cat.jpg --out /tmp/x --json | jq '.results[].outputs'",
     .options = options,
-    .least = 2,
+    .least = 1,
     .run = run,
 };

@@ -12,42 +12,82 @@ static const char *environment(void *data, const char *name)
 }
 
 /* Prints, and tells who wants to know. */
-static void say(const PmError *err, PmErrorList *told)
+static void say(const PmStart *start, PmError *err, PmErrorList *told)
 {
     if (err->status == PM_OK) return;
+    if (start->line != NULL) pm_steps_line_place(start->line, err);
     pm_print_error(err);
     if (told != NULL) pm_error_list_add(told, err);
 }
 
-static void say_all(PmErrorList *errors, PmErrorList *told)
+void pm_start_say_all(const PmStart *start, PmErrorList *errors, PmErrorList *told)
 {
+    for (size_t i = 0; start->line != NULL && i < errors->count; i++)
+        pm_steps_line_place(start->line, &errors->items[i]);
+    pm_error_list_sort(errors);
     pm_print_errors(errors);
     for (size_t i = 0; told != NULL && i < errors->count; i++) pm_error_list_add(told, &errors->items[i]);
     pm_error_list_finish(errors);
 }
 
-PmStatus pm_start_read(const char *file, const PmPoolOptions *pool, PmStart *start, PmErrorList *told)
+/* Reads start->text, which is called `file`; dir: see pm_pipeline_read. */
+static PmStatus read_text(const char *file, const char *dir, const PmPoolOptions *pool, PmStart *start,
+                          PmErrorList *told)
 {
     PmErrorList errors = {0};
+    PmError err = {0};
+    start->pipeline = pm_pipeline_read(file, dir, start->text, start->size, pm_kinds, environment, NULL, &errors);
+    if (errors.count == 0 && start->pipeline != NULL) return PM_OK;
+    pm_error_list_finish(&errors);
+    pm_pipeline_free(start->pipeline);
+    /* The plugins may have more to say: all of it at once. */
+    PmChecked checked;
+    PmStatus status = pm_check_text(file, dir, start->text, start->size, pool, &checked, &errors, &err);
+    start->pipeline = NULL;
+    start->text = NULL;
+    pm_start_say_all(start, &errors, told);
+    say(start, &err, told);
+    pm_checked_finish(&checked);
+    pm_start_finish(start);
+    return status == PM_OK ? PM_BAD_CONFIG : status;
+}
+
+PmStatus pm_start_read(const char *file, const PmPoolOptions *pool, PmStart *start, PmErrorList *told)
+{
     PmError err = {0};
     char *dir = NULL;
     *start = (PmStart){0};
     if (pm_pipeline_load_text(file, &start->text, &start->size, &dir, &err) != PM_OK) {
-        say(&err, told);
+        say(start, &err, told);
         return err.status;
     }
-    start->pipeline = pm_pipeline_read(file, dir, start->text, start->size, pm_kinds, environment, NULL, &errors);
+    PmStatus status = read_text(file, dir, pool, start, told);
     free(dir);
-    if (errors.count == 0 && start->pipeline != NULL) return PM_OK;
-    pm_start_finish(start);
-    /* The plugins may have more to say: all of it at once. */
-    pm_error_list_finish(&errors);
-    PmChecked checked;
-    PmStatus status = pm_check(file, pool, &checked, &errors, &err);
-    say_all(&errors, told);
-    say(&err, told);
-    pm_checked_finish(&checked);
-    return status == PM_OK ? PM_BAD_CONFIG : status; /* edited in between: not this time */
+    return status;
+}
+
+PmStatus pm_start_read_steps(const char *steps, const PmPoolOptions *pool, PmStart *start, PmErrorList *told)
+{
+    PmError err = {0};
+    *start = (PmStart){.line = calloc(1, sizeof *start->line)};
+    char *dir = realpath(".", NULL);
+    PmStatus status = PM_LIMIT;
+    if (start->line == NULL || dir == NULL)
+        pm_error_set(&err, PM_LIMIT, "cannot tell the folder that this runs in");
+    else
+        status = pm_steps_line_read(steps, start->line, &err);
+    if (status == PM_OK) {
+        start->text = start->line->yaml;
+        start->size = start->line->size;
+        start->line->yaml = NULL;
+        status = read_text(PM_STEPS_LINE_FILE, dir, pool, start, told);
+    } else {
+        pm_print_error(&err);
+        if (told != NULL) pm_error_list_add(told, &err);
+        pm_start_finish(start);
+    }
+    free(dir);
+    return status;
 }
 
 int pm_start_run(PmStart *start, const PmServeOptions *options, PmServed *served, PmErrorList *told)
@@ -55,9 +95,8 @@ int pm_start_run(PmStart *start, const PmServeOptions *options, PmServed *served
     PmErrorList errors = {0};
     PmError err = {0};
     PmStatus status = pm_serve(start->pipeline, start->text, start->size, options, served, &errors, &err);
-    pm_error_list_sort(&errors);
-    say_all(&errors, told);
-    say(&err, told);
+    pm_start_say_all(start, &errors, told);
+    say(start, &err, told);
     if (status != PM_OK) return PM_EXIT_USAGE;
     return served->summary.failed > 0 ? PM_EXIT_FAILED : PM_EXIT_FINE;
 }
@@ -66,5 +105,7 @@ void pm_start_finish(PmStart *start)
 {
     pm_pipeline_free(start->pipeline);
     free(start->text);
+    if (start->line != NULL) pm_steps_line_finish(start->line);
+    free(start->line);
     *start = (PmStart){0};
 }

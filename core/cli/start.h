@@ -7,17 +7,23 @@
 
 #include "cli/command.h"
 #include "cli/serve.h"
+#include "pipeline/steps_line.h"
 
 typedef struct PmStart {
     PmPipeline *pipeline;
     char *text;
     size_t size;
+    PmStepsLine *line; /* owned; what it was made of instead of a file, or NULL */
 } PmStart;
 
 /* Both also add what they print to `told`, which may be NULL. */
 
 /* Prints all errors, the plugins' too, and returns other than PM_OK when there are any: then *start is empty. */
 PmStatus pm_start_read(const char *file, const PmPoolOptions *pool, PmStart *start, PmErrorList *told);
+/* The same for steps on the command line (steps_line.h). */
+PmStatus pm_start_read_steps(const char *steps, const PmPoolOptions *pool, PmStart *start, PmErrorList *told);
+/* Prints errors about what was read, sorted; the list is empty then. */
+void pm_start_say_all(const PmStart *start, PmErrorList *errors, PmErrorList *told);
 /* Runs; prints what went wrong as a whole. The exit code. */
 int pm_start_run(PmStart *start, const PmServeOptions *options, PmServed *served, PmErrorList *told);
 void pm_start_finish(PmStart *start);

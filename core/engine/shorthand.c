@@ -83,6 +83,20 @@ const PmNode *pm_shorthand_expand(const PmTransform *transform, const PmNode *va
     return mapping;
 }
 
+const PmNode *pm_shorthand_join(const PmNode *expanded, const PmNode *params, PmArena *arena)
+{
+    size_t n = expanded->count;
+    PmPair *pairs = pm_arena_alloc(arena, (n + params->count) * sizeof *pairs);
+    for (size_t i = 0; i < n; i++) pairs[i] = expanded->pairs[i];
+    for (size_t i = 0; i < params->count; i++)
+        if (params->pairs[i].key->text[0] != '\0') pairs[n++] = params->pairs[i];
+    PmNode *joined = pm_arena_alloc(arena, sizeof *joined);
+    *joined = *params;
+    joined->count = n;
+    joined->pairs = pairs;
+    return joined;
+}
+
 void pm_shorthand_form(const PmTransform *transform, char *out, size_t size)
 {
     size_t used = 0;

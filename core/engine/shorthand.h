@@ -19,6 +19,10 @@ PmStatus pm_shorthand_check(const char *file, const PmTransform *transform, PmEr
  * more parts than the plugin has parameters for it, or the plugin takes no single value. */
 const PmNode *pm_shorthand_expand(const PmTransform *transform, const PmNode *value, PmArena *arena);
 
+/* `expanded` with what else stands in `params`, a mapping whose empty key was the single value (steps_line.h). In the
+ * arena. */
+const PmNode *pm_shorthand_join(const PmNode *expanded, const PmNode *params, PmArena *arena);
+
 /* "WIDTHxHEIGHT", "FORMAT": how it is written, for messages; "" when the plugin takes no single value. */
 void pm_shorthand_form(const PmTransform *transform, char *out, size_t size);
 

@@ -195,18 +195,33 @@ static bool check_kind(PmStepMaker *maker, const PmOutput *output, const PmInsta
 /* The step's parameters as a mapping, or NULL for none. False after an error. */
 static bool find_params(PmStepMaker *maker, const PmStep *step, const PmTransform *transform, const PmNode **out)
 {
-    *out = step->params;
-    if (step->params == NULL || step->params->kind == PM_NODE_MAPPING) return true;
-    if (step->params->kind == PM_NODE_SEQUENCE) return false; /* its reader has told */
-    *out = pm_shorthand_expand(transform, step->params, maker->arena);
-    if (*out != NULL) return true;
+    const PmNode *params = step->params, *value = params;
+    *out = params;
+    if (params != NULL && params->kind == PM_NODE_MAPPING) value = pm_node_get(params, "");
+    if (value == NULL) return true;
+    if (value->kind != PM_NODE_SCALAR) return false; /* its reader has told */
     char form[PM_SHORTHAND_TEXT_MAX];
     pm_shorthand_form(transform, form, sizeof form);
-    PmError *err = pm_error_list_addf(
-        maker->errors, PM_BAD_CONFIG, maker->pipeline->file, step->params->line, step->params->column, step->where,
-        form[0] != '\0' ? "\"%.60s\" has more parts than %s" : "expected a mapping of parameters, not %s",
-        form[0] != '\0' ? pm_node_quoted(step->params) : pm_node_kind_name(step->params), form);
-    if (err != NULL) pm_error_hint(err, "write \"%s: { key: value }\"", step->plugin);
+    const PmNode *expanded = pm_shorthand_expand(transform, value, maker->arena);
+    for (size_t i = 0; expanded != NULL && params != value && i < expanded->count; i++) {
+        const PmNode *again = pm_node_get(params, expanded->pairs[i].key->text);
+        if (again == NULL) continue;
+        param_error(maker, step, expanded->pairs[i].key->text, "is given twice");
+        return false;
+    }
+    if (expanded != NULL) {
+        *out = params == value ? expanded : pm_shorthand_join(expanded, params, maker->arena);
+        return true;
+    }
+    PmError *err =
+        pm_error_list_addf(maker->errors, PM_BAD_CONFIG, maker->pipeline->file, value->line, value->column, step->where,
+                           form[0] != '\0'   ? "\"%.60s\" has more parts than %s"
+                           : params == value ? "expected a mapping of parameters, not %s"
+                                             : "takes no value without a name",
+                           form[0] != '\0' ? pm_node_quoted(value) : pm_node_kind_name(value), form);
+    if (err != NULL && params == value) pm_error_hint(err, "write \"%s: { key: value }\"", step->plugin);
+    if (err != NULL && params != value)
+        pm_error_hint(err, "write NAME=VALUE; `pixmill plugins %s` lists the names", step->plugin);
     return false;
 }
 

@@ -121,7 +121,9 @@ static void set_plugin(const PmReading *r, const PmNode *key, const PmNode *para
 const PmNode *pm_step_param(const PmStep *step, const char *param)
 {
     if (step->params == NULL || step->params->kind == PM_NODE_SEQUENCE) return NULL;
-    return step->params->kind == PM_NODE_SCALAR ? step->params : pm_node_get(step->params, param);
+    if (step->params->kind == PM_NODE_SCALAR) return step->params;
+    const PmNode *node = pm_node_get(step->params, param);
+    return node != NULL ? node : pm_node_get(step->params, ""); /* the short form among others */
 }
 
 static void read_on_reject(const PmReading *r, const PmNode *node, PmStep *step)

@@ -74,17 +74,11 @@ static PmStatus ask_worker(const PmPoolOptions *options, PmChecked *checked, PmE
     return err->status;
 }
 
-PmStatus pm_check(const char *file, const PmPoolOptions *options, PmChecked *checked, PmErrorList *errors, PmError *err)
+PmStatus pm_check_text(const char *file, const char *dir, char *text, size_t size, const PmPoolOptions *options,
+                       PmChecked *checked, PmErrorList *errors, PmError *err)
 {
-    char *dir = NULL;
-    *checked = (PmChecked){0};
-    if (pm_pipeline_load_text(file, &checked->text, &checked->size, &dir, err) != PM_OK) {
-        pm_error_list_add(errors, err);
-        pm_error_clear(err);
-        return PM_BAD_CONFIG;
-    }
-    checked->pipeline = pm_pipeline_read(file, dir, checked->text, checked->size, pm_kinds, environment, NULL, errors);
-    free(dir);
+    *checked = (PmChecked){.text = text, .size = size};
+    checked->pipeline = pm_pipeline_read(file, dir, text, size, pm_kinds, environment, NULL, errors);
     if (checked->pipeline != NULL) ask_worker(options, checked, errors, err);
     /* When the worker refuses the file nobody says what facts the steps set; all the others can be told. */
     if (checked->pipeline != NULL)
@@ -95,6 +89,21 @@ PmStatus pm_check(const char *file, const PmPoolOptions *options, PmChecked *che
     if (err->status == PM_OK && errors->count == 0) return PM_OK;
     pm_checked_finish(checked);
     return err->status != PM_OK ? err->status : PM_BAD_CONFIG;
+}
+
+PmStatus pm_check(const char *file, const PmPoolOptions *options, PmChecked *checked, PmErrorList *errors, PmError *err)
+{
+    char *dir = NULL, *text = NULL;
+    size_t size = 0;
+    *checked = (PmChecked){0};
+    if (pm_pipeline_load_text(file, &text, &size, &dir, err) != PM_OK) {
+        pm_error_list_add(errors, err);
+        pm_error_clear(err);
+        return PM_BAD_CONFIG;
+    }
+    PmStatus status = pm_check_text(file, dir, text, size, options, checked, errors, err);
+    free(dir);
+    return status;
 }
 
 void pm_checked_finish(PmChecked *checked)

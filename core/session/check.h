@@ -17,6 +17,9 @@ typedef struct PmChecked {
 } PmChecked;
 PmStatus pm_check(const char *file, const PmPoolOptions *options, PmChecked *checked, PmErrorList *errors,
                   PmError *err);
+/* The same for a text at hand, taken: `file` names it, assets are looked for below dir (absolute). */
+PmStatus pm_check_text(const char *file, const char *dir, char *text, size_t size, const PmPoolOptions *options,
+                       PmChecked *checked, PmErrorList *errors, PmError *err);
 void pm_checked_finish(PmChecked *checked);
 
 /* The plan of a checked pipeline, for a file (NULL: for `format` of width x height). New; NULL and err set on failure.

@@ -32,7 +32,7 @@ static bool same(const struct stat *a, const struct stat *b)
 /* --- what is an image --- */
 
 /* A damaged photo is an image that fails, not a file to pass over. */
-static bool named_like_an_image(const char *name)
+bool pm_listing_is_image_name(const char *name)
 {
     static const char *const endings[] = {"jpg",  "jpeg", "jpe",  "png",  "webp", "gif", "tif",
                                           "tiff", "avif", "heic", "heif", "jxl",  "svg", "pdf"};
@@ -58,7 +58,7 @@ static void judge(const Maker *maker, PmListed *listed)
     if (fd >= 0) close(fd);
     if (n < 0) return;
     PmFormat format = pm_sniff(bytes, (size_t)n);
-    if (format == PM_FORMAT_UNKNOWN && !named_like_an_image(listed->object.path))
+    if (format == PM_FORMAT_UNKNOWN && !pm_listing_is_image_name(listed->object.path))
         pm_text_copy(listed->skipped, sizeof listed->skipped, "not an image");
     else if (format != PM_FORMAT_UNKNOWN && !let_in(maker->limits, pm_format_name(format)))
         snprintf(listed->skipped, sizeof listed->skipped, "%s is not among limits.formats", pm_format_name(format));

@@ -35,6 +35,9 @@ PmStatus pm_listing_make(PmListing *listing, const char *const *paths, size_t co
                          const PmLimits *limits, PmError *err);
 void pm_listing_finish(PmListing *listing);
 
+/* Whether a file called this is an image by its ending: a damaged one fails and is not passed over. */
+bool pm_listing_is_image_name(const char *name);
+
 /* The listed file of this identity, or NULL. */
 const PmListed *pm_listing_find(const PmListing *listing, dev_t device, ino_t inode);
 
