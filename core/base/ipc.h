@@ -20,10 +20,11 @@
  *   DESCRIBED <- {plugins: [description..], errors: [error..]}
  *   CHECK     -> {path, params: YAML or absent}          plugin check
  *   CHECKED   <- {checks: [{name, ok, message}..]}
- *   SPAWN     -> {worker}                                fds: [child's socket, progress memfd, its stderr or none]
+ *   SPAWN     -> {worker}                                fds: [child's socket, progress memfd, then none, or
+ *                                                        its stdout and stderr, and a reader of the same]
  *   SPAWNED   <- {worker, pid} or {worker, error}        fds: [pidfd], none with `error`
  *   EXITED    <- {worker, pid, code, signal, cpu_ms, max_rss_kb}         signal 0: it exited with code
- *   LOG       <- {level: 0..3, text}                     of the zygote
+ *   LOG       <- {level: 0..3, plugin or absent, step or absent, text}          of the zygote, and of create()
  *
  * Job channel, broker <-> child. One job at a time; a child whose channel is closed ends with code 0. A child sends no
  * descriptors: what is too large for a packet it writes into a memory file that the broker has made ("room"), and the
@@ -35,7 +36,7 @@
  *   OUTPUT    <- {output, format, width, height, pages, size, source: bool, facts: {..}}
  *                                                        `size` bytes are in the room; none with `source`
  *   SKIPPED   <- {output, reason}                        its `when` did not match
- *   LOG       <- {level: 0..3, plugin or absent, text}
+ *   LOG       <- {level: 0..3, plugin or absent, step or absent, text}
  *   ROOM      <- {}                                      for a request's or a message's body; one at a time
  *   ROOM      -> {for: "body"}                                                  fds: [memfd to write to]
  *   FETCH     <- {url, method, content_type or absent, timeout_ms, size}        `size` bytes are in the room

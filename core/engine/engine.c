@@ -95,7 +95,8 @@ PmEngine *pm_engine_new(const PmPipeline *pipeline, const PmEngineOptions *optio
                          .errors = errors,
                          .facts = json_array(),
                          .progress = options->progress,
-                         .fetch = options->fetch};
+                         .fetch = options->fetch,
+                         .log = options->log};
     pm_steps_make(&maker, NULL, &engine->trunk);
     make_outputs(&maker, engine);
     engine->assets = maker.assets;

@@ -19,6 +19,7 @@ typedef struct PmEngineOptions {
     const char *plugin_file;        /* or NULL: one that lies anywhere, opened first; its folder is not looked at */
     PmProgress *progress;           /* may be NULL; pm_engine_set_progress later */
     bool fetch;                     /* the sink's fetch works; false: PmHost.fetch is NULL */
+    const struct PmSink *log;       /* whose `log` gets the lines of create(); NULL: they go to our own log */
 } PmEngineOptions;
 
 /* Loads the plugins that the pipeline names, reads its assets, binds and creates every step. Errors to `errors`
@@ -69,7 +70,8 @@ typedef struct PmSink {
     PmStatus (*begins)(void *data, const PmRendition *rendition, PmError *err);
     PmStatus (*skipped)(void *data, const char *output, const char *reason, PmError *err);
     PmStatus (*fetch)(void *data, const char *url, const PmRequest *request, PmResponse *response, PmError *err);
-    void (*log)(void *data, int level, const char *plugin, const char *text);
+    /* `plugin` and `step` (its path): "" where none is at work. */
+    void (*log)(void *data, int level, const char *plugin, const char *step, const char *text);
 } PmSink;
 
 typedef struct PmReport {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/flags.h"
+#include "engine/printed.h"
 #include "engine/redact.h"
 #include "engine/resample.h"
 #include "engine/vipserr.h"
@@ -19,6 +20,11 @@
 static const char *plugin_of(const PmJob *job)
 {
     return job != NULL && job->at != NULL ? job->at->step->plugin : "";
+}
+
+static const char *step_of(const PmJob *job)
+{
+    return job != NULL && job->at != NULL ? job->at->step->path : "";
 }
 
 static void host_log(PmJob *job, int level, const char *fmt, ...)
@@ -33,9 +39,9 @@ static void host_log(PmJob *job, int level, const char *fmt, ...)
     if (level < PM_LOG_ERROR) level = PM_LOG_ERROR;
     if (level > PM_LOG_DEBUG) level = PM_LOG_DEBUG;
     if (job != NULL && job->sink != NULL && job->sink->log != NULL)
-        job->sink->log(job->sink->data, level, plugin_of(job), safe);
+        job->sink->log(job->sink->data, level, plugin_of(job), step_of(job), safe);
     else
-        pm_log(level, "plugin.log", "plugin", plugin_of(job), "msg", safe, NULL);
+        pm_log(level, "plugin.log", "plugin", plugin_of(job), "step", step_of(job), "msg", safe, NULL);
 }
 
 static PmStatus host_fail(PmJob *job, PmStatus status, const char *fmt, ...)
@@ -168,8 +174,21 @@ void pm_job_at(PmJob *job, const char *plugin, const char *step, int line)
     progress->line = line;
 }
 
+static void log_printed(void *data, const char *text)
+{
+    host_log(data, PM_LOG_WARN, "%s", text);
+}
+
+/* What the step at work has printed; between steps, nobody knows who. */
+static void take_printed(PmJob *job)
+{
+    if (job->sink != NULL && job->sink->log != NULL) pm_printed_take(log_printed, job);
+}
+
 static void enter(PmJob *job, const PmInstance *instance)
 {
+    job->at = NULL;
+    take_printed(job);
     job->at = instance;
     pm_error_clear(&job->failure);
     vips_error_clear();
@@ -200,6 +219,7 @@ PmStatus pm_plugin_bug(const PmJob *job, const PmInstance *instance, PmError *er
 /* After a call: `status` as the plugin returned it, what it said in job->failure, what libvips said in its buffer. */
 static PmStatus leave(PmJob *job, const PmInstance *instance, PmStatus status, const char *call, PmError *err)
 {
+    take_printed(job);
     pm_job_at(job, NULL, NULL, 0);
     if (status == PM_OK) return PM_OK;
     if ((int)status < PM_OK || status > PM_BUG)

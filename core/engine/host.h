@@ -17,7 +17,7 @@ struct PmJob {
     const PmAsset *assets;
     PmArena *arena;       /* strings handed to plugins; until the job ends */
     PmFacts *facts;       /* of the job, or of the output at work */
-    const PmSink *sink;   /* NULL while creating and explaining */
+    const PmSink *sink;   /* NULL while explaining; while creating it has only a log, or is NULL */
     PmProgress *progress; /* may be NULL */
     int64_t deadline_ms;  /* 0: none */
     const PmInstance *at; /* the step at work */

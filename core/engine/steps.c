@@ -258,7 +258,11 @@ static bool make_step(PmStepMaker *maker, const PmOutput *output, const PmStep *
 
     /* A fact is there for the steps after the one that sets it, whether or not this one could be made. */
     add_facts(maker->facts, instance);
-    PmJob job = {.pipeline = pipeline, .assets = maker->assets, .arena = maker->arena, .progress = maker->progress};
+    PmJob job = {.pipeline = pipeline,
+                 .assets = maker->assets,
+                 .arena = maker->arena,
+                 .sink = maker->log,
+                 .progress = maker->progress};
     return good && pm_call_create(&job, instance, maker->fetch, maker->errors) == PM_OK;
 }
 

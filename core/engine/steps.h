@@ -43,7 +43,8 @@ typedef struct PmStepMaker {
     PmErrorList *errors;
     json_t *facts;        /* names that steps set: "nsfw-hook.score"; array, owned likewise */
     PmProgress *progress; /* may be NULL; says whose create() is running */
-    bool fetch;           /* as in PmEngineOptions */
+    bool fetch;           /* as in PmEngineOptions, as the next */
+    const struct PmSink *log;
 } PmStepMaker;
 
 /* Makes all steps of the trunk, or of an output: `output` NULL for the trunk. Every error is added to maker->errors;

@@ -166,7 +166,7 @@ static PmStatus do_plan(const PmChild *child, PmWorkerSink *sink, const PmMessag
 
 static void log_of_library(void *data, int level, const char *text)
 {
-    pm_worker_sink_log(data, level, NULL, text);
+    pm_worker_sink_log(data, level, NULL, NULL, text);
 }
 
 int pm_child_run(const PmChild *child)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "worker/capture.h"
 #include "worker/confine.h"
 #include "worker/fault.h"
 #include "worker/idle_threads.h"
@@ -140,7 +141,8 @@ static void start_engine(void *data)
 {
     const Start *start = data;
     PmLoad *load = start->load;
-    PmEngineOptions options = {.plugin_dirs = load->plugin_dirs, .progress = progress, .fetch = load->fetch};
+    PmEngineOptions options = {
+        .plugin_dirs = load->plugin_dirs, .progress = progress, .fetch = load->fetch, .log = &load->log};
     load->engine = pm_engine_new(load->pipeline, &options, start->errors);
     if (load->engine != NULL) pm_engine_set_progress(load->engine, NULL);
 }
@@ -156,11 +158,21 @@ static void say_who(const PmLoad *load, PmError *err, const char *what)
     pm_error_place(err, load->pipeline->file, at.line, 1);
 }
 
+/* What a plugin has printed that did not come back, or code that nobody called, such as constructors. */
+static void log_rest(void *data, const char *text)
+{
+    const PmLoad *load = data;
+    PmProgress at = pm_progress_read(progress);
+    if (load->log.log != NULL) load->log.log(load->log.data, PM_LOG_WARN, at.plugin, at.step, text);
+}
+
 static void start_guarded(PmLoad *load, PmErrorList *errors)
 {
     Start start = {load, errors};
     at_work = load;
+    pm_capture_begin();
     int signo = pm_fault_survive(start_engine, &start, PM_LOAD_SECONDS);
+    pm_capture_end(log_rest, load);
     at_work = NULL;
     if (signo == 0) return;
     PmError err = {0};
@@ -172,6 +184,7 @@ static void start_guarded(PmLoad *load, PmErrorList *errors)
 bool pm_load_interrupted(PmError *err)
 {
     if (at_work == NULL) return false;
+    pm_capture_end(log_rest, at_work);
     say_who(at_work, err, "called exit()");
     return true;
 }

@@ -23,6 +23,7 @@ typedef struct PmLoad {
     bool check;  /* only validated: nothing will be spawned */
     int64_t jobs_per_child;
     bool fetch; /* the broker carries out FETCH */
+    PmSink log; /* for what plugins say in create(): its `log` */
 } PmLoad;
 
 /* What every pipeline needs and takes its time: asks what the sandbox can do, and starts libvips. It may happen before

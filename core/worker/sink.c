@@ -53,13 +53,14 @@ static void put(json_t *object, const char *key, json_t *value)
     if (value != NULL) json_object_set_new(object, key, value);
 }
 
-void pm_worker_sink_log(PmWorkerSink *sink, int level, const char *plugin, const char *text)
+void pm_worker_sink_log(PmWorkerSink *sink, int level, const char *plugin, const char *step, const char *text)
 {
     pthread_mutex_lock(&sink->lock);
     size_t line = sink->in_job ? ++sink->log_lines : SIZE_MAX;
     if (line <= PM_SINK_LOG_LINES_MAX) {
         json_t *body = json_pack("{si}", "level", level);
         put(body, "plugin", text_or_null(plugin));
+        put(body, "step", text_or_null(step));
         put(body, "text",
             text_or_null(line == PM_SINK_LOG_LINES_MAX ? "further log lines of this job are dropped" : text));
         /* A lost line is not a reason to fail the job. */
@@ -69,9 +70,9 @@ void pm_worker_sink_log(PmWorkerSink *sink, int level, const char *plugin, const
     pthread_mutex_unlock(&sink->lock);
 }
 
-static void log_line(void *data, int level, const char *plugin, const char *text)
+static void log_line(void *data, int level, const char *plugin, const char *step, const char *text)
 {
-    pm_worker_sink_log(data, level, plugin, text);
+    pm_worker_sink_log(data, level, plugin, step, text);
 }
 
 /* Those of steps: the broker knows the others itself. New. */

@@ -31,8 +31,8 @@ void pm_worker_sink_hush(PmWorkerSink *sink);
 /* The engine's view of it; borrows `sink`. */
 PmSink pm_worker_sink_for_engine(PmWorkerSink *sink);
 
-/* Sends a log line; `plugin` may be NULL. On any thread. Nothing outside a job. */
-void pm_worker_sink_log(PmWorkerSink *sink, int level, const char *plugin, const char *text);
+/* Sends a log line; `plugin` and `step` may be NULL. On any thread. Nothing outside a job. */
+void pm_worker_sink_log(PmWorkerSink *sink, int level, const char *plugin, const char *step, const char *text);
 
 /* Frees what was lent to plugins. */
 void pm_worker_sink_end_job(PmWorkerSink *sink);

@@ -23,13 +23,20 @@ PmStatus pm_stderr_forward_open(PmStderrForward *stderr_forward, PmError *err)
     return PM_OK;
 }
 
-void pm_stderr_forward_log(int sock, int level, const char *text)
+void pm_stderr_forward_plugin_log(int sock, int level, const char *plugin, const char *step, const char *text)
 {
     char clean[2 * PM_STDERR_FORWARD_LINE_MAX];
     pm_text_utf8(clean, sizeof clean, text);
     json_t *body = json_pack("{siss}", "level", level, "text", clean);
+    if (body != NULL && plugin[0] != '\0') json_object_set_new(body, "plugin", json_string(plugin));
+    if (body != NULL && step[0] != '\0') json_object_set_new(body, "step", json_string(step));
     (void)pm_ipc_send(sock, PM_MSG_LOG, body, NULL, 0, NULL); /* when the broker is gone, we learn it elsewhere */
     json_decref(body);
+}
+
+void pm_stderr_forward_log(int sock, int level, const char *text)
+{
+    pm_stderr_forward_plugin_log(sock, level, "", "", text);
 }
 
 static void flush_line(PmStderrForward *stderr_forward, int sock)

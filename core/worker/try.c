@@ -99,10 +99,10 @@ static PmStatus no_fetch(void *data, const char *url, const PmRequest *request, 
     return pm_error_set(err, PM_TRANSIENT, "plugin run makes no requests: none went to %s", origin);
 }
 
-static void plugin_log(void *data, int level, const char *plugin, const char *text)
+static void plugin_log(void *data, int level, const char *plugin, const char *step, const char *text)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
-    (void)data;
+    (void)data, (void)step;
     fprintf(stderr, "%-5s %s: %s\n", levels[level >= 0 && level < 4 ? level : 3], plugin, text);
 }
 

@@ -18,6 +18,7 @@
 
 #include "base/rlimits.h"
 #include "engine/limits.h"
+#include "engine/printed.h"
 #include "worker/check.h"
 #include "worker/child.h"
 #include "worker/fault.h"
@@ -28,7 +29,14 @@
 #include "worker/thread_guard.h"
 #include "worker/warmup.h"
 
-enum { CHILDREN_MAX = 1024, CHILD_DESCRIPTORS = 32, CHILD_SOCKET = 3, CHILD_GUARD = 4, CROWDED_MS = 20 };
+enum {
+    CHILDREN_MAX = 1024,
+    CHILD_DESCRIPTORS = 32,
+    CHILD_SOCKET = 3,
+    CHILD_PRINTED = 4,
+    CHILD_GUARD = 5,
+    CROWDED_MS = 20
+};
 
 typedef struct Slot {
     pid_t pid; /* 0: free */
@@ -126,11 +134,17 @@ static PmStatus shed_threads(Zygote *z, PmError *err)
     return PM_OK;
 }
 
+static void log_of_plugin(void *data, int level, const char *plugin, const char *step, const char *text)
+{
+    pm_stderr_forward_plugin_log(((const Zygote *)data)->sock, level, plugin, step, text);
+}
+
 static void on_load(Zygote *z, PmMessage *message)
 {
     PmErrorList errors = {0};
     PmError err = {0};
     json_t *ready = NULL;
+    z->load.log = (PmSink){.data = z, .log = log_of_plugin};
     if (z->loaded)
         pm_error_list_addf(&errors, PM_BUG, NULL, 0, 0, "LOAD", "a pipeline is loaded already");
     else if (pm_load(&z->load, message, &ready, &errors) && !z->load.check && shed_threads(z, &err) == PM_OK)
@@ -191,20 +205,29 @@ static int64_t cpu_seconds(const PmLoad *load)
     return job_ms > 0 ? load->jobs_per_child * seconds + 1 : 0;
 }
 
-/* Descriptors of a child, in their places; no others. `guard`: -1, or a socket. */
-static PmStatus keep_descriptors(const Zygote *z, int sock, int words, int guard, PmError *err)
+/* Descriptors of a child, in their places; no others. */
+typedef struct Given {
+    int sock, words; /* what it writes to stdout and stderr */
+    int printed;     /* where it can read them itself */
+    int guard;       /* -1, or a socket */
+} Given;
+
+static PmStatus keep_descriptors(const Zygote *z, const Given *given, PmError *err)
 {
-    bool ok = dup2(z->null, STDIN_FILENO) >= 0 && dup2(z->null, STDOUT_FILENO) >= 0 && dup2(words, STDERR_FILENO) >= 0;
+    bool ok = dup2(z->null, STDIN_FILENO) >= 0 && dup2(given->words, STDOUT_FILENO) >= 0 &&
+              dup2(given->words, STDERR_FILENO) >= 0;
     /* Out of each other's way first. */
-    int socket_copy = fcntl(sock, F_DUPFD, CHILD_GUARD + 1);
+    int guard = given->guard, socket_copy = fcntl(given->sock, F_DUPFD, CHILD_GUARD + 1);
+    int printed_copy = fcntl(given->printed, F_DUPFD, CHILD_GUARD + 1);
     int guard_copy = guard >= 0 ? fcntl(guard, F_DUPFD, CHILD_GUARD + 1) : -1;
-    ok = ok && dup2(socket_copy, CHILD_SOCKET) >= 0 && (guard < 0 || dup2(guard_copy, CHILD_GUARD) >= 0) &&
+    ok = ok && dup2(socket_copy, CHILD_SOCKET) >= 0 && dup2(printed_copy, CHILD_PRINTED) >= 0 &&
+         (guard < 0 || dup2(guard_copy, CHILD_GUARD) >= 0) &&
          close_range(guard >= 0 ? CHILD_GUARD + 1 : CHILD_GUARD, ~0U, 0) == 0;
     return ok ? PM_OK : pm_error_set(err, PM_BUG, "descriptors: %s", strerror(errno));
 }
 
 /* The new process: keeps its socket as descriptor 3 and the mapped progress page, nothing else. */
-__attribute__((noreturn)) static void become_child(Zygote *z, int sock, int words, int guard, PmProgress *progress)
+__attribute__((noreturn)) static void become_child(Zygote *z, const Given *given, PmProgress *progress)
 {
     /* In a pid namespace the zygote is outside, and has no number there. */
     pid_t parent = z->init_pid > 0 ? 0 : z->pid;
@@ -213,7 +236,7 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, int word
     prctl(PR_SET_NAME, "pixmill-child", 0, 0, 0);
     PmError err = {0};
     int64_t mapped_bytes = pm_sandbox_mapped_bytes(&z->load.sandbox);
-    keep_descriptors(z, sock, words, guard, &err);
+    keep_descriptors(z, given, &err);
     reset_signals();
     pm_idle_threads_leave();
     const PmLimits *limits = &z->load.pipeline->limits;
@@ -221,7 +244,7 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, int word
                                .mapped_bytes = mapped_bytes,
                                .cpu_seconds = cpu_seconds(&z->load),
                                .descriptors = CHILD_DESCRIPTORS,
-                               .guard = guard >= 0 ? CHILD_GUARD : -1,
+                               .guard = given->guard >= 0 ? CHILD_GUARD : -1,
                                .fonts = pm_engine_needs_fonts(z->load.engine),
                                .new_code = pm_warm_up_jit()};
     if (err.status == PM_OK && pm_fault_install(progress, &err) == PM_OK)
@@ -231,6 +254,7 @@ __attribute__((noreturn)) static void become_child(Zygote *z, int sock, int word
         _exit(PM_CHILD_SANDBOX);
     }
     pm_engine_set_progress(z->load.engine, progress);
+    pm_printed_from(CHILD_PRINTED);
     PmChild child = {.sock = CHILD_SOCKET, .engine = z->load.engine, .limits = limits, .progress = progress};
     _exit(pm_child_run(&child));
 }
@@ -254,9 +278,12 @@ static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid
 {
     Slot *slot = free_slot(z);
     PmProgress *progress = message->fd_count >= 2 ? pm_progress_map(message->fds[1]) : NULL;
-    int words = message->fd_count == 3 ? message->fds[2] : z->stderr_forward.write_fd;
+    Given given = {.sock = message->fd_count > 0 ? message->fds[0] : -1,
+                   .words = message->fd_count >= 3 ? message->fds[2] : z->stderr_forward.write_fd,
+                   .printed = message->fd_count >= 4 ? message->fds[3] : z->null};
     bool count = (z->load.sandbox.layers & PM_LAYER_THREADS) != 0;
     int pidfd = -1, guard = count ? pm_thread_guard_expect(&z->guard) : -1;
+    given.guard = guard;
     *pid = 0;
     if (!z->loaded || z->load.engine == NULL || z->load.check)
         pm_error_set(err, PM_BUG, "SPAWN: no pipeline is loaded to do jobs with");
@@ -267,7 +294,7 @@ static int spawn(Zygote *z, const PmMessage *message, int64_t number, pid_t *pid
     else if (count && guard < 0)
         pm_error_set(err, PM_TRANSIENT, "no socket for a child: %s", strerror(errno));
     else if ((*pid = fork()) == 0)
-        become_child(z, message->fds[0], words, guard, progress);
+        become_child(z, &given, progress);
     else if (*pid < 0)
         pm_error_set(err, PM_TRANSIENT, "no process: %s", strerror(errno));
     else if ((pidfd = (int)syscall(SYS_pidfd_open, *pid, 0)) < 0) {
@@ -379,6 +406,9 @@ static PmStatus prepare(Zygote *z, PmError *err)
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) signal(ignored[i], SIG_IGN);
     die_with_parent();
+    /* A plugin that crashes has printed what it has printed. In a buffer of ours: a child may not have memory left. */
+    static char line[BUFSIZ];
+    setvbuf(stdout, line, _IOLBF, sizeof line);
     pm_rlimits_raise_descriptors(); /* who started us may not have */
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0});

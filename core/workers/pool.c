@@ -183,7 +183,7 @@ static bool never_block(int sock)
 
 bool pm_pool_spawn(PmPool *pool, PmWorker *worker)
 {
-    int pair[2] = {-1, -1}, fds[3] = {-1, -1, -1};
+    int pair[2] = {-1, -1}, fds[4] = {-1, -1, -1, -1};
     PmError err = {0};
     PmProgress *progress = NULL;
     fds[1] = pool->sock >= 0 ? pm_progress_new(&progress, &err) : -1;
@@ -192,7 +192,8 @@ bool pm_pool_spawn(PmPool *pool, PmWorker *worker)
     if (fds[2] >= 0 && pm_ipc_pair(pair, &err) == PM_OK && never_block(pair[0])) {
         json_t *body = json_pack("{sI}", "worker", (json_int_t)(worker - pool->workers));
         fds[0] = pair[1];
-        pm_ipc_send(pool->sock, PM_MSG_SPAWN, body, fds, 3, &err);
+        fds[3] = worker->words.fd;
+        pm_ipc_send(pool->sock, PM_MSG_SPAWN, body, fds, 4, &err);
         json_decref(body);
     }
     for (size_t i = 1; i < 3; i++)
@@ -281,7 +282,10 @@ static void on_log(PmPool *pool, const json_t *body)
     json_int_t level = json_integer_value(json_object_get(body, "level"));
     if (level < PM_LOG_ERROR || level > PM_LOG_DEBUG) level = PM_LOG_DEBUG;
     if (!pm_log_enabled((int)level) || !pm_log_gate_admits(&pool->log_gate, NULL)) return;
-    pm_log((int)level, "worker.log", "msg", json_string_value(json_object_get(body, "text")), NULL);
+    const char *plugin = pm_said_plugin(pool->pipeline, json_string_value(json_object_get(body, "plugin")));
+    const PmStep *step = pm_said_step(pool->pipeline, json_string_value(json_object_get(body, "step")));
+    pm_log((int)level, plugin != NULL ? "plugin.log" : "worker.log", "plugin", plugin, "step",
+           step != NULL ? step->path : NULL, "msg", json_string_value(json_object_get(body, "text")), NULL);
 }
 
 static void on_message(PmPool *pool, PmMessage *message)

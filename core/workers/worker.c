@@ -324,8 +324,8 @@ static void on_crowded(void *data)
 int pm_worker_prepare(PmWorker *worker, PmProgress *progress, PmError *err)
 {
     worker->log = (PmLogShare){0};
-    int end = pm_child_stderr_open(&worker->words, pm_pool_loop(worker->pool), pm_pool_log_gate(worker->pool),
-                                   &worker->log, progress, &worker->names, err);
+    int end = pm_child_stderr_open(&worker->words, pm_pool_log_gate(worker->pool), &worker->log, progress,
+                                   &worker->names, err);
     if (end >= 0) worker->progress = progress;
     return end;
 }

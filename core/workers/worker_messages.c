@@ -247,7 +247,9 @@ static void on_log(PmWorker *worker, const json_t *body)
     if (level < PM_LOG_ERROR || level > PM_LOG_DEBUG) level = PM_LOG_DEBUG;
     if (!pm_log_enabled((int)level) || !pm_log_gate_admits(pm_pool_log_gate(worker->pool), &worker->log)) return;
     pm_text_copy(text, sizeof text, said != NULL ? said : "");
-    pm_log((int)level, "plugin.log", PM_JOB_NAMES(&worker->names), "plugin", plugin, "msg", text, NULL);
+    const PmStep *step = pm_said_step(pm_pool_pipeline(worker->pool), json_string_value(json_object_get(body, "step")));
+    pm_log((int)level, "plugin.log", PM_JOB_NAMES(&worker->names), "plugin", plugin, "step",
+           step != NULL ? step->path : NULL, "msg", text, NULL);
 }
 
 /* --- fetch --- */

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <pixmill/plugin.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,6 +24,9 @@ enum {
     HABIT_passwd,    /* opens a file */
     HABIT_thread,    /* starts a thread */
     HABIT_print,     /* prints */
+    HABIT_mutter,    /* prints without an end of the line, and past stdio */
+    HABIT_chatter,   /* prints and prints */
+    HABIT_farewell,  /* prints, and dies */
     HABIT_program,   /* starts a program */
     HABIT_elsewhere, /* plans to take the left half, and takes the right one */
     HABIT_flags,     /* plans a flag that does not exist */
@@ -73,6 +77,18 @@ static void indulge(void)
     case HABIT_print:
         printf("printed on stdout\n");
         fprintf(stderr, "printed on stderr\n");
+        break;
+    case HABIT_mutter:
+        printf("half a line, ");
+        fflush(stdout);
+        if (write(STDOUT_FILENO, "and the rest\nanother half", 25) < 0) break;
+        break;
+    case HABIT_chatter:
+        for (int i = 0; i < 5000; i++) printf("line %d of far too many\n", i);
+        break;
+    case HABIT_farewell:
+        printf("the last line on stdout\n");
+        raise(SIGSEGV);
         break;
     case HABIT_program:
         execl("/bin/true", "true", (char *)NULL);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An inspector that puts all it was configured with into what it says: a secret, its endpoint's URL and the parts of
- * it. `say` chooses where: into the log, into an error of create(), into one of inspect(), or of libvips.
+ * it. `say` chooses where: into the log, into an error of create(), into one of inspect(), or of libvips, or onto
+ * stdout.
  */
 #include <pixmill/plugin.h>
+#include <stdio.h>
 #include <string.h>
 #include <vips/vips.h>
 
@@ -13,8 +15,8 @@ typedef struct Config {
     PmList tokens;
 } Config;
 
-enum { SAY_LOG, SAY_PARAM, SAY_FAIL, SAY_VIPS, SAY_FETCH };
-static const char *const ways[] = {"log", "param", "fail", "vips", "fetch", NULL};
+enum { SAY_LOG, SAY_PARAM, SAY_FAIL, SAY_VIPS, SAY_FETCH, SAY_PRINT };
+static const char *const ways[] = {"log", "param", "fail", "vips", "fetch", "print", NULL};
 
 static const PmParam params[] = {
     PM_PARAM_ENUM(Config, say, "say", .def = "log", .choices = ways, .doc = "Where it says it."),
@@ -75,6 +77,8 @@ static PmStatus inspect(void *data, PmJob *job, const PmShape *shape, VipsImage 
     } else if (self->config->say == SAY_VIPS) {
         vips_error("talkative", "%s", text);
         status = PM_BAD_INPUT;
+    } else if (self->config->say == SAY_PRINT) {
+        printf("%s\n", text);
     } else {
         self->host->log(job, PM_LOG_WARN, "%s", text);
     }

@@ -31,9 +31,9 @@ static PmStatus skipped(void *data, const char *output, const char *reason, PmEr
     return PM_OK;
 }
 
-static void plugin_log(void *data, int level, const char *plugin, const char *text)
+static void plugin_log(void *data, int level, const char *plugin, const char *step, const char *text)
 {
-    (void)data;
+    (void)data, (void)step;
     fprintf(stderr, "%s: %s (level %d)\n", plugin, text, level);
 }
 

