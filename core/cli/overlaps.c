@@ -49,7 +49,7 @@ static bool wanted(const Search *search, const char *output)
 /* What a plan tells; all else that is missing is known only when the image has been worked on. */
 static bool is_planned(const char *fact)
 {
-    static const char *const planned[] = {"ext", "format", "width", "height", "pages"};
+    static const char *const planned[] = {"ext", "format", "width", "height", "pages", "shape", "animated"};
     for (size_t i = 0; i < sizeof planned / sizeof planned[0]; i++)
         if (strcmp(fact, planned[i]) == 0) return true;
     return false;
@@ -210,7 +210,9 @@ static void on_planned(void *data, size_t i, const json_t *plan)
 {
     Search *search = data;
     json_t *facts = json_object();
-    const json_t *outputs = json_object_get(plan, "outputs");
+    static const char *const of_source[] = {"shape", "animated"};
+    const json_t *outputs = json_object_get(plan, "outputs"),
+                 *source = json_object_get(json_object_get(plan, "source"), "facts");
     for (size_t k = 0; k < json_array_size(outputs); k++) {
         const json_t *output = json_array_get(outputs, k), *encode = json_object_get(output, "encode");
         const json_t *shape = json_object_get(encode, "out");
@@ -224,6 +226,8 @@ static void on_planned(void *data, size_t i, const json_t *plan)
             json_object_set_new(
                 own, numbers[n],
                 json_sprintf("%lld", (long long)json_integer_value(json_object_get(shape, numbers[n]))));
+        for (size_t n = 0; n < sizeof of_source / sizeof of_source[0]; n++)
+            json_object_set(own, of_source[n], json_object_get(source, of_source[n]));
         const char *name = json_string_value(json_object_get(output, "name"));
         if (name != NULL)
             json_object_set_new(facts, name, own);

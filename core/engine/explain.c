@@ -169,6 +169,9 @@ static json_t *plan_json(const PmRun *run)
     json_t *source = shape_json(&route->source);
     json_object_set_new(source, "format", json_string(pm_format_name(run->format)));
     json_object_set_new(source, "orientation", json_integer(route->source.orientation));
+    json_object_set_new(source, "facts",
+                        json_pack("{ss ss}", "shape", pm_facts_get(run->facts, "shape"), "animated",
+                                  pm_facts_get(run->facts, "animated")));
     if (run->has_source) json_object_set_new(source, "bytes", json_integer((json_int_t)run->source.size));
     json_t *outputs = json_array();
     for (size_t i = 0; i < route->output_count; i++)

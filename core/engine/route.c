@@ -52,6 +52,12 @@ static PmRouteStep *route_steps(const PmRun *run, const PmInstances *instances)
     return steps;
 }
 
+/* Of a document the pages are no frames. */
+static bool is_animation(PmFormat format, int32_t pages)
+{
+    return pages > 1 && format != PM_FORMAT_TIFF && format != PM_FORMAT_PDF;
+}
+
 static bool set_source_facts(PmRun *run)
 {
     const PmShape *shape = &run->route.source;
@@ -59,6 +65,13 @@ static bool set_source_facts(PmRun *run)
     return pm_facts_set(facts, "format", pm_format_name(run->format)) &&
            pm_facts_setf(facts, "width", "%d", shape->width) && pm_facts_setf(facts, "height", "%d", shape->height) &&
            pm_facts_setf(facts, "pages", "%d", shape->pages) &&
+           pm_facts_set(facts, "shape",
+                        shape->width > shape->height   ? "landscape"
+                        : shape->width < shape->height ? "portrait"
+                                                       : "square") &&
+           pm_facts_setf(facts, "aspect", "%.3f", (double)shape->width / shape->height) &&
+           pm_facts_setf(facts, "megapixels", "%.3f", (double)shape->width * shape->height / 1e6) &&
+           pm_facts_set(facts, "animated", is_animation(run->format, shape->pages) ? "true" : "false") &&
            pm_facts_set(facts, "has_alpha", shape->has_alpha ? "true" : "false") &&
            pm_facts_set(facts, "has_profile", shape->has_profile ? "true" : "false") &&
            pm_facts_setf(facts, "orientation", "%d", shape->orientation) &&

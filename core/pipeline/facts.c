@@ -24,6 +24,7 @@ struct PmFacts {
 
 static const char *const source_formats[] = {"jpeg", "png", "webp", "gif", "tiff", "avif",
                                              "heif", "jxl", "svg",  "pdf", NULL};
+static const char *const shapes[] = {"landscape", "portrait", "square", NULL};
 static const char *const truths[] = {"true", "false", NULL};
 static const char *const decisions[] = {"pass", "flag", "reject", NULL};
 
@@ -44,8 +45,17 @@ const PmFactInfo pm_fact_table[] = {
     {"width", EVERYWHERE | PM_FACT_NUMBER, "Pixels, upright: of the source in `when`, of the rendition in keys.",
      .min = 1, .also = "w x"},
     {"height", EVERYWHERE | PM_FACT_NUMBER, "Pixels of one page, upright: as width.", .min = 1, .also = "h y"},
+    {"shape", EVERYWHERE | PM_FACT_SOURCE, "landscape, portrait or square: of the source as it is seen, also in keys.",
+     .choices = shapes, .also = "layout format_class"},
+    {"aspect", PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER | PM_FACT_FRACTION,
+     "Width by height of the source as it is seen: 1.778 is 16:9.", .also = "ratio aspect_ratio"},
+    {"megapixels", PM_FACT_WHEN | PM_FACT_PLUGIN | PM_FACT_NUMBER | PM_FACT_FRACTION,
+     "Millions of pixels of one page of the source.", .also = "mpx pixels mp resolution"},
+    {"animated", EVERYWHERE | PM_FACT_SOURCE,
+     "true when the source is an animation, also in keys. The pages of a document are none.", .choices = truths,
+     .also = "animation is_animated"},
     {"pages", EVERYWHERE | PM_FACT_NUMBER, "Frames of an animation, pages of a document; 1 for a still.", .min = 1,
-     .also = "frames n_pages page_count animated"},
+     .also = "frames n_pages page_count"},
     {"has_alpha", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source has transparency.", .choices = truths,
      .also = "alpha transparent transparency"},
     {"has_profile", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source carries an ICC profile.", .choices = truths,
@@ -86,6 +96,13 @@ const PmFactInfo *pm_fact_info(const char *name)
 const PmFactInfo *pm_fact_of_verdict(const char *name)
 {
     return find_info(verdict_facts, name);
+}
+
+bool pm_fact_from_worker(const char *name, const char *value)
+{
+    if (strchr(name, '.') != NULL) return true;
+    const PmFactInfo *info = pm_fact_info(name);
+    return info != NULL && (info->flags & PM_FACT_SOURCE) != 0 && pm_text_is_one_of(value, info->choices);
 }
 
 const char *pm_fact_also(const char *word)

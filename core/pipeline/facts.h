@@ -37,7 +37,8 @@ enum {
     PM_FACT_PLUGIN = 4,    /* in a plugin's PM_TEMPLATE parameters */
     PM_FACT_NUMBER = 8,    /* compares as a number */
     PM_FACT_FRACTION = 16, /* a number that need not be whole */
-    PM_FACT_LOWER = 32     /* a text without upper-case letters */
+    PM_FACT_LOWER = 32,    /* a text without upper-case letters */
+    PM_FACT_SOURCE = 64    /* of the source, wherever it stands: the worker reads it from the header and tells */
 };
 typedef struct PmFactInfo {
     const char *name;
@@ -49,6 +50,9 @@ typedef struct PmFactInfo {
     const char *also;           /* what people call it elsewhere: words between spaces, or NULL */
 } PmFactInfo;
 extern const PmFactInfo pm_fact_table[]; /* ended by a NULL name */
+/* Whether a worker may say this: the fact of a step ("nsfw-hook.score"), or a PM_FACT_SOURCE that can have this value.
+ */
+bool pm_fact_from_worker(const char *name, const char *value);
 const PmFactInfo *pm_fact_info(const char *name);
 /* What is known of a verdict's "decision" and "score"; NULL for another word. */
 const PmFactInfo *pm_fact_of_verdict(const char *name);

@@ -227,12 +227,13 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
     pm_memfd_unmap(&put->bytes);
 }
 
-/* Facts of steps ("nsfw-hook.score") come from the child; what pixmill itself knows does not. */
+/* Facts of steps ("nsfw-hook.score") and of the header come from the child; what pixmill itself knows does not. */
 static void add_step_facts(PmFacts *facts, const json_t *from)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)from, name, value) if (strchr(name, '.') != NULL && json_is_string(value))
+    json_object_foreach((json_t *)from, name,
+                        value) if (json_is_string(value) && pm_fact_from_worker(name, json_string_value(value)))
         pm_facts_set(facts, name, json_string_value(value));
 }
 
@@ -323,6 +324,10 @@ static bool add_quarantine_facts(const PmImageJob *job, PmFacts *facts)
         const char *value = json_string_value(json_object_get(job->out_facts, from_header[i]));
         if (!pm_facts_set(facts, from_header[i], value != NULL ? value : "0")) return false;
     }
+    for (const PmFactInfo *info = pm_fact_table; info->name != NULL; info++)
+        if ((info->flags & PM_FACT_SOURCE) != 0 && pm_facts_get(facts, info->name) == NULL &&
+            !pm_facts_set(facts, info->name, "unknown"))
+            return false; /* rejected before its header was read */
     return pm_facts_set(facts, "output", "quarantine") &&
            pm_facts_set(facts, "ext", extension != NULL && extension[0] != '\0' ? extension : "bin");
 }

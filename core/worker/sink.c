@@ -75,13 +75,16 @@ static void log_line(void *data, int level, const char *plugin, const char *step
     pm_worker_sink_log(data, level, plugin, step, text);
 }
 
-/* Those of steps: the broker knows the others itself. New. */
-static json_t *step_facts(const PmFacts *facts)
+/* Those of steps and of the source's header: the broker knows the others itself. New. */
+static json_t *facts_to_tell(const PmFacts *facts)
 {
     json_t *all = pm_facts_to_json(facts), *value;
     const char *name;
     void *next;
-    json_object_foreach_safe(all, next, name, value) if (strchr(name, '.') == NULL) json_object_del(all, name);
+    json_object_foreach_safe(all, next, name, value)
+    {
+        if (!pm_fact_from_worker(name, json_string_value(value))) json_object_del(all, name);
+    }
     return all;
 }
 
@@ -91,7 +94,7 @@ static json_t *describe(const PmRendition *r)
     json_t *body = json_pack("{sisisi}", "width", r->width, "height", r->height, "pages", r->pages);
     put(body, "output", text_or_null(r->output));
     put(body, "format", text_or_null(r->format));
-    put(body, "facts", step_facts(r->facts));
+    put(body, "facts", facts_to_tell(r->facts));
     return body;
 }
 

@@ -86,8 +86,10 @@ json_t *pm_said_step_facts(const json_t *said, const json_t *declared)
     json_t *value;
     json_object_foreach((json_t *)said, name, value)
     {
-        if (strchr(name, '.') == NULL || json_object_get(declared, name) == NULL) continue;
-        if (json_is_string(value) && json_string_length(value) <= PM_FACT_VALUE_MAX)
+        bool of_step = strchr(name, '.') != NULL;
+        if (of_step && json_object_get(declared, name) == NULL) continue;
+        if (json_is_string(value) && json_string_length(value) <= PM_FACT_VALUE_MAX &&
+            pm_fact_from_worker(name, json_string_value(value)))
             json_object_set(facts, name, value);
     }
     return facts;

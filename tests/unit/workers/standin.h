@@ -59,8 +59,9 @@ static int hear_room(const StandinChild *child)
 
 static json_t *rendition(const char *output, const char *format, json_int_t size)
 {
-    return json_pack("{ss ss si si si sI s{ss ss ss}}", "output", output, "format", format, "width", 8, "height", 8,
-                     "pages", 1, "size", size, "facts", "look.score", "0.5", "look.hidden", "1", "key", "../../etc");
+    return json_pack("{ss ss si si si sI s{ss ss ss ss ss ss}}", "output", output, "format", format, "width", 8,
+                     "height", 8, "pages", 1, "size", size, "facts", "look.score", "0.5", "look.hidden", "1", "key",
+                     "../../etc", "shape", "square", "animated", "../../etc", "aspect", "1");
 }
 
 static void say_log(const StandinChild *child, size_t size)

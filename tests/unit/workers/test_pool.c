@@ -477,7 +477,8 @@ static void only_declared_names_come_through(void **state)
 {
     (void)state;
     World *w = run("works", 1, 1, 0);
-    assert_int_equal(json_object_size(w->output_facts), 1);
+    assert_int_equal(json_object_size(w->output_facts), 2);
+    assert_string_equal(json_string_value(json_object_get(w->output_facts, "shape")), "square");
     assert_string_equal(json_string_value(json_object_get(w->output_facts, "look.score")), "0.5");
     assert_int_equal(json_object_size(w->facts), 3); /* look.score, width, and the key that we gave it */
     assert_string_equal(json_string_value(json_object_get(w->facts, "key")), "in/a.jpg");
