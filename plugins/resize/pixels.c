@@ -1,70 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../common/ink.h"
+#include "../common/scale.h"
 #include "resize.h"
 
 static const VipsKernel kernels[] = {VIPS_KERNEL_NEAREST,  VIPS_KERNEL_LINEAR,   VIPS_KERNEL_CUBIC,
                                      VIPS_KERNEL_MITCHELL, VIPS_KERNEL_LANCZOS2, VIPS_KERNEL_LANCZOS3};
 
-/* vips_resize() drops whole rows for `nearest` before it measures, and can end a pixel short; vips_reduce() picks the
- * pixels at the exact places. */
-static int reduce_nearest(VipsImage *in, VipsImage **out, double hscale, double vscale)
-{
-    return vips_reduce(in, out, hscale < 1 ? 1 / hscale : 1, vscale < 1 ? 1 / vscale : 1, "kernel", VIPS_KERNEL_NEAREST,
-                       NULL);
-}
-
-/* vips_resize() enlarges half a pixel of the result too far to the lower right. Here the centre of a pixel at x in the
- * result lies at (x + 0.5) / scale in the input, as everywhere. `nearest` cuts off, others look from centre to centre.
- */
-static int enlarge(VipsImage *in, VipsImage **out, int width, int height, VipsKernel kernel)
-{
-    double hscale = (double)width / in->Xsize, vscale = (double)height / in->Ysize;
-    const double tiny = 1e-6;
-    bool nearest = kernel == VIPS_KERNEL_NEAREST;
-    bool wider = width > in->Xsize, higher = height > in->Ysize;
-    VipsInterpolate *how = vips_interpolate_new(nearest                        ? "nearest"
-                                                : kernel == VIPS_KERNEL_LINEAR ? "bilinear"
-                                                                               : "bicubic");
-    VipsArrayInt *area = vips_array_int_newv(4, 0, 0, width, height);
-    int result = how == NULL ? -1
-                             : vips_affine(in, out, hscale, 0.0, 0.0, vscale, "interpolate", how, "oarea", area, "odx",
-                                           wider ? -0.5 : 0.0, "ody", higher ? -0.5 : 0.0, "idx",
-                                           nearest ? -tiny
-                                           : wider ? 0.5
-                                                   : 0.0,
-                                           "idy",
-                                           nearest  ? -tiny
-                                           : higher ? 0.5
-                                                    : 0.0,
-                                           "extend", VIPS_EXTEND_COPY, "premultiplied", TRUE, NULL);
-    vips_area_unref(VIPS_AREA(area));
-    g_clear_object(&how);
-    return result;
-}
-
 static int resample(VipsImage *in, VipsImage **out, int width, int height, const Config *config)
 {
-    VipsKernel kernel = kernels[config->kernel];
-    /* What gets smaller first, so that less is enlarged. */
-    double hscale = VIPS_MIN(1, (double)width / in->Xsize), vscale = VIPS_MIN(1, (double)height / in->Ysize);
-    VipsImage *reduced = NULL;
-    int result = 0;
-
     /* The gap is how much is left to the kernel after a cheap box shrink: 2 is libvips' own default, from 3 on the
      * result can't be told from the kernel alone. */
-    if (kernel == VIPS_KERNEL_NEAREST)
-        result = reduce_nearest(in, &reduced, hscale, vscale);
-    else
-        result = vips_resize(in, &reduced, hscale, "vscale", vscale, "kernel", kernel, "gap",
-                             config->quality == QUALITY_BEST ? 3.0 : 2.0, NULL);
-    if (result == 0 && (width > reduced->Xsize || height > reduced->Ysize)) {
-        result = enlarge(reduced, out, width, height, kernel);
-    } else if (result == 0) {
-        *out = reduced;
-        g_object_ref(reduced);
-    }
-    g_clear_object(&reduced);
-    return result;
+    return scale_to(in, out, width, height, kernels[config->kernel], config->quality == QUALITY_BEST ? 3.0 : 2.0);
 }
 
 /* To whole numbers by rounding; vips_cast() alone cuts off. */

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "../common/scale.h"
+
 enum {
     PULL_ROWS = 32,
     WIDE_STROKE = 24 /* px */
@@ -58,13 +60,17 @@ static int straightened(VipsObject *owner, VipsImage *in, VipsImage **out)
     return vips_cast_uchar(t[1], out, NULL);
 }
 
-int pixels_resize(VipsImage *in, double across, double down, VipsImage **out)
+int pixels_scale(VipsImage *in, VipsImage **out, int width, int height)
+{
+    return scale_to(in, out, width, height, VIPS_KERNEL_LANCZOS3, 2.0);
+}
+
+int pixels_resize(VipsImage *in, int width, int height, VipsImage **out)
 {
     VipsObject *owner = VIPS_OBJECT(vips_image_new());
     VipsImage **t = (VipsImage **)vips_object_local_array(owner, 1);
     VipsImage *premultiplied;
-    int result = resampled(owner, in, &premultiplied) ||
-                         vips_resize(premultiplied, &t[0], across, "vscale", down, NULL) ||
+    int result = resampled(owner, in, &premultiplied) || pixels_scale(premultiplied, &t[0], width, height) ||
                          straightened(owner, t[0], out)
                      ? -1
                      : 0;
@@ -166,9 +172,7 @@ int pixels_dilate(VipsImage *in, double radius, VipsImage **out)
     if (reduce == 1) {
         result = pixels_pull(in, &t[0]) || grow(t[0], radius, out) ? -1 : 0;
     } else if (!vips_resize(in, &t[0], reduce, NULL) && !pixels_pull(t[0], &t[1]) &&
-               !grow(t[1], radius * reduce, &t[2]) &&
-               !vips_resize(t[2], &t[3], (double)in->Xsize / t[2]->Xsize, "vscale", (double)in->Ysize / t[2]->Ysize,
-                            NULL)) {
+               !grow(t[1], radius * reduce, &t[2]) && !pixels_scale(t[2], &t[3], in->Xsize, in->Ysize)) {
         result = pixels_pull(t[3], out);
     }
     g_object_unref(owner);

@@ -18,8 +18,10 @@ const guchar *pixels_line(const VipsImage *image, int y);
  * runs before the worker forks, and a libvips that has started threads of its own hangs in a forked child. */
 int pixels_pull(VipsImage *in, VipsImage **out);
 
-/* RGBA, 8 bit, to another size. */
-int pixels_resize(VipsImage *in, double across, double down, VipsImage **out);
+/* To just that size, in place; RGBA, 8 bit, whose transparent pixels keep to themselves; or of any bands, such as a
+ * mask. */
+int pixels_resize(VipsImage *in, int width, int height, VipsImage **out);
+int pixels_scale(VipsImage *in, VipsImage **out, int width, int height);
 
 /* RGBA, 8 bit, turned clockwise; grows to hold the corners, which are transparent. */
 int pixels_rotate(VipsImage *in, double degrees, VipsImage **out);

@@ -30,7 +30,7 @@ int stamp_of_image(const Config *config, const Canvas *canvas, VipsImage *rgba, 
     if (width == rgba->Xsize && height == rgba->Ysize) return finish(config, rgba, out);
 
     VipsImage *sized;
-    if (pixels_resize(rgba, width / rgba->Xsize, height / rgba->Ysize, &sized)) return -1;
+    if (pixels_resize(rgba, (int)width, (int)height, &sized)) return -1;
     int result = finish(config, sized, out);
     g_object_unref(sized);
     return result;
@@ -141,7 +141,7 @@ int stamp_of_text(const Config *config, const Canvas *canvas, VipsImage *mask, i
     VipsImage **t = (VipsImage **)vips_object_local_array(owner, 9);
     int result = -1;
 
-    if (vips_resize(mask, &t[0], (double)d.width / mask->Xsize, "vscale", (double)d.height / mask->Ysize, NULL) ||
+    if (pixels_scale(mask, &t[0], d.width, d.height) ||
         vips_embed(t[0], &t[1], d.before, d.before, width, height, NULL) || pixels_pull(t[1], &t[2]))
         goto out;
     VipsImage *silhouette = t[2];
