@@ -8,8 +8,18 @@
 
 double pm_kernel_radius(PmKernel kernel)
 {
-    static const double radius[PM_KERNEL_COUNT] = {1, 2, 2, 2, 3};
-    return kernel < PM_KERNEL_COUNT ? radius[kernel] : 1;
+    switch (kernel) {
+    case PM_KERNEL_CUBIC:
+    case PM_KERNEL_MITCHELL:
+    case PM_KERNEL_LANCZOS2:
+        return 2;
+    case PM_KERNEL_LANCZOS3:
+        return 3;
+    case PM_KERNEL_NEAREST:
+    case PM_KERNEL_LINEAR:
+        break;
+    }
+    return 1;
 }
 
 /* The cubics of Mitchell and Netravali, "Reconstruction filters in computer graphics" (1988). */
@@ -31,7 +41,7 @@ double pm_kernel_at(PmKernel kernel, double x)
     x = fabs(x);
     if (x >= pm_kernel_radius(kernel)) return 0;
     switch (kernel) {
-    case PM_KERNEL_CUBIC:
+    case PM_KERNEL_CUBIC: /* Catmull and Rom's */
         return cubic(x, 0, 0.5);
     case PM_KERNEL_MITCHELL:
         return cubic(x, 1.0 / 3, 1.0 / 3);
@@ -39,8 +49,8 @@ double pm_kernel_at(PmKernel kernel, double x)
         return lanczos(x, 2);
     case PM_KERNEL_LANCZOS3:
         return lanczos(x, 3);
+    case PM_KERNEL_NEAREST:
     case PM_KERNEL_LINEAR:
-    case PM_KERNEL_COUNT:
         break;
     }
     return 1 - x;
@@ -56,7 +66,7 @@ typedef struct KernelTable {
 
 static const KernelTable *table_of(PmKernel kernel)
 {
-    static KernelTable tables[PM_KERNEL_COUNT]; /* a worker is one thread */
+    static KernelTable tables[PM_KERNEL_LANCZOS3 + 1]; /* a worker is one thread */
     KernelTable *table = &tables[kernel];
     for (int i = 0; !table->filled && i <= STEPS * RADIUS_MAX; i++)
         table->at[i] = (float)pm_kernel_at(kernel, (double)i / STEPS);
@@ -82,24 +92,26 @@ int32_t pm_axis_halved(int32_t size, int32_t halvings)
     return size;
 }
 
-int32_t pm_axis_halvings(int32_t size, int32_t scaled, double gap)
+int32_t pm_axis_halvings(double extent, int32_t count, double gap)
 {
     int32_t halvings = 0;
-    while (halvings < PM_AXIS_HALVINGS_MAX && ldexp((double)size / scaled, -halvings - 1) >= gap) halvings++;
+    while (halvings < PM_AXIS_HALVINGS_MAX && ldexp(extent / count, -halvings - 1) >= gap) halvings++;
     return halvings;
 }
 
 bool pm_axis_valid(const PmAxisSpec *spec)
 {
-    return spec->size >= 1 && spec->size <= PM_AXIS_SIDE_MAX && spec->scaled >= 1 && spec->scaled <= PM_AXIS_SIDE_MAX &&
-           spec->halvings >= 0 && spec->halvings <= PM_AXIS_HALVINGS_MAX && spec->from >= 0 && spec->want >= 1 &&
-           spec->want <= spec->scaled - spec->from && spec->kernel < PM_KERNEL_COUNT;
+    static const double slack = 1e-3;
+    return spec->size >= 1 && spec->size <= PM_AXIS_SIDE_MAX && spec->count >= 1 && spec->count <= PM_AXIS_SIDE_MAX &&
+           spec->halvings >= 0 && spec->halvings <= PM_AXIS_HALVINGS_MAX && spec->from >= -slack && spec->extent > 0 &&
+           spec->from + spec->extent <= spec->size + slack && spec->kernel > PM_KERNEL_NEAREST &&
+           spec->kernel <= PM_KERNEL_LANCZOS3;
 }
 
 /* Source samples to one sample of the result. */
 static double scale_of(const PmAxisSpec *spec)
 {
-    return ldexp(spec->size, -spec->halvings) / spec->scaled;
+    return ldexp(spec->extent, -spec->halvings) / spec->count;
 }
 
 int32_t pm_axis_taps_max(const PmAxisSpec *spec)
@@ -121,7 +133,8 @@ static int32_t clamp(double value, int32_t max)
 static void fill(PmAxis *axis, const PmAxisSpec *spec, const KernelTable *table, int32_t i, double *weights)
 {
     double scale = scale_of(spec), stretch = fmax(scale, 1);
-    double centre = (spec->from + i + 0.5) * scale, radius = pm_kernel_radius(spec->kernel) * stretch;
+    double centre = ldexp(spec->from, -spec->halvings) + (i + 0.5) * scale,
+           radius = pm_kernel_radius(spec->kernel) * stretch;
     double low = ceil(centre - radius - 0.5), high = floor(centre + radius - 0.5);
     int32_t last = axis->length - 1, begin = clamp(low, last);
     if (begin > axis->length - axis->taps) begin = axis->length - axis->taps;
@@ -143,7 +156,7 @@ bool pm_axis_init(PmAxis *axis, const PmAxisSpec *spec)
 {
     *axis = (PmAxis){0};
     if (!pm_axis_valid(spec)) return false;
-    axis->count = spec->want;
+    axis->count = spec->count;
     axis->length = pm_axis_halved(spec->size, spec->halvings);
     axis->taps = pm_axis_taps_max(spec);
     double *weights = calloc((size_t)axis->taps, sizeof *weights);

@@ -7,18 +7,9 @@
 #ifndef PM_ENGINE_RESAMPLE_AXIS_H
 #define PM_ENGINE_RESAMPLE_AXIS_H
 
+#include <pixmill/plugin.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-/* Those of the `resize` plugin that mix samples, by its names. */
-typedef enum PmKernel {
-    PM_KERNEL_LINEAR,
-    PM_KERNEL_CUBIC, /* Catmull and Rom's */
-    PM_KERNEL_MITCHELL,
-    PM_KERNEL_LANCZOS2,
-    PM_KERNEL_LANCZOS3,
-    PM_KERNEL_COUNT
-} PmKernel;
 
 enum {
     PM_AXIS_SIDE_MAX = 10 * 1000 * 1000, /* libvips' longest side */
@@ -26,15 +17,15 @@ enum {
 };
 
 typedef struct PmAxisSpec {
-    int32_t size;       /* samples of the source, at full size */
-    int32_t halvings;   /* how often its samples were averaged in pairs before */
-    int32_t scaled;     /* samples of the whole result */
-    int32_t from, want; /* the stretch of the result that is computed */
-    PmKernel kernel;
+    int32_t size;        /* samples of the source, at full size */
+    int32_t halvings;    /* how often its samples were averaged in pairs before */
+    double from, extent; /* the stretch of the source that becomes the whole of the result */
+    int32_t count;       /* samples of the result */
+    PmKernel kernel;     /* any but PM_KERNEL_NEAREST, which mixes nothing */
 } PmAxisSpec;
 
 typedef struct PmAxis {
-    int32_t count;  /* samples of the result: spec.want */
+    int32_t count;  /* samples of the result */
     int32_t length; /* samples of the source after its halvings */
     int32_t taps;   /* source samples to each sample of the result */
     int32_t *first; /* [count]: the first of them; ascending, first + taps <= length */
@@ -45,9 +36,10 @@ typedef struct PmAxis {
 int32_t pm_axis_halved(int32_t size, int32_t halvings);
 
 /* How often a source may be halved so that the kernel still has at least `gap` times the result's samples. */
-int32_t pm_axis_halvings(int32_t size, int32_t scaled, double gap);
+int32_t pm_axis_halvings(double extent, int32_t count, double gap);
 
-/* True for sizes that make sense: everything at least 1, and the stretch within the result. */
+/* True for sizes that make sense: everything at least 1, and the stretch within the source, but for what doubles are
+ * off. */
 bool pm_axis_valid(const PmAxisSpec *spec);
 
 /* The most taps that such an axis can have. */

@@ -22,7 +22,7 @@ static void assert_near(double value, double expected, double most)
 static void test_kernels_at_samples(void **state)
 {
     (void)state;
-    for (int kernel = 0; kernel < PM_KERNEL_COUNT; kernel++) {
+    for (int kernel = PM_KERNEL_LINEAR; kernel <= PM_KERNEL_LANCZOS3; kernel++) {
         assert_near(pm_kernel_at((PmKernel)kernel, 3), 0, 1e-12);
         assert_near(pm_kernel_at((PmKernel)kernel, -1.3), pm_kernel_at((PmKernel)kernel, 1.3), 1e-12);
         if (kernel == PM_KERNEL_MITCHELL) continue;
@@ -42,13 +42,14 @@ static void check(const PmAxisSpec *spec)
 {
     PmAxis axis;
     assert_true(pm_axis_init(&axis, spec));
-    assert_int_equal(axis.count, spec->want);
+    assert_int_equal(axis.count, spec->count);
     assert_int_equal(axis.length, pm_axis_halved(spec->size, spec->halvings));
     assert_true(axis.taps >= 1 && axis.taps <= axis.length && axis.taps == pm_axis_taps_max(spec));
     double *expected = calloc((size_t)axis.length, sizeof *expected);
-    double scale = (double)spec->size / (double)(1 << spec->halvings) / spec->scaled, stretch = fmax(scale, 1);
+    double halved = (double)(1 << spec->halvings), scale = spec->extent / halved / spec->count,
+           stretch = fmax(scale, 1);
     for (int32_t i = 0; i < axis.count; i++) {
-        double centre = (spec->from + i + 0.5) * scale, total = 0, sum = 0;
+        double centre = spec->from / halved + (i + 0.5) * scale, total = 0, sum = 0;
         int32_t reach = (int32_t)(4 * stretch + 3);
         for (int32_t at = (int32_t)centre - reach; at <= (int32_t)centre + reach; at++) {
             double weight = pm_kernel_at(spec->kernel, (at + 0.5 - centre) / stretch);
@@ -77,17 +78,16 @@ static void test_tables(void **state)
         int32_t size, scaled;
     } sizes[] = {{1, 1}, {2, 1}, {3, 2}, {7, 5}, {100, 100}, {100, 99}, {333, 41}, {640, 3}, {50, 77}, {1, 9}, {5, 1}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-        for (int kernel = 0; kernel < PM_KERNEL_COUNT; kernel++)
+        for (int kernel = PM_KERNEL_LINEAR; kernel <= PM_KERNEL_LANCZOS3; kernel++)
             for (int gap = 1; gap <= 4; gap++) {
                 PmAxisSpec spec = {.size = sizes[i].size,
                                    .halvings = pm_axis_halvings(sizes[i].size, sizes[i].scaled, gap),
-                                   .scaled = sizes[i].scaled,
-                                   .want = sizes[i].scaled,
+                                   .extent = sizes[i].size,
+                                   .count = sizes[i].scaled,
                                    .kernel = (PmKernel)kernel};
                 check(&spec);
-                if (spec.scaled < 4) continue;
-                spec.from = spec.scaled / 3;
-                spec.want = spec.scaled / 2;
+                spec.from = spec.size / 3.0;
+                spec.extent = spec.size * 0.6;
                 check(&spec);
             }
 }
@@ -109,17 +109,19 @@ static void test_refused(void **state)
 {
     (void)state;
     static const PmAxisSpec bad[] = {
-        {.size = 0, .scaled = 1, .want = 1},
-        {.size = PM_AXIS_SIDE_MAX + 1, .scaled = 1, .want = 1},
-        {.size = 1, .scaled = 0, .want = 1},
-        {.size = 1, .scaled = PM_AXIS_SIDE_MAX + 1, .want = 1},
-        {.size = 9, .scaled = 5, .from = 3, .want = 3},
-        {.size = 9, .scaled = 5, .from = -1, .want = 3},
-        {.size = 9, .scaled = 5, .want = 0},
-        {.size = 9, .scaled = 5, .want = 5, .halvings = -1},
-        {.size = 9, .scaled = 5, .want = 5, .halvings = PM_AXIS_HALVINGS_MAX + 1},
-        {.size = 9, .scaled = 5, .want = 5, .kernel = PM_KERNEL_COUNT},
-        {.size = 9, .scaled = 5, .from = INT32_MAX, .want = INT32_MAX},
+        {.size = 0, .extent = 1, .count = 1, .kernel = PM_KERNEL_LINEAR},
+        {.size = PM_AXIS_SIDE_MAX + 1, .extent = 1, .count = 1, .kernel = PM_KERNEL_LINEAR},
+        {.size = 1, .extent = 1, .count = 0, .kernel = PM_KERNEL_LINEAR},
+        {.size = 1, .extent = 1, .count = PM_AXIS_SIDE_MAX + 1, .kernel = PM_KERNEL_LINEAR},
+        {.size = 9, .from = 3, .extent = 6.5, .count = 3, .kernel = PM_KERNEL_LINEAR},
+        {.size = 9, .from = -1, .extent = 3, .count = 3, .kernel = PM_KERNEL_LINEAR},
+        {.size = 9, .extent = 0, .count = 3, .kernel = PM_KERNEL_LINEAR},
+        {.size = 9, .extent = NAN, .count = 3, .kernel = PM_KERNEL_LINEAR},
+        {.size = 9, .from = NAN, .extent = 3, .count = 3, .kernel = PM_KERNEL_LINEAR},
+        {.size = 9, .extent = 5, .count = 5, .halvings = -1, .kernel = PM_KERNEL_LINEAR},
+        {.size = 9, .extent = 5, .count = 5, .halvings = PM_AXIS_HALVINGS_MAX + 1, .kernel = PM_KERNEL_LINEAR},
+        {.size = 9, .extent = 5, .count = 5, .kernel = PM_KERNEL_NEAREST},
+        {.size = 9, .extent = 5, .count = 5, .kernel = PM_KERNEL_LANCZOS3 + 1},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         PmAxis axis;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/resample/resample.h"
+#include "engine/resample/resampler.h"
 
 enum { TARGETS = 3, PIXELS_MAX = 1 << 16 };
 
@@ -24,17 +24,17 @@ static int32_t take(const uint8_t **data, size_t *size, int32_t small)
     return value % 16 == 15 ? value : abs(value / 16 % small) + (value % 16 != 14);
 }
 
-static void check_axis(int32_t length, int32_t scaled, int32_t from, int32_t want, const PmResampleTarget *target)
+static void check_axis(int32_t size, double from, double extent, int32_t count, const PmResampleTarget *target)
 {
-    if (length < 1 || scaled < 1 || !(target->gap >= 1)) return;
-    PmAxisSpec spec = {.size = length,
-                       .halvings = pm_axis_halvings(length, scaled, target->gap),
-                       .scaled = scaled,
+    if (count < 1 || !(target->gap >= 1)) return;
+    PmAxisSpec spec = {.size = size,
+                       .halvings = pm_axis_halvings(extent, count, target->gap),
                        .from = from,
-                       .want = want,
-                       .kernel = target->kernel};
+                       .extent = extent,
+                       .count = count,
+                       .kernel = target->box.kernel};
     if (!pm_axis_valid(&spec)) return;
-    if ((int64_t)spec.want * pm_axis_taps_max(&spec) > 1 << 22) return;
+    if ((int64_t)spec.count * pm_axis_taps_max(&spec) > 1 << 22) return;
     PmAxis axis;
     if (!pm_axis_init(&axis, &spec)) abort();
     for (int32_t i = 0; i < axis.count; i++) {
@@ -85,22 +85,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PmResampleSource source = {.bands = 1 + kind % 4, .deep = (kind & 4) != 0, .alpha = (kind & 8) != 0};
     source.width = take(&data, &size, 600);
     source.height = take(&data, &size, 600);
-    PmResampleTarget targets[TARGETS];
+    PmResampleTarget targets[TARGETS] = {0};
     bool small = (int64_t)source.width * source.height <= PIXELS_MAX;
     for (size_t i = 0; i < count; i++) {
         PmResampleTarget *target = &targets[i];
-        target->kernel = (PmKernel)(take(&data, &size, PM_KERNEL_COUNT + 1) % (PM_KERNEL_COUNT + 1));
-        if ((int)target->kernel < 0) target->kernel = PM_KERNEL_COUNT;
+        target->box.kernel = (PmKernel)(uint8_t)take(&data, &size, PM_KERNEL_LANCZOS3 + 2);
         target->gap = gap / 16.0;
-        target->scaled_width = take(&data, &size, 300);
-        target->scaled_height = take(&data, &size, 300);
-        target->left = take(&data, &size, 100) - 1;
-        target->top = take(&data, &size, 100) - 1;
-        target->width = take(&data, &size, 200);
-        target->height = take(&data, &size, 200);
+        /* In 64ths of the source's pixels, and now and then beyond it. */
+        target->box.left = (take(&data, &size, 100 * 64) - 1) / 64.0;
+        target->box.top = (take(&data, &size, 100 * 64) - 1) / 64.0;
+        target->box.width = take(&data, &size, 600 * 64) / 64.0;
+        target->box.height = take(&data, &size, 600 * 64) / 64.0;
+        target->width = take(&data, &size, 300);
+        target->height = take(&data, &size, 300);
         small = small && (int64_t)target->width * target->height <= PIXELS_MAX;
-        check_axis(source.width, target->scaled_width, target->left, target->width, target);
-        check_axis(source.height, target->scaled_height, target->top, target->height, target);
+        check_axis(source.width, target->box.left, target->box.width, target->width, target);
+        check_axis(source.height, target->box.top, target->box.height, target->height, target);
     }
     if (!pm_resample_valid(&source, targets, count)) return 0;
     int64_t bytes = pm_resample_bytes(&source, targets, count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/resample/resample.h"
+#include "engine/resample/resampler.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -51,21 +51,21 @@ struct PmResampler {
 static PmAxisSpec axis_x(const PmResampleSource *source, const PmResampleTarget *target)
 {
     return (PmAxisSpec){.size = source->width,
-                        .halvings = pm_axis_halvings(source->width, target->scaled_width, target->gap),
-                        .scaled = target->scaled_width,
-                        .from = target->left,
-                        .want = target->width,
-                        .kernel = target->kernel};
+                        .halvings = pm_axis_halvings(target->box.width, target->width, target->gap),
+                        .from = target->box.left,
+                        .extent = target->box.width,
+                        .count = target->width,
+                        .kernel = target->box.kernel};
 }
 
 static PmAxisSpec axis_y(const PmResampleSource *source, const PmResampleTarget *target)
 {
     return (PmAxisSpec){.size = source->height,
-                        .halvings = pm_axis_halvings(source->height, target->scaled_height, target->gap),
-                        .scaled = target->scaled_height,
-                        .from = target->top,
-                        .want = target->height,
-                        .kernel = target->kernel};
+                        .halvings = pm_axis_halvings(target->box.height, target->height, target->gap),
+                        .from = target->box.top,
+                        .extent = target->box.height,
+                        .count = target->height,
+                        .kernel = target->box.kernel};
 }
 
 bool pm_resample_valid(const PmResampleSource *source, const PmResampleTarget *targets, size_t count)
@@ -75,7 +75,7 @@ bool pm_resample_valid(const PmResampleSource *source, const PmResampleTarget *t
     if (source->alpha && source->bands % 2 != 0) return false;
     for (size_t i = 0; i < count; i++) {
         const PmResampleTarget *target = &targets[i];
-        if (!(target->gap >= 1) || target->scaled_width < 1 || target->scaled_height < 1) return false;
+        if (!(target->gap >= 1) || target->width < 1 || target->height < 1) return false;
         PmAxisSpec x = axis_x(source, target), y = axis_y(source, target);
         if (!pm_axis_valid(&x) || !pm_axis_valid(&y)) return false;
     }
@@ -114,7 +114,7 @@ static size_t add_level(Layout *layout, const PmResampleSource *source, int32_t 
 /* What a target's block of rows reaches over. */
 static int32_t rows_kept(const PmAxisSpec *y, int32_t lanes)
 {
-    double scale = ldexp(y->size, -y->halvings) / y->scaled;
+    double scale = ldexp(y->extent, -y->halvings) / y->count;
     double rows = pm_axis_taps_max(y) + ceil((lanes - 1) * scale) + 1;
     int32_t length = pm_axis_halved(y->size, y->halvings);
     return rows < length ? (int32_t)rows : length;
@@ -122,7 +122,7 @@ static int32_t rows_kept(const PmAxisSpec *y, int32_t lanes)
 
 static int64_t axis_bytes(const PmAxisSpec *spec)
 {
-    return (int64_t)spec->want * (pm_axis_taps_max(spec) + 1) * (int64_t)sizeof(float);
+    return (int64_t)spec->count * (pm_axis_taps_max(spec) + 1) * (int64_t)sizeof(float);
 }
 
 /* False: no memory. */

@@ -5,8 +5,8 @@
  * kept. A target far smaller than the source is made from an average of 2, 4, 8 .. samples a side, which all targets
  * share. Knows samples, not images or files.
  */
-#ifndef PM_ENGINE_RESAMPLE_RESAMPLE_H
-#define PM_ENGINE_RESAMPLE_RESAMPLE_H
+#ifndef PM_ENGINE_RESAMPLE_RESAMPLER_H
+#define PM_ENGINE_RESAMPLE_RESAMPLER_H
 
 #include <stddef.h>
 
@@ -23,9 +23,8 @@ typedef struct PmResampleSource {
 } PmResampleSource;
 
 typedef struct PmResampleTarget {
-    int32_t scaled_width, scaled_height; /* of the whole picture */
-    int32_t left, top, width, height;    /* the part of it that is wanted */
-    PmKernel kernel;
+    PmResample box;        /* of the source, and the kernel: any but PM_KERNEL_NEAREST */
+    int32_t width, height; /* px of what becomes of it */
     double gap; /* at least 1: averages are taken while this many samples are left to the kernel. From 3 on the result
                    cannot be told from that of the kernel alone */
 } PmResampleTarget;

@@ -3,7 +3,7 @@
  * Pictures through the resampler: against sums in double precision that know nothing of its tables, and against
  * libvips. Each test goes through every table of loops that this processor can run.
  */
-#include "engine/resample/resample.h"
+#include "engine/resample/resampler.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,9 +74,15 @@ static void *scale(const PmResampleSource *source, const void *pixels, const PmR
     return out;
 }
 
-static PmResampleTarget whole(int32_t width, int32_t height, PmKernel kernel, double gap)
+static PmResampleTarget whole(const PmResampleSource *source, int32_t width, int32_t height, PmKernel kernel,
+                              double gap)
 {
-    return (PmResampleTarget){width, height, 0, 0, width, height, kernel, gap};
+    return (PmResampleTarget){
+        .box = {.width = source->width, .height = source->height, .kernel = kernel},
+        .width = width,
+        .height = height,
+        .gap = gap,
+    };
 }
 
 /* ------------------------------------------------------------------ the slow way */
@@ -131,7 +137,7 @@ static void check_slow(const PmResampleSource *source, int32_t width, int32_t he
                        const PmRowsOps *ops)
 {
     void *pixels = paint(source);
-    PmResampleTarget target = whole(width, height, kernel, never);
+    PmResampleTarget target = whole(source, width, height, kernel, never);
     uint8_t *out = scale(source, pixels, &target, ops, 7);
     double *expected = slow(source, pixels, width, height, kernel);
     /* Rounding, and as many parts in a million of the range as the tables and the sums of floats are off. */
@@ -162,8 +168,8 @@ static void test_against_the_slow_way(void **state)
                     source.alpha = true;
                 }
                 source.deep = kind >= 6;
-                check_slow(&source, sizes[i].to_width, sizes[i].to_height, (PmKernel)((size_t)kind % PM_KERNEL_COUNT),
-                           *ops);
+                check_slow(&source, sizes[i].to_width, sizes[i].to_height,
+                           (PmKernel)(PM_KERNEL_LINEAR + kind % PM_KERNEL_LANCZOS3), *ops);
                 check_slow(&source, sizes[i].to_width, sizes[i].to_height, PM_KERNEL_LANCZOS3, *ops);
             }
 }
@@ -227,7 +233,7 @@ static void test_against_libvips(void **state)
         size_t size;
         uint8_t *theirs = vips_image_write_to_memory(small, &size);
         for (const PmRowsOps *const *ops = pm_rows_all(); *ops != NULL; ops++) {
-            PmResampleTarget target = whole(width, height, PM_KERNEL_LANCZOS3, 3);
+            PmResampleTarget target = whole(&source, width, height, PM_KERNEL_LANCZOS3, 3);
             uint8_t *ours = scale(&source, pixels, &target, *ops, 16);
             double alike = ssim(ours, theirs, (size_t)width, (size_t)height, 3);
             Far far = apart(ours, theirs, size);
@@ -251,7 +257,7 @@ static void test_averages_keep_the_picture(void **state)
     uint8_t *pixels = paint(&source);
     for (int32_t width = 15; width <= 150; width += 27) {
         int32_t height = width * 677 / 901;
-        PmResampleTarget alone = whole(width, height, PM_KERNEL_LANCZOS3, never), averaged = alone;
+        PmResampleTarget alone = whole(&source, width, height, PM_KERNEL_LANCZOS3, never), averaged = alone;
         averaged.gap = 3;
         uint8_t *a = scale(&source, pixels, &alone, NULL, 64), *b = scale(&source, pixels, &averaged, NULL, 64);
         double alike = ssim(a, b, (size_t)width, (size_t)height, 3);
@@ -272,13 +278,13 @@ static void test_targets_do_not_touch_each_other(void **state)
         source.deep = kind >= 2;
         void *pixels = paint(&source);
         const PmResampleTarget targets[] = {
-            whole(300, 217, PM_KERNEL_LANCZOS3, 3),
-            whole(20, 14, PM_KERNEL_LANCZOS3, 3),
-            {100, 72, 13, 5, 40, 50, PM_KERNEL_CUBIC, 3},
-            whole(100, 2, PM_KERNEL_MITCHELL, 2), /* averaged in one direction more than in the other */
-            whole(3, 200, PM_KERNEL_LINEAR, 1),
-            {20, 14, 19, 13, 1, 1, PM_KERNEL_LANCZOS3, 3},
-            whole(400, 300, PM_KERNEL_LANCZOS2, 3),
+            whole(&source, 300, 217, PM_KERNEL_LANCZOS3, 3),
+            whole(&source, 20, 14, PM_KERNEL_LANCZOS3, 3),
+            {.box = {41.3, 16.7, 133.2, 167, PM_KERNEL_CUBIC, 0}, .width = 40, .height = 50, .gap = 3},
+            whole(&source, 100, 2, PM_KERNEL_MITCHELL, 2), /* averaged in one direction more than in the other */
+            whole(&source, 3, 200, PM_KERNEL_LINEAR, 1),
+            {.box = {316.4, 223.8, 16.6, 17.2, PM_KERNEL_LANCZOS3, 0}, .width = 1, .height = 1, .gap = 3},
+            whole(&source, 400, 300, PM_KERNEL_LANCZOS2, 3),
         };
         enum { COUNT = sizeof targets / sizeof targets[0] };
         size_t row = samples_of(source.width, 1, source.bands) * (source.deep ? 2 : 1);
@@ -309,25 +315,28 @@ static void test_targets_do_not_touch_each_other(void **state)
     }
 }
 
-/* A part of a target is that part of the whole. */
+/* What a box becomes is that part of what the whole becomes: pixels beyond its edges are the picture's. */
 static void test_windows(void **state)
 {
     (void)state;
     PmResampleSource source = {.width = 210, .height = 150, .bands = 3};
     uint8_t *pixels = paint(&source);
-    PmResampleTarget all = whole(70, 50, PM_KERNEL_LANCZOS3, 3);
+    PmResampleTarget all = whole(&source, 70, 50, PM_KERNEL_LANCZOS3, 3);
     for (const PmRowsOps *const *ops = pm_rows_all(); *ops != NULL; ops++) {
         uint8_t *full = scale(&source, pixels, &all, *ops, 9);
         for (int32_t i = 0; i < 40; i++) {
             PmResampleTarget part = all;
-            part.left = i;
-            part.top = i / 2;
+            int32_t left = i, top = i / 2;
             part.width = 1 + i % 30;
             part.height = 1 + i % 13;
+            part.box.left = 3.0 * left;
+            part.box.top = 3.0 * top;
+            part.box.width = 3.0 * part.width;
+            part.box.height = 3.0 * part.height;
             uint8_t *cut = scale(&source, pixels, &part, *ops, 9);
             for (int32_t y = 0; y < part.height; y++)
                 assert_memory_equal(cut + samples_of(part.width, y, 3),
-                                    full + samples_of(70, part.top + y, 3) + samples_of(part.left, 1, 3),
+                                    full + samples_of(70, top + y, 3) + samples_of(left, 1, 3),
                                     samples_of(part.width, 1, 3));
             free(cut);
         }
@@ -342,13 +351,13 @@ static void test_plain_stays_plain(void **state)
 {
     (void)state;
     for (const PmRowsOps *const *ops = pm_rows_all(); *ops != NULL; ops++)
-        for (int kernel = 0; kernel < PM_KERNEL_COUNT; kernel++)
+        for (int kernel = PM_KERNEL_LINEAR; kernel <= PM_KERNEL_LANCZOS3; kernel++)
             for (int32_t size = 1; size < 90; size += 11)
                 for (int deep = 0; deep < 2; deep++) {
                     PmResampleSource source = {.width = 90, .height = 70, .bands = 1, .deep = deep == 1};
                     uint16_t pixels[90 * 70];
                     memset(pixels, 0xfd, sizeof pixels);
-                    PmResampleTarget target = whole(size, size, (PmKernel)kernel, 2);
+                    PmResampleTarget target = whole(&source, size, size, (PmKernel)kernel, 2);
                     uint8_t *out = scale(&source, pixels, &target, *ops, 70);
                     for (size_t i = 0; i < samples_of(size, size, 1) * (deep == 1 ? 2 : 1); i++)
                         assert_int_equal(out[i], 0xfd);
@@ -367,7 +376,7 @@ static void test_transparent_colours(void **state)
         memcpy(pixels + 4 * i, seen ? (uint8_t[]){0, 200, 0, 255} : (uint8_t[]){255, 0, 0, 0}, 4);
     }
     for (const PmRowsOps *const *ops = pm_rows_all(); *ops != NULL; ops++) {
-        PmResampleTarget target = whole(21, 21, PM_KERNEL_LANCZOS3, 3);
+        PmResampleTarget target = whole(&source, 21, 21, PM_KERNEL_LANCZOS3, 3);
         uint8_t *out = scale(&source, pixels, &target, *ops, 64);
         for (size_t i = 0; i < 21 * 21; i++) {
             const uint8_t *pixel = out + 4 * i;
@@ -393,7 +402,7 @@ static void test_faint_pixels(void **state)
     }
     for (const PmRowsOps *const *ops = pm_rows_all(); *ops != NULL; ops++)
         for (int32_t size = 1; size <= 40; size++) {
-            PmResampleTarget target = whole(size, size, PM_KERNEL_LANCZOS3, 3);
+            PmResampleTarget target = whole(&source, size, size, PM_KERNEL_LANCZOS3, 3);
             uint16_t *out = scale(&source, pixels, &target, *ops, 40);
             for (size_t i = 0; i < samples_of(size, size, 1); i++)
                 assert_true(out[2 * i] >= 65000 || out[2 * i + 1] < 64);
@@ -407,7 +416,7 @@ static void test_refused(void **state)
 {
     (void)state;
     const PmResampleSource good = {.width = 10, .height = 10, .bands = 3};
-    const PmResampleTarget target = whole(5, 5, PM_KERNEL_LANCZOS3, 3);
+    const PmResampleTarget target = whole(&good, 5, 5, PM_KERNEL_LANCZOS3, 3);
     assert_true(pm_resample_valid(&good, &target, 1));
     assert_null(pm_resampler_new(&good, &target, 0, NULL));
     PmResampleSource source = good;
@@ -426,7 +435,7 @@ static void test_refused(void **state)
         assert_null(pm_resampler_new(&good, &odd, 1, NULL));
     }
     PmResampleTarget beyond = target;
-    beyond.left = 1;
+    beyond.box.left = 1;
     assert_null(pm_resampler_new(&good, &beyond, 1, NULL));
     pm_resampler_free(NULL);
 }
@@ -441,16 +450,16 @@ static void test_memory_is_bounded(void **state)
         int32_t width, height;
     } sizes[] = {{15000, 15000}, {8000, 8000}, {2667, 2667}, {100, 100}, {1, 1}, {16000, 1}, {1, 16000}, {16000, 2667}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        PmResampleTarget target = whole(sizes[i].width, sizes[i].height, PM_KERNEL_LANCZOS3, 3);
+        PmResampleTarget target = whole(&source, sizes[i].width, sizes[i].height, PM_KERNEL_LANCZOS3, 3);
         int64_t bytes = pm_resample_bytes(&source, &target, 1);
         if (bytes <= 0 || bytes > picture / 20)
             fail_msg("%dx%d: %lld bytes", target.width, target.height, (long long)bytes);
     }
     const PmResampleSource photo = {.width = 4000, .height = 3000, .bands = 3};
     const PmResampleTarget five[] = {
-        whole(2048, 1536, PM_KERNEL_LANCZOS3, 3), whole(1280, 960, PM_KERNEL_LANCZOS3, 3),
-        whole(640, 480, PM_KERNEL_LANCZOS3, 3),   whole(320, 240, PM_KERNEL_LANCZOS3, 3),
-        whole(160, 120, PM_KERNEL_LANCZOS3, 3),
+        whole(&photo, 2048, 1536, PM_KERNEL_LANCZOS3, 3), whole(&photo, 1280, 960, PM_KERNEL_LANCZOS3, 3),
+        whole(&photo, 640, 480, PM_KERNEL_LANCZOS3, 3),   whole(&photo, 320, 240, PM_KERNEL_LANCZOS3, 3),
+        whole(&photo, 160, 120, PM_KERNEL_LANCZOS3, 3),
     };
     assert_in_range(pm_resample_bytes(&photo, five, 5), 1, 10 * 1000 * 1000);
 }
