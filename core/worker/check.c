@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "engine/check.h"
+#include "engine/check/check.h"
 #include "pipeline/decode_params.h"
 #include "pipeline/sections.h"
 #include "worker/fault.h"

@@ -6,8 +6,8 @@
 #ifndef PM_ENGINE_CHECK_RULES_H
 #define PM_ENGINE_CHECK_RULES_H
 
-#include "engine/check.h"
-#include "engine/check_step.h"
+#include "engine/check/check.h"
+#include "engine/check/step.h"
 
 typedef struct PmCheck {
     const char *file, *params;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/check_rules.h"
+#include "engine/check/rules.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/check_step.h"
+#include "engine/check/step.h"
 #include "engine/elf.h"
 #include "engine/flags.h"
 #include "engine/resample.h"

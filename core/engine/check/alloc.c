@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check_step.h"
+#include "engine/check/step.h"
 
 static unsigned until; /* allocations that still succeed */
 static bool failed;

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "engine/check.h"
-#include "engine/check_rules.h"
+#include "engine/check/check.h"
+#include "engine/check/rules.h"
 
 /* The allocator's caches, one for each of libvips' threads, fill up slowly: by hundreds of bytes a run at first, less
  * and less for some thousand runs, 200 KiB in all. What goes on growing is a leak; LEAK_CLEARLY is one without waiting

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/check.h"
+#include "engine/check/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "engine/check_rules.h"
+#include "engine/check/rules.h"
 
 /* What a child says of its question, in one write. A child that ends without it was ended by the plugin. */
 typedef struct Answer {

@@ -14,7 +14,7 @@
 #include <threads.h>
 #include <unistd.h>
 
-#include "engine/check_rules.h"
+#include "engine/check/rules.h"
 
 static char seen[400]; /* what it wanted first */
 

@@ -5,7 +5,7 @@
  */
 #include <math.h>
 
-#include "engine/check_rules.h"
+#include "engine/check/rules.h"
 
 enum { WIDTH = 200, HEIGHT = 150, SUPPORT = 4 /* px of the result at each edge, where kernels lack neighbours */ };
 

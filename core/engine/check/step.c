@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/check_step.h"
+#include "engine/check/step.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "engine/check_step.h"
+#include "engine/check/step.h"
 
 enum { WIDTH = 61, HEIGHT = 47, PAGES = 3 }; /* odd and prime: rounding shows */
 
