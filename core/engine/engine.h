@@ -47,8 +47,8 @@ typedef struct PmJobInput {
     const PmFacts *facts;       /* key and its parts, borrowed */
     const char *const *outputs; /* names wanted, NULL-terminated; NULL: all */
     int64_t deadline_ms;        /* pm_clock_mono_ms() at which the job is ended; 0: none */
-    /* Called when it is known how many frames will be decoded; or NULL. */
-    void (*planned)(void *data, int64_t frames);
+    /* Called when it is known how many frames will be decoded, and how many pixels written; or NULL. */
+    void (*planned)(void *data, int64_t frames, int64_t written);
     void *data;
 } PmJobInput;
 

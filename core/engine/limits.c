@@ -85,13 +85,17 @@ PmStatus pm_limits_check_held(const PmLimits *limits, PmFormat format, int64_t p
                         PER_FRAME, (long long)limits->frames);
 }
 
-int64_t pm_limits_cpu_ms(const PmLimits *limits, int64_t frames)
+int64_t pm_limits_cpu_ms(const PmLimits *limits, int64_t frames, int64_t written)
 {
-    enum { FRAMES = 16 };
+    enum { FRAMES = 16, WRITTEN = 4000000 };
     if (limits->cpu_time <= 0) return 0;
     int64_t times = 1 + (frames > 1 ? (frames - 1) / FRAMES : 0);
     int64_t most = limits->wall_time > limits->cpu_time ? limits->wall_time : limits->cpu_time;
-    return limits->cpu_time > most / times ? most : limits->cpu_time * times;
+    if (written > limits->pixels) written = limits->pixels;
+    if (limits->cpu_time > most / times) return most;
+    /* No overflow: a day of ms, and 4e9 pixels. */
+    int64_t ms = limits->cpu_time * times + (written > 0 ? limits->cpu_time * written / WRITTEN : 0);
+    return ms < most ? ms : most;
 }
 
 static PmStatus check_bytes(int64_t limit, size_t bytes, const char *what, const char *key, PmError *err)

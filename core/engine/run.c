@@ -287,6 +287,20 @@ void pm_report_finish(PmReport *report)
     *report = (PmReport){0};
 }
 
+/* Of all renditions together, with their frames. */
+static int64_t written_pixels(const PmRoute *route)
+{
+    int64_t pixels = 0;
+    for (size_t i = 0; i < route->output_count; i++) {
+        const PmRouteOutput *output = &route->outputs[i];
+        if (output->runs == PM_RUNS_NO || output->count == 0) continue;
+        const PmShape *shape = &output->steps[output->count - 1].in;
+        int64_t own = (int64_t)shape->width * shape->height;
+        pixels += own > INT64_MAX / 1024 / shape->pages ? INT64_MAX / 1024 : own * shape->pages;
+    }
+    return pixels;
+}
+
 PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *sink, PmReport *report, PmError *err)
 {
     PmRun run;
@@ -300,7 +314,8 @@ PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *
     if (status == PM_OK) status = pm_run_open(&run, err);
     if (status == PM_OK) status = pm_run_plan(&run, err);
     if (status == PM_OK) status = pm_limits_check_memory(&engine->pipeline->limits, run.route.memory_bytes, err);
-    if (status == PM_OK && input->planned != NULL) input->planned(input->data, run.route.loaded.pages);
+    if (status == PM_OK && input->planned != NULL)
+        input->planned(input->data, run.route.loaded.pages, written_pixels(&run.route));
     int64_t planned = pm_clock_mono_ms(), decoded = planned;
     if (status == PM_OK && run.route.trunk_users > 0) status = run_trunk(&run, err);
     if (status == PM_OK) decoded = pm_clock_mono_ms();

@@ -50,8 +50,8 @@ static const PmParam limits[] = {
                    .doc = "Address space that a worker process may take beyond what it starts with."),
     PM_PARAM_DURATION(
         PmLimits, cpu_time, "cpu_time", .def = "5s", .min = 100, .max = DAY_MS,
-        .doc = "Processor time for one image. Where an animation's frames are decoded, as much again for each 16 of "
-               "them, up to `wall_time`."),
+        .doc = "Processor time for one image; as much again for each 4 megapixels that are written, and where an "
+               "animation's frames are decoded for each 16 of them, up to `wall_time`."),
     PM_PARAM_DURATION(PmLimits, wall_time, "wall_time", .def = "15s", .min = 100, .max = DAY_MS / 2,
                       .doc =
                           "Time for one image; then its process is ended. Below 12 hours, the longest that SQS waits."),

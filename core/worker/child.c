@@ -41,11 +41,11 @@ static void raise_cpu_limit(int64_t allowed_ms)
     setrlimit(RLIMIT_CPU, &limit);
 }
 
-/* Only then it is known how many frames there are. */
-static void allow_frames(void *data, int64_t frames)
+/* Only then it is known how much there is to do. */
+static void allow_work(void *data, int64_t frames, int64_t written)
 {
     const PmChild *child = data;
-    raise_cpu_limit(pm_limits_cpu_ms(child->limits, frames));
+    raise_cpu_limit(pm_limits_cpu_ms(child->limits, frames, written));
 }
 
 static PmStatus read_outputs(const json_t *names, Request *request, PmError *err)
@@ -119,7 +119,7 @@ static PmStatus do_job(const PmChild *child, PmWorkerSink *sink, const PmMessage
     int64_t before_ms = cpu_ms();
     raise_cpu_limit(child->limits->cpu_time);
     PmStatus status = read_request(message, child->limits, &request, &err);
-    request.input.planned = allow_frames;
+    request.input.planned = allow_work;
     request.input.data = (void *)(uintptr_t)child; /* which it only reads */
     if (status == PM_OK) {
         PmSink engine_sink = pm_worker_sink_for_engine(sink);

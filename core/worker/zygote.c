@@ -200,7 +200,8 @@ static void reset_signals(void)
  * job. 0: no limit. */
 static int64_t cpu_seconds(const PmLoad *load)
 {
-    int64_t job_ms = pm_limits_cpu_ms(&load->pipeline->limits, load->pipeline->limits.frames);
+    const PmLimits *limits = &load->pipeline->limits;
+    int64_t job_ms = pm_limits_cpu_ms(limits, limits->frames, limits->pixels);
     int64_t seconds = (job_ms + 999) / 1000 + 1; /* the limit has a grain of one */
     return job_ms > 0 ? load->jobs_per_child * seconds + 1 : 0;
 }

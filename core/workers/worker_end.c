@@ -107,6 +107,26 @@ static void crashed(PmPoolReport *report, const PmProgress *at, const char *plug
     report->crash = tag;
 }
 
+/* The `effort` of the step at work, which the operator has chosen, as the file has it; or NULL. */
+static const char *effort_at_work(const PmPipeline *pipeline, const PmProgress *at)
+{
+    const PmStep *step = pm_said_step(pipeline, at->step);
+    bool has_params = step != NULL && step->params != NULL && step->params->kind == PM_NODE_MAPPING;
+    const PmNode *effort = has_params ? pm_node_get(step->params, "effort") : NULL;
+    return effort != NULL && effort->kind == PM_NODE_SCALAR ? pm_node_quoted(effort) : NULL;
+}
+
+/* What to set where a job worked for too long. */
+static void hint_at_work(const char *effort, bool by_cpu_time, PmError *err)
+{
+    if (effort != NULL)
+        pm_error_hint(err, "lower `effort`, which is %.20s here, or raise %slimits.wall_time", effort,
+                      by_cpu_time ? "limits.cpu_time and " : "");
+    else if (by_cpu_time)
+        pm_error_hint(err, "raise limits.cpu_time, or give encoders less effort; as much again is given for each 4 "
+                           "megapixels written and each 16 frames decoded, up to limits.wall_time");
+}
+
 void pm_worker_report_death(PmWorker *worker, int code, int signo)
 {
     PmPoolReport report = {0};
@@ -121,12 +141,13 @@ void pm_worker_report_death(PmWorker *worker, int code, int signo)
     } else if (worker->overdue != PM_OVERDUE_NOT) {
         pm_overdue_error(worker->overdue, &worker->overdue_facts, plugin != NULL ? plugin : "", worker->attempt,
                          &report.error);
+        const char *effort = worker->overdue == PM_OVERDUE_WORKED ? effort_at_work(pipeline, &at) : NULL;
+        if (effort != NULL) report.error.hint[0] = '\0'; /* it says who worked, and this says why */
+        hint_at_work(effort, false, &report.error);
     } else if (signo == SIGXCPU) {
         pm_text_duration(limit, sizeof limit, pipeline->limits.cpu_time);
         pm_error_set(&report.error, PM_LIMIT, "took more processor time than limits.cpu_time, %s", limit);
-        pm_error_hint(&report.error,
-                      "raise limits.cpu_time, or let encoders make less effort; an animation gets as much "
-                      "again for each 16 frames, up to limits.wall_time");
+        hint_at_work(effort_at_work(pipeline, &at), true, &report.error);
     } else if (signo != 0 && at.out_of_memory != 0) {
         pm_text_bytes(limit, sizeof limit, pipeline->limits.memory);
         pm_error_set(&report.error, PM_LIMIT, "needs more memory than limits.memory, %s", limit);

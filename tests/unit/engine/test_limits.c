@@ -90,20 +90,36 @@ static void claims_do_not_overflow(void **state)
     assert_int_equal(pm_limits_check_size(&limits, INT32_MAX, INT32_MAX, 1, &err), PM_LIMIT);
 }
 
+static void processor_time_grows_with_what_is_written(void **state)
+{
+    (void)state;
+    PmLimits bounds = {.cpu_time = 5000, .wall_time = 15000, .pixels = 50000000};
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 1, 400), 5000);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 1, 2000000), 7500);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 17, 2000000), 12500);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 1, 12000000), 15000); /* no longer than the wall time */
+    bounds.wall_time = INT64_MAX;
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 1, 12000000), 20000);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 1, INT64_MAX), 67500); /* no more than may be read */
+    bounds.cpu_time = 24 * 3600 * 1000;
+    bounds.pixels = 4000000000;
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 1, INT64_MAX), INT64_C(1001) * bounds.cpu_time);
+}
+
 static void processor_time_grows_with_frames(void **state)
 {
     (void)state;
     PmLimits bounds = {.cpu_time = 5000, .wall_time = 15000};
-    assert_int_equal(pm_limits_cpu_ms(&bounds, 1), 5000);
-    assert_int_equal(pm_limits_cpu_ms(&bounds, 16), 5000);
-    assert_int_equal(pm_limits_cpu_ms(&bounds, 17), 10000);
-    assert_int_equal(pm_limits_cpu_ms(&bounds, 101), 15000); /* no longer than the wall time */
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 1, 0), 5000);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 16, 0), 5000);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 17, 0), 10000);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 101, 0), 15000); /* no longer than the wall time */
     bounds.wall_time = 2000;
-    assert_int_equal(pm_limits_cpu_ms(&bounds, 101), 5000);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 101, 0), 5000);
     bounds.wall_time = INT64_MAX;
-    assert_int_equal(pm_limits_cpu_ms(&bounds, 101), 35000);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 101, 0), 35000);
     bounds.cpu_time = 0;
-    assert_int_equal(pm_limits_cpu_ms(&bounds, 101), 0);
+    assert_int_equal(pm_limits_cpu_ms(&bounds, 101, 0), 0);
 }
 
 int main(void)
@@ -112,6 +128,7 @@ int main(void)
         cmocka_unit_test(what_is_within_passes),
         cmocka_unit_test(each_refusal_names_limit_and_finding),
         cmocka_unit_test(claims_do_not_overflow),
+        cmocka_unit_test(processor_time_grows_with_what_is_written),
         cmocka_unit_test(processor_time_grows_with_frames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
