@@ -32,7 +32,8 @@
  *   JOB       -> {facts: {..}, outputs: [..] or absent, wall_ms, attempt}       fds: [sealed source]
  *   BEGINS    <- {output, format, width, height, pages, facts: {..}}            before its pixels are computed
  *   ROOM      -> {for: "output"}                                                fds: [memfd to write to]
- *                                                        answers BEGINS, unless the last one is still unused
+ *                                                        answers BEGINS, unless the last one is still unused; the
+ *                                                        next output's may come after OUTPUT
  *   OUTPUT    <- {output, format, width, height, pages, size, source: bool, facts: {..}}
  *                                                        `size` bytes are in the room; none with `source`
  *   SKIPPED   <- {output, reason}                        its `when` did not match

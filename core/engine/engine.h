@@ -56,7 +56,7 @@ typedef struct PmRendition {
     const char *output; /* name */
     const char *format, *mime, *extension;
     int32_t width, height, pages;
-    const void *bytes; /* NULL when the source itself is the result (keep_smaller) */
+    const void *bytes; /* what the memory file holds; NULL when the source itself is the result (keep_smaller) */
     size_t size;
     const PmFacts *facts; /* job facts plus those of this output's steps; width, height, format, ext, output set */
 } PmRendition;
@@ -66,6 +66,9 @@ typedef struct PmRendition {
 typedef struct PmSink {
     void *data;
     PmStatus (*rendition)(void *data, const PmRendition *rendition, PmError *err);
+    /* Or NULL. An empty memory file of the sink's for the rendition that began last, which is encoded into it: what
+     * `rendition` gets is there already. Without, the engine makes a file of its own. */
+    PmStatus (*file)(void *data, int *fd, PmError *err);
     /* Or NULL. The same rendition, before its pixels are computed and without bytes: what is known of it by then. */
     PmStatus (*begins)(void *data, const PmRendition *rendition, PmError *err);
     PmStatus (*skipped)(void *data, const char *output, const char *reason, PmError *err);

@@ -92,7 +92,7 @@ PmStatus pm_run_pixels_failed(PmRun *run, PmError *err);
 
 /* --- encode.c --- */
 
-/* The output's last step, and the rendition to the sink. Takes no reference. */
+/* The output's last step, and the rendition to the sink. Lets the picture go as soon as it is written. */
 PmStatus pm_run_encode(PmRun *run, size_t output, PmPicture *picture, PmError *err);
 
 /* --- writes.c --- */

@@ -15,10 +15,7 @@ void pm_channel_init(PmChannel *channel, int sock)
 
 void pm_channel_finish(PmChannel *channel)
 {
-    for (size_t i = 0; i < PM_ROOMS; i++) {
-        if (channel->rooms[i] >= 0) close(channel->rooms[i]);
-        channel->rooms[i] = -1;
-    }
+    for (size_t i = 0; i < PM_ROOMS; i++) pm_channel_leave_room(channel, (PmRoom)i);
 }
 
 /* A second one for the same purpose takes the place of the first. */
@@ -70,20 +67,30 @@ static PmStatus await_room(PmChannel *channel, PmRoom purpose, PmError *err)
     return status;
 }
 
-PmStatus pm_channel_write(PmChannel *channel, PmRoom room, const void *bytes, size_t size, PmError *err)
+PmStatus pm_channel_room(PmChannel *channel, PmRoom room, int *fd, PmError *err)
 {
     PmStatus status = await_room(channel, room, err);
     if (status != PM_OK) return status;
-    int fd = channel->rooms[room];
-    /* A job that failed half-way may have left something in it. */
-    if (ftruncate(fd, 0) != 0)
-        status = pm_error_set(err, PM_TRANSIENT, "a memory file cannot be emptied: %s", strerror(errno));
-    else
-        status = pm_memfd_write(fd, bytes, size, err);
-    if (status != PM_OK) return status;
-    close(fd);
-    channel->rooms[room] = -1;
+    /* A rendition that failed half-way, or gave way to the source, has left something in it. */
+    if (ftruncate(channel->rooms[room], 0) != 0)
+        return pm_error_set(err, PM_TRANSIENT, "a memory file cannot be emptied: %s", strerror(errno));
+    *fd = channel->rooms[room];
     return PM_OK;
+}
+
+void pm_channel_leave_room(PmChannel *channel, PmRoom room)
+{
+    if (channel->rooms[room] >= 0) close(channel->rooms[room]);
+    channel->rooms[room] = -1;
+}
+
+PmStatus pm_channel_write(PmChannel *channel, PmRoom room, const void *bytes, size_t size, PmError *err)
+{
+    int fd = -1;
+    PmStatus status = pm_channel_room(channel, room, &fd, err);
+    if (status == PM_OK) status = pm_memfd_write(fd, bytes, size, err);
+    if (status == PM_OK) pm_channel_leave_room(channel, room);
+    return status;
 }
 
 PmStatus pm_channel_send(PmChannel *channel, PmMessageType type, const json_t *body, PmError *err)

@@ -24,8 +24,14 @@ PmStatus pm_channel_send(PmChannel *channel, PmMessageType type, const json_t *b
 /* Blocks for the next message that is not ROOM. PM_TRANSIENT: the broker is gone. */
 PmStatus pm_channel_receive(PmChannel *channel, PmMessage *message, PmError *err);
 
-/* Writes bytes into the room, which the next OUTPUT or FETCH is about. Blocks until it is here. The room for an output
- * has been asked for by BEGINS; that for a body is asked for here. */
+/* The room, empty, to write to; borrowed. Blocks until it is here. The room for an output has been asked for by BEGINS;
+ * that for a body is asked for here. */
+PmStatus pm_channel_room(PmChannel *channel, PmRoom room, int *fd, PmError *err);
+
+/* The next OUTPUT or FETCH is about what was written into the room: it is the broker's again. */
+void pm_channel_leave_room(PmChannel *channel, PmRoom room);
+
+/* Both, with `bytes` written in between. */
 PmStatus pm_channel_write(PmChannel *channel, PmRoom room, const void *bytes, size_t size, PmError *err);
 
 #endif

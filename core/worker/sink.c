@@ -107,13 +107,17 @@ static PmStatus begins(void *data, const PmRendition *r, PmError *err)
     return status;
 }
 
+static PmStatus file(void *data, int *fd, PmError *err)
+{
+    PmWorkerSink *sink = data;
+    return pm_channel_room(&sink->channel, PM_ROOM_OUTPUT, fd, err);
+}
+
 static PmStatus rendition(void *data, const PmRendition *r, PmError *err)
 {
     PmWorkerSink *sink = data;
-    if (r->bytes != NULL && pm_channel_write(&sink->channel, PM_ROOM_OUTPUT, r->bytes, r->size, err) != PM_OK) {
-        pm_error_context(err, "outputs.%s", r->output);
-        return err->status;
-    }
+    /* The bytes are in the room already. */
+    if (r->bytes != NULL) pm_channel_leave_room(&sink->channel, PM_ROOM_OUTPUT);
     json_t *body = describe(r);
     put(body, "size", json_integer((json_int_t)r->size));
     put(body, "source", json_boolean(r->bytes == NULL));
@@ -204,6 +208,11 @@ static PmStatus fetch(void *data, const char *url, const PmRequest *request, PmR
 
 PmSink pm_worker_sink_for_engine(PmWorkerSink *sink)
 {
-    return (PmSink){
-        .data = sink, .rendition = rendition, .begins = begins, .skipped = skipped, .fetch = fetch, .log = log_line};
+    return (PmSink){.data = sink,
+                    .rendition = rendition,
+                    .file = file,
+                    .begins = begins,
+                    .skipped = skipped,
+                    .fetch = fetch,
+                    .log = log_line};
 }

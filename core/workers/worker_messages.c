@@ -168,14 +168,17 @@ static void on_output(PmWorker *worker, const json_t *body)
     PmPoolOutput out;
     PmWorkerOutput was;
     if (!read_output(worker, body, PM_OUTPUT_REPORTED, &out, &was)) return;
-    if (!is_wanted_still(was))
+    if (!is_wanted_still(was)) {
         pm_worker_break(worker, "an OUTPUT that was not asked for");
-    else if (out.source ||
-             (take_room(worker, PM_WORKER_ROOM_OUTPUT, json_object_get(body, "size"), OUTPUT_BYTES_MAX, &out.bytes) &&
-              within_total(worker, (int64_t)out.bytes.size)))
+    } else if (out.source ||
+               (take_room(worker, PM_WORKER_ROOM_OUTPUT, json_object_get(body, "size"), OUTPUT_BYTES_MAX, &out.bytes) &&
+                within_total(worker, (int64_t)out.bytes.size))) {
+        /* Before the next BEGINS asks for it, so that the child need not wait. */
+        if (!all_told(worker)) give_room(worker, PM_WORKER_ROOM_OUTPUT);
         worker->sink.output(worker->sink.data, &out);
-    else
+    } else {
         pm_memfd_unmap(&out.bytes);
+    }
     json_decref((json_t *)out.facts);
 }
 

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import time
 
+from PIL import Image
+
 from world import make
 
 PATIENCE = 60
@@ -66,6 +68,21 @@ def test_what_fits_is_no_matter_of_chance(world):
     for name, one in results.items():
         fates.setdefault(name.split("-", 1)[1], set()).add(one["status"])
     assert len(fates) == 3 and all(len(those) == 1 and those <= {"ok", "limit"} for those in fates.values()), fates
+
+
+def test_a_rendition_may_take_more_than_half_of_the_memory(world):
+    """It is encoded into the broker's memory file: on the heap, which grows by doubling, 32 MiB of 64 were the most."""
+    noise = Image.frombytes("RGB", (3600, 3600), random.Random(1).randbytes(3600 * 3600 * 3))
+    noise.save(world.folder / "noise.jpg", quality=75)
+    wanted = pipeline(limits={"memory": "64MiB", "cpu_time": "60s", "wall_time": "120s"}, workers=1)
+    for format, settings in (("png", {"effort": 1}), ("jpeg", {"quality": 100, "subsampling": "444"})):
+        wanted["outputs"]["a"]["steps"] = [{"convert": {"format": format, **settings}}]
+        result = apply(world, [world.folder / "noise.jpg"], wanted)["noise.jpg"]
+        assert result["status"] == "ok", result
+        assert result["outputs"][0]["size"] > 33 << 20, result
+        with Image.open(result["outputs"][0]["location"]) as made:
+            made.load()
+            assert (made.format, made.size) == (format.upper(), (3600, 3600))
 
 
 def save(world, width, kind):

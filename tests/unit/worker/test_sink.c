@@ -97,7 +97,10 @@ static void writes_renditions_into_rooms_of_the_broker(void **state)
     assert_null(json_object_get(message.body, "size"));
     pm_message_finish(&message);
 
-    int room = give_room("output");
+    int room = give_room("output"), written = -1;
+    assert_int_equal(pwrite(room, "of a job that failed", 20, 0), 20);
+    assert_int_equal(engine_sink.file(engine_sink.data, &written, &err), PM_OK);
+    assert_int_equal(pwrite(written, "RIFF", 4, 0), 4);
     assert_int_equal(engine_sink.rendition(engine_sink.data, &r, &err), PM_OK);
     message = next(PM_MSG_OUTPUT);
     assert_int_equal(message.fd_count, 0);
