@@ -55,10 +55,13 @@ static void print_one(const json_t *p)
     if (json_array_size(params) == 0) puts("  none");
     if (text_at(p, "short_form")[0] != '\0')
         printf("\nShort form:\n  %s: %s\n", text_at(p, "name"), text_at(p, "short_form"));
-    const json_t *facts = json_object_get(p, "facts");
+    const json_t *facts = json_object_get(p, "facts"), *regions = json_object_get(p, "regions");
     if (json_array_size(facts) > 0) printf("\nFacts:\n");
     for (size_t i = 0; i < json_array_size(facts); i++)
         printf("  {%s.%s}\n", text_at(p, "name"), json_string_value(json_array_get(facts, i)));
+    if (json_array_size(regions) > 0) printf("\nRegions, for later steps:\n");
+    for (size_t i = 0; i < json_array_size(regions); i++)
+        printf("  %s\n", json_string_value(json_array_get(regions, i)));
 }
 
 static void print_markdown(const json_t *plugins)
@@ -75,6 +78,10 @@ static void print_markdown(const json_t *plugins)
             printf("%s`{%s.%s}`", k == 0 ? "\nFacts it sets: " : ", ", text_at(p, "name"),
                    json_string_value(json_array_get(facts, k)));
         if (json_array_size(facts) > 0) puts(".");
+        const json_t *regions = json_object_get(p, "regions");
+        for (size_t k = 0; k < json_array_size(regions); k++)
+            printf("%s`%s`", k == 0 ? "\nRegions it finds: " : ", ", json_string_value(json_array_get(regions, k)));
+        if (json_array_size(regions) > 0) puts(".");
         free(table);
     }
 }

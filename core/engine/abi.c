@@ -130,6 +130,24 @@ AT(PmResample, kernel, 32);
 AT(PmResample, reserved, 36);
 FIXED(PmResample, 40); /* it lies by value in PmPlan */
 
+AT(PmRegion, left, 0);
+AT(PmRegion, top, 8);
+AT(PmRegion, width, 16);
+AT(PmRegion, height, 24);
+AT(PmRegion, score, 32);
+AT(PmRegion, label, 40);
+AT(PmRegion, reserved, 48);
+FIXED(PmRegion, 56); /* both sides hold arrays of it; it grows into `reserved` */
+
+AT(PmFrame, left, 0);
+AT(PmFrame, top, 8);
+AT(PmFrame, width, 16);
+AT(PmFrame, height, 24);
+AT(PmFrame, turns, 32);
+AT(PmFrame, mirrored, 36);
+AT(PmFrame, reserved, 40);
+FIXED(PmFrame, 48); /* the plugin allocates it; it grows into `reserved` */
+
 AT(PmVerdict, decision, 0);
 AT(PmVerdict, score, 8);
 AT(PmVerdict, label, 16);
@@ -160,7 +178,10 @@ AT(PmHost, set_fact, 48);
 AT(PmHost, fact, 56);
 AT(PmHost, expand, 64);
 AT(PmHost, remaining_ms, 72);
-GROWN(PmHost, 80);
+AT(PmHost, add_regions, 80);
+AT(PmHost, regions, 88);
+AT(PmHost, set_frame, 96);
+GROWN(PmHost, 104);
 
 AT(PmTransform, name, 0);
 AT(PmTransform, summary, 8);
@@ -177,7 +198,8 @@ AT(PmTransform, encode, 88);
 AT(PmTransform, mime_types, 96);
 AT(PmTransform, facts, 104);
 AT(PmTransform, shorthand, 112);
-GROWN(PmTransform, 120);
+AT(PmTransform, regions, 120);
+GROWN(PmTransform, 128);
 
 AT(PmPlugin, magic, 0);
 AT(PmPlugin, abi_major, 4);

@@ -24,8 +24,9 @@ json_t *pm_registry_describe(const PmLoaded *loaded)
     pm_shorthand_form(t, form, sizeof form);
     char file[PATH_MAX]; /* the one text that the handshake has not seen to be UTF-8 */
     pm_text_utf8(file, sizeof file, loaded->file);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "name", t->name, "kind", kind, "summary",
-                     t->summary, "version", loaded->version, "file", file, "params",
-                     pm_schema_describe(t->params, t->param_count), "facts", words(t->facts), "mime_types",
-                     words(t->mime_types), "shorthand", words(t->shorthand), "short_form", form);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "name", t->name, "kind", kind,
+                     "summary", t->summary, "version", loaded->version, "file", file, "params",
+                     pm_schema_describe(t->params, t->param_count), "facts", words(t->facts), "regions",
+                     words(t->regions), "mime_types", words(t->mime_types), "shorthand", words(t->shorthand),
+                     "short_form", form);
 }

@@ -134,7 +134,9 @@ PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *er
     PmError failure = {0};
     PmShape shape = pm_run_shape(run, picture);
     int64_t began = pm_clock_mono_us();
+    run->job.view = &picture->view;
     status = pm_call_encode(&run->job, encoder, &shape, picture->strip, target, &failure);
+    run->job.view = NULL;
     pm_run_timed(run, encoder, began);
     if (status == PM_OK && vips_target_end(target) != 0) status = pm_vips_error(&failure, PM_BUG, "cannot finish");
     g_object_unref(target);

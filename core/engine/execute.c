@@ -130,7 +130,9 @@ static PmStatus reject(PmRun *run, const PmInstance *instance, const PmVerdict *
 static PmStatus inspect(PmRun *run, const PmInstance *instance, const PmPlan *plan, PmPicture *picture, PmError *err)
 {
     PmVerdict verdict = {0};
+    run->job.view = &picture->view;
     PmStatus status = look(run, instance, plan, picture, &verdict, err);
+    run->job.view = NULL;
     if (status != PM_OK) return status;
     record(run, instance, &verdict);
     return verdict.decision == PM_REJECT ? reject(run, instance, &verdict, picture, err) : PM_OK;
@@ -187,13 +189,32 @@ static PmStatus apply_pages(PmRun *run, const PmInstance *instance, const PmPlan
     return PM_OK;
 }
 
+/* Where the regions of earlier steps lie in the step's result. */
+static void follow(const PmInstance *instance, const PmPlan *plan, const PmShape *in, PmFrame frame, PmPicture *picture)
+{
+    const PmResample *box = &plan->resample;
+    if (frame.width == 0 && box->width > 0)
+        frame = (PmFrame){.left = box->left, .top = box->top, .width = box->width, .height = box->height};
+    if (frame.width > 0)
+        picture->view = pm_view_then(&picture->view, &frame, in);
+    else if ((in->width != picture->shape.width || in->height != picture->shape.height) && !picture->view.lost_at)
+        picture->view.lost_at = instance->step->name;
+}
+
 static PmStatus apply(PmRun *run, const PmInstance *instance, const PmPlan *plan, PmPicture *picture, PmError *err)
 {
     bool streaming = picture->streaming;
+    PmShape in = picture->shape;
+    PmFrame frame = {0};
     bool whole = picture->shape.pages == 1 || (plan->flags & PM_ALL_PAGES);
+    run->job.view = &picture->view;
+    run->job.frame = &frame;
     PmStatus status =
         whole ? apply_strip(run, instance, plan, picture, err) : apply_pages(run, instance, plan, picture, err);
+    run->job.view = NULL;
+    run->job.frame = NULL;
     if (status != PM_OK) return status;
+    follow(instance, plan, &in, frame, picture);
     picture->streaming = streaming && whole && !(plan->flags & PM_EAGER);
     picture->changed = true;
     run->last = instance;

@@ -209,6 +209,7 @@ PmStatus pm_handshake(const char *file, const PmPlugin *plugin, PmLoaded *out, P
     if (status == PM_OK) status = check_text(file, "a summary", t.summary, err);
     if (status == PM_OK) status = check_text(file, "a version", own.version, err);
     if (status == PM_OK) status = check_words(file, "facts", t.facts, pm_word_ok, err);
+    if (status == PM_OK) status = check_words(file, "regions", t.regions, pm_word_ok, err);
     if (status == PM_OK) status = check_words(file, "MIME types", t.mime_types, NULL, err);
     PmParam *params = NULL;
     if (status == PM_OK) status = copy_params(file, &t, &params, err);

@@ -155,11 +155,51 @@ static int64_t host_remaining_ms(PmJob *job)
     return left > 0 ? left : 0;
 }
 
+static PmStatus host_add_regions(PmJob *job, const char *name, const PmRegion *regions, size_t count)
+{
+    if (job == NULL || job->at == NULL || job->view == NULL || job->regions == NULL || name == NULL)
+        return host_fail(job, PM_BUG, "add_regions() is not possible here");
+    const char *const *names = job->at->plugin->transform.regions;
+    while (names != NULL && *names != NULL && strcmp(*names, name) != 0) names++;
+    if (names == NULL || *names == NULL)
+        return host_fail(job, PM_BUG, "adds the regions %s, which its table of regions does not list", name);
+    if (job->region_count >= PM_REGIONS_MAX || count >= PM_REGIONS_MAX - job->region_count)
+        return host_fail(job, PM_LIMIT, "the steps of one job found more than %d regions", PM_REGIONS_MAX);
+    const char *fault = pm_regions_fault(regions, count);
+    if (fault != NULL) return host_fail(job, PM_BUG, "adds %s", fault);
+    job->region_count += count + 1; /* an empty set has its bound, too */
+    *job->regions = pm_regions_add(job->arena, *job->regions, job->view, job->at->step->name, name, regions, count);
+    return PM_OK;
+}
+
+static const PmRegion *host_regions(PmJob *job, const char *step, const char *name, size_t *count)
+{
+    *count = 0;
+    if (job == NULL || job->view == NULL || job->regions == NULL || step == NULL || name == NULL) return NULL;
+    const PmRegion *regions = pm_regions_get(job->arena, *job->regions, job->view, step, name, count);
+    if (regions == NULL || job->view->lost_at == NULL) return regions;
+    host_log(job, PM_LOG_WARN,
+             "where the regions of %s lie is not known: step %s does not say what of its input it shows", step,
+             job->view->lost_at);
+    *count = 0;
+    return NULL;
+}
+
+static PmStatus host_set_frame(PmJob *job, const PmFrame *frame)
+{
+    if (job == NULL || job->frame == NULL) return host_fail(job, PM_BUG, "set_frame() is for apply()");
+    const char *fault = pm_frame_fault(frame);
+    if (fault != NULL) return host_fail(job, PM_BUG, "sets %s", fault);
+    *job->frame = *frame;
+    return PM_OK;
+}
+
 #define HOST(fetch_)                                                                                    \
     {                                                                                                   \
         .size = sizeof(PmHost), .log = host_log, .fail = host_fail, .fail_param = host_fail_param,      \
         .open_asset = host_open_asset, .fetch = (fetch_), .set_fact = host_set_fact, .fact = host_fact, \
-        .expand = host_expand, .remaining_ms = host_remaining_ms,                                       \
+        .expand = host_expand, .remaining_ms = host_remaining_ms, .add_regions = host_add_regions,      \
+        .regions = host_regions, .set_frame = host_set_frame,                                           \
     }
 static const PmHost host = HOST(host_fetch), host_without_fetch = HOST(NULL);
 

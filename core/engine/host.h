@@ -9,19 +9,24 @@
 #include <vips/vips.h>
 
 #include "engine/engine.h"
+#include "engine/regions.h"
 #include "engine/steps.h"
 
 /* The job at hand; during create(), the check of one step. */
 struct PmJob {
     const PmPipeline *pipeline;
     const PmAsset *assets;
-    PmArena *arena;       /* strings handed to plugins; until the job ends */
-    PmFacts *facts;       /* of the job, or of the output at work */
-    const PmSink *sink;   /* NULL while explaining; while creating it has only a log, or is NULL */
-    PmProgress *progress; /* may be NULL */
-    int64_t deadline_ms;  /* 0: none */
-    const PmInstance *at; /* the step at work */
-    PmError failure;      /* what the call under way said with fail() */
+    PmArena *arena;              /* strings handed to plugins; until the job ends */
+    PmFacts *facts;              /* of the job, or of the output at work */
+    const PmRegionSet **regions; /* likewise; NULL where there is no picture: while creating and explaining */
+    size_t region_count;         /* added so far, by all steps */
+    const PmView *view;          /* of the picture that the step at work was given; NULL in plan() */
+    PmFrame *frame;              /* in apply(): where set_frame() puts it; width 0: not called */
+    const PmSink *sink;          /* NULL while explaining; while creating it has only a log, or is NULL */
+    PmProgress *progress;        /* may be NULL */
+    int64_t deadline_ms;         /* 0: none */
+    const PmInstance *at;        /* the step at work */
+    PmError failure;             /* what the call under way said with fail() */
 };
 
 /* Says in the progress page where the job is. `step` NULL: between steps. */

@@ -27,8 +27,9 @@ struct PmEngine {
 
 /* One output while a run goes on. */
 typedef struct PmRunOutput {
-    PmFacts *facts; /* the job's and those its own steps set; NULL until the output starts */
-    PmPicture fork; /* held while others start from it */
+    PmFacts *facts;             /* the job's and those its own steps set; NULL until the output starts */
+    const PmRegionSet *regions; /* likewise */
+    PmPicture fork;             /* held while others start from it */
     int32_t fork_source_width, fork_source_height; /* the source_width and _height of what the fork was made from */
     bool has_fork;
     int fork_users_left;
@@ -45,6 +46,7 @@ typedef struct PmRun {
     PmReport *report;
     PmJob job;
     PmFacts *facts;
+    const PmRegionSet *regions; /* of the trunk's steps */
     PmSource source;
     bool has_source; /* false for a plan of a source that was only described */
     PmFormat format;

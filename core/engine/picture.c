@@ -5,7 +5,11 @@
 
 PmPicture pm_picture_new(VipsImage *image, bool in_memory)
 {
-    return (PmPicture){.strip = image, .shape = pm_shape_of(image), .in_memory = in_memory, .streaming = !in_memory};
+    return (PmPicture){.strip = image,
+                       .shape = pm_shape_of(image),
+                       .in_memory = in_memory,
+                       .streaming = !in_memory,
+                       .view = pm_view_whole()};
 }
 
 static VipsImage **pages_new(int32_t count)

@@ -10,6 +10,7 @@
 #include <vips/vips.h>
 
 #include "engine/load.h"
+#include "engine/regions.h"
 
 /* Each page that is still to be computed keeps the buffers of all its steps, about 0.5 MB. Beyond this many, each is
  * computed as soon as a step has made it. */
@@ -21,6 +22,7 @@ typedef struct PmPicture {
     PmShape shape;     /* source_*: the size it would have if the source had been decoded in full */
     bool in_memory;    /* pixels are there: can be read often and in any order */
     bool streaming;    /* behind it is a decoder that goes top to bottom, once */
+    PmView view;       /* what of the source it shows */
     bool changed;      /* a step, or cutting pages, made it another picture than the source */
 } PmPicture;
 

@@ -24,6 +24,7 @@ bool pm_run_init(PmRun *run, PmEngine *engine, const PmJobInput *input, const Pm
         .assets = engine->assets,
         .arena = pm_arena_new(),
         .facts = run->facts,
+        .regions = &run->regions,
         .sink = sink,
         .progress = engine->progress,
         .deadline_ms = input->deadline_ms,
@@ -110,11 +111,25 @@ static PmStatus run_trunk(PmRun *run, PmError *err)
 
 /* ------------------------------------------------------------------ outputs */
 
+/* Whose facts and regions the steps that run next read and set. */
+static void at_output(PmRun *run, PmRunOutput *output)
+{
+    run->job.facts = output->facts;
+    run->job.regions = &output->regions;
+}
+
+static void at_trunk(PmRun *run)
+{
+    run->job.facts = run->facts;
+    run->job.regions = &run->regions;
+}
+
 static PmStatus begin_output(PmRun *run, size_t index, PmError *err)
 {
     PmRunOutput *output = &run->outputs[index];
     if (output->facts != NULL) return PM_OK;
     output->facts = pm_facts_copy(run->facts);
+    output->regions = run->regions;
     if (output->facts == NULL || !pm_facts_set(output->facts, "output", run->route.outputs[index].name))
         return pm_error_set(err, PM_TRANSIENT, "no memory for the facts of the job");
     return PM_OK;
@@ -150,17 +165,19 @@ static PmStatus take_fork(PmRun *run, size_t index, PmPicture *out, PmError *err
     PmRunOutput *output = &run->outputs[index];
     if (!output->has_fork) {
         PmPicture picture = {0};
-        PmFacts *before = run->job.facts;
+        PmFacts *facts_before = run->job.facts;
+        const PmRegionSet **regions_before = run->job.regions;
         PmStatus status = begin_output(run, index, err);
         if (status == PM_OK) status = take_start(run, index, &picture, err);
         output->fork_source_width = picture.shape.source_width;
         output->fork_source_height = picture.shape.source_height;
-        run->job.facts = output->facts;
+        at_output(run, output);
         if (status == PM_OK)
             status = pm_run_steps(run, &run->engine->outputs[index], route->steps, 0, (size_t)route->fork + 1, &picture,
                                   err);
         if (status == PM_OK) status = pm_run_hold(run, &picture, err);
-        run->job.facts = before;
+        run->job.facts = facts_before;
+        run->job.regions = regions_before;
         if (status != PM_OK) {
             pm_picture_finish(&picture);
             return status;
@@ -219,10 +236,10 @@ static PmStatus advance_output(PmRun *run, size_t index, size_t to, PmError *err
         }
     }
     if (status != PM_OK || to <= output->steps_done) return status;
-    run->job.facts = output->facts;
+    at_output(run, output);
     status =
         pm_run_steps(run, &run->engine->outputs[index], route->steps, output->steps_done, to, &output->picture, err);
-    run->job.facts = run->facts;
+    at_trunk(run);
     output->steps_done = to;
     return status;
 }
@@ -245,9 +262,9 @@ static PmStatus finish_output(PmRun *run, size_t index, PmError *err)
     PmRunOutput *output = &run->outputs[index];
     if (route->runs == PM_RUNS_NO) return run->sink->skipped(run->sink->data, route->name, route->why, err);
     PmStatus status = advance_output(run, index, run->engine->outputs[index].count - 1, err);
-    run->job.facts = output->facts;
+    at_output(run, output);
     if (status == PM_OK) status = pm_run_encode(run, index, &output->picture, err);
-    run->job.facts = run->facts;
+    at_trunk(run);
     pm_picture_finish(&output->picture);
     return status;
 }

@@ -118,11 +118,11 @@ static VipsImage *scale_page(VipsImage *in, int page, int page_height, const Geo
 
 /* Cutting looks at the picture first and reads it again afterwards. Each scaled page is held in memory, so the input
  * is still read once, top to bottom. */
-VipsImage *pixels_smart(VipsImage *in, const Geometry *geometry, const Gravity *gravity, const Config *config)
+VipsImage *pixels_smart(VipsImage *in, const Geometry *geometry, const Gravity *gravity, const Config *config, int *x,
+                        int *y)
 {
     int page_height = vips_image_get_page_height(in);
     int count = in->Ysize / page_height;
-    int x = 0, y = 0;
     VipsImage **pages = g_new0(VipsImage *, (size_t)count);
     VipsImage *joined = NULL, *out = NULL;
 
@@ -131,8 +131,8 @@ VipsImage *pixels_smart(VipsImage *in, const Geometry *geometry, const Gravity *
         VipsImage *memory = scaled ? vips_image_copy_memory(scaled) : NULL;
         g_clear_object(&scaled);
         bool good = memory &&
-                    (i > 0 || !smart_place(memory, geometry->width, geometry->height, gravity->interesting, &x, &y)) &&
-                    !vips_crop(memory, &pages[i], x, y, geometry->width, geometry->height, NULL);
+                    (i > 0 || !smart_place(memory, geometry->width, geometry->height, gravity->interesting, x, y)) &&
+                    !vips_crop(memory, &pages[i], *x, *y, geometry->width, geometry->height, NULL);
         g_clear_object(&memory);
         if (!good) goto out;
     }

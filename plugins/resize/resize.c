@@ -108,18 +108,39 @@ static void plan_need(const Config *config, const PmShape *in, const Geometry *g
     out->need_height = (int32_t)MIN(times * g->scaled_height, enlarged ? VIPS_MAX_COORD : in->height);
 }
 
+/* Where the result begins in the scaled picture; below 0 where there are bars. */
+typedef struct Place {
+    int x, y;
+} Place;
+
+static Place place_of(const Resize *self, const Geometry *g)
+{
+    return (Place){gravity_offset(&self->gravity, self->gravity.x, g->scaled_width, g->width),
+                   gravity_offset(&self->gravity, self->gravity.y, g->scaled_height, g->height)};
+}
+
+/* What of the input the result shows. */
+static PmFrame frame_of(const PmShape *in, const Geometry *g, Place place)
+{
+    return (PmFrame){.left = (double)place.x * in->width / g->scaled_width,
+                     .top = (double)place.y * in->height / g->scaled_height,
+                     .width = (double)g->width * in->width / g->scaled_width,
+                     .height = (double)g->height * in->height / g->scaled_height};
+}
+
 /* Bars are more than a resample, and what gets larger apply() mixes in a way of its own. `kernels` are named in the
  * order of PmKernel. */
 static void plan_resample(const Resize *self, const PmShape *in, const Geometry *g, PmResample *out)
 {
     if (g->scaled_width > in->width || g->scaled_height > in->height) return;
     if (g->width > g->scaled_width || g->height > g->scaled_height) return;
-    double across = (double)in->width / g->scaled_width, down = (double)in->height / g->scaled_height;
-    out->left = gravity_offset(&self->gravity, self->gravity.x, g->scaled_width, g->width) * across;
-    out->top = gravity_offset(&self->gravity, self->gravity.y, g->scaled_height, g->height) * down;
-    out->width = (double)g->width * in->width / g->scaled_width;
-    out->height = (double)g->height * in->height / g->scaled_height;
-    out->kernel = (PmKernel)self->config->kernel;
+    Place place = place_of(self, g);
+    PmFrame frame = frame_of(in, g, place);
+    *out = (PmResample){.left = frame.left,
+                        .top = frame.top,
+                        .width = frame.width,
+                        .height = frame.height,
+                        .kernel = (PmKernel)self->config->kernel};
 }
 
 static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
@@ -166,14 +187,12 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
     return PM_OK;
 }
 
-static VipsImage *fit_box(const Resize *self, VipsImage *scaled, const Geometry *g)
+static VipsImage *fit_box(const Resize *self, VipsImage *scaled, const Geometry *g, Place place)
 {
     if (scaled->Xsize == g->width && scaled->Ysize == g->height) return g_object_ref(scaled);
     if (self->config->fit == FIT_CONTAIN) return pixels_pad(scaled, g, &self->gravity, &self->config->background);
     VipsImage *out = NULL;
-    int x = gravity_offset(&self->gravity, self->gravity.x, scaled->Xsize, g->width);
-    int y = gravity_offset(&self->gravity, self->gravity.y, scaled->Ysize, g->height);
-    return vips_crop(scaled, &out, x, y, g->width, g->height, NULL) ? NULL : out;
+    return vips_crop(scaled, &out, place.x, place.y, g->width, g->height, NULL) ? NULL : out;
 }
 
 static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
@@ -183,18 +202,24 @@ static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *i
     VipsImage *result = NULL;
 
     geometry_of(self->config, shape->source_width, shape->source_height, &g);
+    Place place = place_of(self, &g);
     if (is_smart(self, &g)) {
-        result = pixels_smart(in, &g, &self->gravity, self->config);
+        result = pixels_smart(in, &g, &self->gravity, self->config, &place.x, &place.y);
     } else {
         VipsImage *scaled = pixels_scale(in, g.scaled_width, g.scaled_height, self->config);
-        if (scaled) result = fit_box(self, scaled, &g);
+        if (scaled) result = fit_box(self, scaled, &g, place);
         g_clear_object(&scaled);
     }
     if (!result)
         return self->host->fail(job, PM_BAD_INPUT, "scaling %d x %d px to %d x %d", shape->width, shape->height,
                                 g.width, g.height);
-    *out = result;
-    return PM_OK;
+    PmFrame frame = frame_of(shape, &g, place);
+    PmStatus status = self->host->set_frame(job, &frame);
+    if (status == PM_OK)
+        *out = result;
+    else
+        g_object_unref(result);
+    return status;
 }
 
 static const char *const shorthand[] = {"width", "height", NULL};

@@ -53,7 +53,9 @@ typedef struct Padding {
 Padding padding_of(const PmColor *background, bool has_alpha, int bands);
 VipsImage *pixels_pad(VipsImage *in, const Geometry *geometry, const Gravity *gravity, const PmColor *background);
 
-/* Every page scaled and cut to the geometry, the place chosen on the first page; in memory. New or NULL. */
-VipsImage *pixels_smart(VipsImage *in, const Geometry *geometry, const Gravity *gravity, const Config *config);
+/* Every page scaled and cut to the geometry, from x, y on, the place chosen on the first page; in memory. New or
+ * NULL. */
+VipsImage *pixels_smart(VipsImage *in, const Geometry *geometry, const Gravity *gravity, const Config *config, int *x,
+                        int *y);
 
 #endif

@@ -23,6 +23,7 @@ struct PmJob {
     Asset assets[ENTRIES_MAX];
     size_t asset_count;
     char expanded[2048];
+    PmFrame frame;   /* what set_frame() was last told */
     PmStatus failed; /* what fail() or fail_param() was last told */
 };
 
@@ -163,6 +164,12 @@ static int64_t host_remaining_ms(PmJob *job)
     return 15000;
 }
 
+static PmStatus host_set_frame(PmJob *job, const PmFrame *frame)
+{
+    job->frame = *frame;
+    return PM_OK;
+}
+
 static PmHost host = {
     .size = sizeof(PmHost),
     .log = host_log,
@@ -173,6 +180,7 @@ static PmHost host = {
     .fact = host_fact,
     .expand = host_expand,
     .remaining_ms = host_remaining_ms,
+    .set_frame = host_set_frame,
 };
 
 /* ------------------------------------------------------------------ steps */
@@ -282,6 +290,11 @@ void step_set_fact(Step *step, const char *name, const char *value)
 const char *step_fact(const Step *step, const char *name)
 {
     return host_fact((PmJob *)&step->job, name);
+}
+
+PmFrame step_frame(const Step *step)
+{
+    return step->job.frame;
 }
 
 void step_set_asset(Step *step, const char *name, const void *bytes, size_t size)

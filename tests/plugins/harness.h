@@ -44,6 +44,7 @@ const char *step_message(void);
 
 void step_set_fact(Step *step, const char *name, const char *value); /* what host->fact() and expand() know */
 const char *step_fact(const Step *step, const char *name);           /* also what set_fact() was given */
+PmFrame step_frame(const Step *step);                                /* what set_frame() was last told */
 void step_set_asset(Step *step, const char *name, const void *bytes, size_t size); /* borrowed */
 
 /* plan() for a shape, called twice: both answers must be equal. */

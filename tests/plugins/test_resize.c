@@ -235,6 +235,41 @@ static void each_picture_goes_by_its_own_shape(void **state)
     step_free(step);
 }
 
+/* What of its input the result shows, px, rounded: also where there are bars, and where the place was looked for. */
+static void the_frame_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        int left, top, width, height;
+    } cases[] = {
+        {"{width: 80}", 0, 0, 160, 80},
+        {"{width: 40, height: 40, gravity: east}", 80, 0, 80, 80},
+        {"{width: 80, height: 80, fit: contain}", 0, -40, 160, 160},
+        {"{width: 320, height: 320, fit: contain, enlarge: true}", 0, -40, 160, 160},
+    };
+    VipsImage *in = image_photo(160, 80);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        Step *step = step_new("resize", cases[i].yaml);
+        g_object_unref(step_apply(step, in));
+        PmFrame frame = step_frame(step);
+        if (lround(frame.left) != cases[i].left || lround(frame.top) != cases[i].top ||
+            lround(frame.width) != cases[i].width || lround(frame.height) != cases[i].height)
+            fail_msg("%s: %g,%g %gx%g", cases[i].yaml, frame.left, frame.top, frame.width, frame.height);
+        step_free(step);
+    }
+    Step *step = step_new("resize", "{width: 40, height: 40, gravity: attention}");
+    VipsImage *out = step_apply(step, in);
+    PmFrame frame = step_frame(step);
+    assert_true(lround(frame.width) == 80 && lround(frame.height) == 80 && lround(frame.top) == 0);
+    /* Red rises with x: the middle of the result has that of the middle of the frame. */
+    double x = frame.left + frame.width / 2;
+    assert_true(fabs(image_at(out, 20, 20, 0) - image_at(in, (int)x, 40, 0)) <= 4);
+    g_object_unref(out);
+    g_object_unref(in);
+    step_free(step);
+}
+
 static void gravity_keeps_its_part(void **state)
 {
     (void)state;
@@ -550,6 +585,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(flags_say_what_is_done),
         cmocka_unit_test(shrunk_input_ends_at_the_promised_size),
         cmocka_unit_test(each_picture_goes_by_its_own_shape),
+        cmocka_unit_test(the_frame_is_told),
         cmocka_unit_test(gravity_keeps_its_part),
         cmocka_unit_test(focal_point_is_centred),
         cmocka_unit_test(smart_gravity_finds_the_spot),

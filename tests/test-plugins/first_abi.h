@@ -47,6 +47,19 @@ typedef struct FirstPlan {
     FirstResample resample;
 } FirstPlan;
 
+typedef struct FirstRegion {
+    double left, top, width, height, score;
+    const char *label;
+    uint32_t reserved[2];
+} FirstRegion;
+
+typedef struct FirstFrame {
+    double left, top, width, height;
+    int32_t turns;
+    bool mirrored;
+    uint32_t reserved[2];
+} FirstFrame;
+
 typedef struct FirstHost {
     uint64_t size;
     void (*log)(FirstJob *, int, const char *, ...);
@@ -58,6 +71,9 @@ typedef struct FirstHost {
     const char *(*fact)(FirstJob *, const char *);
     const char *(*expand)(FirstJob *, const char *);
     int64_t (*remaining_ms)(FirstJob *);
+    int (*add_regions)(FirstJob *, const char *, const FirstRegion *, uint64_t);
+    const FirstRegion *(*regions)(FirstJob *, const char *, const char *, uint64_t *);
+    int (*set_frame)(FirstJob *, const FirstFrame *);
 } FirstHost;
 
 typedef struct FirstTransform {
@@ -73,6 +89,7 @@ typedef struct FirstTransform {
     const char *const *mime_types;
     const char *const *facts;
     const char *const *shorthand;
+    const char *const *regions;
 } FirstTransform;
 
 typedef struct FirstPlugin {

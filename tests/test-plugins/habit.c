@@ -29,6 +29,7 @@ enum {
     HABIT_farewell,  /* prints, and dies */
     HABIT_program,   /* starts a program */
     HABIT_elsewhere, /* plans to take the left half, and takes the right one */
+    HABIT_finds,     /* adds regions that it does not list */
     HABIT_flags,     /* plans a flag that does not exist */
     HABIT_beyond,    /* plans to take more than there is */
 };
@@ -124,10 +125,11 @@ static PmStatus plan(void *self, PmJob *job, const PmShape *in, PmPlan *out)
 }
 
 #ifdef INSPECTS
-static PmStatus inspect(void *self, PmJob *job, const PmShape *shape, VipsImage *in, PmVerdict *out)
+static PmStatus inspect(void *data, PmJob *job, const PmShape *shape, VipsImage *in, PmVerdict *out)
 {
-    (void)self, (void)job, (void)shape, (void)in, (void)out;
-    return PM_OK;
+    const Self *self = data;
+    (void)shape, (void)in, (void)out;
+    return HABIT == HABIT_finds ? self->host->add_regions(job, "spots", NULL, 0) : PM_OK;
 }
 #else
 static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)

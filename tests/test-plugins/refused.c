@@ -162,6 +162,9 @@ static const PmTransform transform = {
 #elif defined(BAD_shorthand_many)
     .shorthand = (const char *const[]){"a", "b", "c", "d", "e", NULL},
 #endif
+#if defined(BAD_regions)
+    .regions = (const char *const[]){"faces", "no-word", NULL},
+#endif
 };
 
 /* --- the descriptor --- */

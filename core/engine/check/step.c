@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "engine/regions.h"
 #include "pipeline/decode_params.h"
 
 struct PmCheckStep {
@@ -133,6 +134,34 @@ static int64_t host_remaining_ms(PmJob *job)
     return 10000;
 }
 
+static PmStatus host_add_regions(PmJob *job, const char *name, const PmRegion *regions, size_t count)
+{
+    PmCheckStep *step = step_of(job);
+    const char *const *known = step->transform->regions;
+    while (known != NULL && *known != NULL && strcmp(*known, name) != 0) known++;
+    if (known == NULL || *known == NULL) broke(step, "adds the regions %s, which it does not list in .regions", name);
+    const char *fault = pm_regions_fault(regions, count);
+    if (fault != NULL) broke(step, "adds %s", fault);
+    return step->broke[0] == '\0' ? PM_OK : PM_BUG;
+}
+
+/* There is something in the middle of every picture, whoever is asked. */
+static const PmRegion *host_regions(PmJob *job, const char *step, const char *name, size_t *count)
+{
+    static const PmRegion middle = {
+        .left = 0.25, .top = 0.25, .width = 0.5, .height = 0.5, .score = 0.9, .label = "check"};
+    (void)job, (void)step, (void)name;
+    *count = 1;
+    return &middle;
+}
+
+static PmStatus host_set_frame(PmJob *job, const PmFrame *frame)
+{
+    const char *fault = pm_frame_fault(frame);
+    if (fault != NULL) broke(step_of(job), "sets %s", fault);
+    return fault == NULL ? PM_OK : PM_BUG;
+}
+
 static const PmHost host = {
     .size = sizeof(PmHost),
     .log = host_log,
@@ -144,6 +173,9 @@ static const PmHost host = {
     .fact = host_fact,
     .expand = host_expand,
     .remaining_ms = host_remaining_ms,
+    .add_regions = host_add_regions,
+    .regions = host_regions,
+    .set_frame = host_set_frame,
 };
 
 /* Holds a callback's answer against what it told the host. */

@@ -195,6 +195,25 @@ typedef struct PmPlan {
     PmResample resample;
 } PmPlan;
 
+/* ------------------------------------------------------------------ regions */
+
+/* A part of the picture that a step has found: a face, a line of text. */
+typedef struct PmRegion {
+    double left, top, width, height; /* shares of the picture's width and height, 0..1, from the top left */
+    double score;                    /* 0..1, how sure the step is */
+    const char *label;               /* what it is, UTF-8, at most 63 bytes; or NULL */
+    uint32_t reserved[2];
+} PmRegion;
+
+/* The part of its input that the result of a step shows: px of one page, beyond the input's edges where there are
+ * bars; then turned clockwise by quarters; then mirrored, left to right. */
+typedef struct PmFrame {
+    double left, top, width, height;
+    int32_t turns; /* 0..3 */
+    bool mirrored;
+    uint32_t reserved[2];
+} PmFrame;
+
 /* ------------------------------------------------------------------ verdicts, requests */
 
 typedef enum PmDecision { PM_PASS = 0, PM_FLAG, PM_REJECT } PmDecision;
@@ -257,6 +276,16 @@ typedef struct PmHost {
      * so with fail()). */
     const char *(*expand)(PmJob *job, const char *text);
     int64_t (*remaining_ms)(PmJob *job); /* until the job is ended from outside */
+    /* Regions of the picture that inspect() or apply() was given, under a name that this transform lists in
+     * `regions`. They are added to those of earlier calls: of other pages. None at all, but a look: count 0. */
+    PmStatus (*add_regions)(PmJob *job, const char *name, const PmRegion *regions, size_t count);
+    /* What an earlier step, by its name in the pipeline, added: as shares of the picture that apply(), inspect() or
+     * encode() was given, less what is not in it. Borrowed until the job ends; NULL when that step added none by
+     * that name, and in plan(), which comes before. */
+    const PmRegion *(*regions)(PmJob *job, const char *step, const char *name, size_t *count);
+    /* In apply(): what of its input the result shows, so that regions follow. Needless where the result has the
+     * input's size and shows all of it, and for a PmPlan.resample. */
+    PmStatus (*set_frame)(PmJob *job, const PmFrame *frame);
 } PmHost;
 
 /* ------------------------------------------------------------------ the plugin */
@@ -287,6 +316,7 @@ typedef struct PmTransform {
     /* Parameters that a single value may stand for instead of a mapping, NULL-terminated: {"format"} allows
      * `convert: webp`; {"width", "height"}, numbers all, allows `resize: 300x200`, `300` and `x200`. NULL: none. */
     const char *const *shorthand;
+    const char *const *regions; /* the names that add_regions() may use, likewise */
 } PmTransform;
 
 /* The descriptor that pixmill_plugin() returns. Constant; lives as long as the process. */

@@ -107,6 +107,8 @@ pub struct PmTransform {
     encode: *const c_void,
     mime_types: *const *const c_char,
     facts: *const *const c_char,
+    shorthand: *const *const c_char,
+    regions: *const *const c_char,
 }
 
 #[repr(C)]
@@ -222,6 +224,8 @@ static TRANSFORM: Shared<PmTransform> = Shared(PmTransform {
     encode: null(),
     mime_types: null(),
     facts: null(),
+    shorthand: null(),
+    regions: null(),
 });
 
 static PLUGIN: Shared<PmPlugin> = Shared(PmPlugin {

@@ -42,6 +42,7 @@ typedef struct Result {
     size_t count;
     char skipped[RENDITIONS_MAX][160]; /* "output: reason" */
     size_t skipped_count;
+    char logged[512]; /* the last line that a plugin logged */
 } Result;
 
 MAYBE_UNUSED static PmStatus keep(void *data, const PmRendition *r, PmError *err)
@@ -68,6 +69,13 @@ MAYBE_UNUSED static PmStatus note_skip(void *data, const char *output, const cha
     Result *result = data;
     g_snprintf(result->skipped[result->skipped_count++], 160, "%s: %s", output, reason);
     return PM_OK;
+}
+
+MAYBE_UNUSED static void note_log(void *data, int level, const char *plugin, const char *where, const char *message)
+{
+    (void)level, (void)plugin, (void)where;
+    Result *result = data;
+    g_strlcpy(result->logged, message, sizeof result->logged);
 }
 
 MAYBE_UNUSED static const char *no_environment(void *data, const char *name)
@@ -103,7 +111,7 @@ MAYBE_UNUSED static Result run_with(const char *body, Bytes input, const char *d
         PmFacts *facts = pm_facts_new();
         pm_facts_set_key(facts, "in/cat.jpg");
         PmJobInput job = {.bytes = input.data, .size = input.size, .facts = facts};
-        PmSink sink = {.data = &result, .rendition = keep, .skipped = note_skip};
+        PmSink sink = {.data = &result, .rendition = keep, .skipped = note_skip, .log = note_log};
         result.status = pm_engine_run(engine, &job, &sink, &result.report, &result.err);
         assert_int_equal(result.status, result.err.status);
         pm_facts_free(facts);

@@ -159,6 +159,7 @@ static void test_habits(void **state)
     assert_only_fails("habit-elsewhere", NULL, "resample",
                       "apply() gives another picture: 4, 4, 128 expected at 4, 4, found 104, 4, 128");
     assert_fails("habit-flags", NULL, "plan", "RGB: plan() promises flags that do not exist");
+    assert_fails("habit-finds", NULL, "shapes", "RGB: adds the regions spots, which it does not list in .regions");
     assert_fails("habit-beyond", NULL, "plan", "RGB: plan() promises a resample of a box that is not within its input");
     assert_fails("habit-drop", NULL, "shapes", "drops a reference to its input, which is only borrowed");
 }

@@ -41,6 +41,7 @@ static const struct {
     {"bad-name", "expected a name in lower-case-with-dashes, found \"Bad Name\"", "a letter first"},
     {"bad-no-name", "expected a name in lower-case-with-dashes, found none", "a letter first"},
     {"bad-other-name", "expected the file to be named another.so after its step, found bad-other-name.so", "rename"},
+    {"bad-regions", "expected regions in lower_snake_case, found \"no-word\"", "a letter first"},
     {"bad-facts", "expected facts in lower_snake_case, found \"Not A Fact\"", "a letter first"},
     {"bad-utf8", "expected a summary in UTF-8, found other bytes", "UTF-8"},
     {"bad-param-name",
@@ -476,6 +477,7 @@ static void test_other_abis(void **state)
         assert_string_equal(t->params[1].def, i == 1 ? "1" : "best");
         /* What the plugin did not know of is zero, what the host does not know of is gone. */
         assert_null(t->facts);
+        assert_null(t->regions);
         assert_null(t->mime_types);
         if (i == 1) assert_null(t->params[0].doc);
         if (i == 1) assert_null(t->params[1].choices);

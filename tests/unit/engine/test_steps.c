@@ -182,8 +182,8 @@ static void an_engine_tells_what_it_is(void **state)
     json_array_foreach(json_object_get(d, "facts"), i, fact)
         g_string_append_printf(facts, "%s ", json_string_value(fact));
     assert_string_equal(plugins->str, "looker upside convert ");
-    assert_string_equal(
-        facts->str, "eye.seen eye.decision eye.score eye.label upside.said upside.size upside-2.said upside-2.size ");
+    assert_string_equal(facts->str, "eye.seen eye.decision eye.score eye.label upside.said upside.size upside.spots "
+                                    "upside-2.said upside-2.size upside-2.spots ");
     json_t *jpeg = json_object_get(json_object_get(d, "formats"), "jpeg");
     assert_true(json_is_true(json_object_get(jpeg, "load")) && json_is_true(json_object_get(jpeg, "save")));
     assert_int_equal(json_array_size(json_object_get(d, "warnings")), 0);
