@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/rlimits.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/lambda.h"
@@ -248,8 +250,19 @@ static int run_command(const PmCommand *command, int argc, char **argv)
     return command->run(&arguments);
 }
 
+/* What belongs to the whole process is settled here, once, and nowhere below: no write to a closed socket or pipe ends
+ * us, nor does the kernel's word that somebody wants to write to a file that we look at; and as many descriptors as the
+ * hard limit allows. */
+static void own_process(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGIO, SIG_IGN);
+    pm_rlimits_raise_descriptors();
+}
+
 int main(int argc, char **argv)
 {
+    own_process();
     if (argc < 2 && pm_lambda_host() != NULL) {
         char pipeline[4096];
         pm_lambda_pipeline(pipeline, sizeof pipeline);

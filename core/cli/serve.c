@@ -140,7 +140,6 @@ PmStatus pm_serve(const PmPipeline *pipeline, const char *text, size_t size, con
                   PmServed *served, PmErrorList *errors, PmError *err)
 {
     *served = (PmServed){0};
-    pm_session_prepare_process();
     Serve serve = {.loop = pm_loop_new(err), .options = options, .served = served};
     if (serve.loop == NULL) return err->status;
     pm_log_attach(serve.loop);

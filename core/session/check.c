@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,7 +64,6 @@ static PmStatus ask_worker(const PmPoolOptions *options, PmChecked *checked, PmE
     PmPoolSink sink = {.data = &check, .ready = on_ready, .refused = on_refused, .failed = on_failed};
     PmPoolOptions only_check = *options;
     only_check.check = true;
-    signal(SIGPIPE, SIG_IGN);
     if (check.loop != NULL)
         check.pool = pm_pool_new(check.loop, checked->pipeline, checked->text, checked->size, &only_check, &sink, err);
     if (check.pool != NULL) pm_loop_run(check.loop);
@@ -278,7 +276,6 @@ PmStatus pm_explain_files(const PmPipeline *pipeline, const char *text, size_t s
                        .idle = on_next_idle};
     PmPoolOptions one = *options;
     one.workers = 1;
-    signal(SIGPIPE, SIG_IGN);
     if (plans.loop != NULL) plans.pool = pm_pool_new(plans.loop, pipeline, text, size, &one, &sink, err);
     if (plans.pool != NULL) pm_loop_run(plans.loop);
     pm_pool_free(plans.pool);

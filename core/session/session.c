@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/session.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -238,12 +237,6 @@ bool pm_session_answers(const PmSession *session)
 }
 
 /* --- life --- */
-
-void pm_session_prepare_process(void)
-{
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGIO, SIG_IGN);
-}
 
 static PmStatus wire(PmSession *session, const char *text, size_t size, PmError *err)
 {

@@ -44,10 +44,6 @@ typedef struct PmSessionSummary {
     bool gave_up; /* once: a source or store failed too often, and objects were left where they are */
 } PmSessionSummary;
 
-/* What every process with sessions needs, once: that no write to a closed socket ends it (SIGPIPE), nor the kernel's
- * word that somebody wants to write to a file that we look at (SIGIO). */
-void pm_session_prepare_process(void);
-
 /* Opens all that the pipeline names and starts the workers; work begins in the loop. All is borrowed and
  * outlives it, but for the text and the struct of the options. New; NULL and err set when something cannot be opened.
  */

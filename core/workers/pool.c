@@ -12,7 +12,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/rlimits.h"
 #include "base/text.h"
 #include "workers/count.h"
 #include "workers/formats.h"
@@ -402,7 +401,6 @@ PmPool *pm_pool_new(PmLoop *loop, const PmPipeline *pipeline, const char *text, 
     }
     *pool =
         (PmPool){.loop = loop, .pipeline = pipeline, .text_size = size, .options = *options, .sink = *sink, .sock = -1};
-    pm_rlimits_raise_descriptors();
     pm_log_gate_init(&pool->log_gate, loop);
     pool->count = pm_workers_count(options->workers, &pipeline->worker, &pipeline->limits);
     pool->text = malloc(size + 1);

@@ -3,9 +3,11 @@
 import fcntl
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -170,6 +172,23 @@ def test_signals_that_end_nothing(folder):
     assert status["state"] == "running" and status["pipeline"] == "process" and status["failing"] == ""
     folder.add(2)
     wait_for(lambda: folder.done() == 2, "work after the signals")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def test_what_belongs_to_the_process_is_set_at_its_start(folder):
+    """No write to what nobody reads ends it, and it takes as many descriptors as it may, whatever its parent left it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard - 1, hard))
+    try:
+        process = folder.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    folder.wait_for_log("run.started")
+    assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    lines = (Path("/proc") / str(process.pid) / "status").read_text().splitlines()
+    [ignored] = [int(line.split()[1], 16) for line in lines if line.startswith("SigIgn")]
+    assert all(ignored & 1 << number - 1 for number in (signal.SIGPIPE, signal.SIGIO)), hex(ignored)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
 

@@ -46,6 +46,9 @@ readelf -SW "$1/bin/pixmill" | grep -q pm_crash_points && say "pixmill has crash
 found=$(grep -nwE '(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|system|popen|strtok|tmpnam|mktemp) *\(' core/*/*.[ch] core/*/*/*.[ch] plugins/*/*.[ch])
 [ -z "$found" ] || say "banned functions:
 $found"
+found=$(grep -nE '\b(signal|sigaction|setrlimit|pm_rlimits_raise_descriptors)\(' core/{net,pipeline,aws,workers,session}/*.[ch] core/connectors/*.[ch] core/connectors/*/*.[ch])
+[ -z "$found" ] || say "what belongs to the whole process is the main program's business:
+$found"
 found=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -r core plugins config tests scripts --include='*.[chy]*' --include='*.sh' --include='*.py' --exclude-dir=lint)
 [ -z "$found" ] || say "unfinished work:
 $found"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connectors/aws/blocking_call.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include "aws/xml.h"
@@ -10,7 +9,6 @@
 PmStatus pm_blocking_open(PmBlockingCall *blocking, const PmAwsConfig *config, PmError *err)
 {
     *blocking = (PmBlockingCall){0};
-    signal(SIGPIPE, SIG_IGN);
     blocking->loop = pm_loop_new(err);
     if (blocking->loop != NULL) blocking->session = pm_aws_session_new(blocking->loop, config, err);
     return err->status;
@@ -19,7 +17,6 @@ PmStatus pm_blocking_open(PmBlockingCall *blocking, const PmAwsConfig *config, P
 void pm_blocking_with(PmBlockingCall *blocking, PmLoop *loop, PmAwsSession *session)
 {
     *blocking = (PmBlockingCall){.loop = loop, .session = session};
-    signal(SIGPIPE, SIG_IGN);
 }
 
 void pm_blocking_close(PmBlockingCall *blocking)
