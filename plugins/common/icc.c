@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
-#include "strip.h"
+#include "icc.h"
 
 /* Most photographs carry an sRGB profile: recognising it (ICC.1:2022, matrix and curve profiles) saves a pass over all
  * pixels that would change none of them visibly. */

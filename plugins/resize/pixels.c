@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../common/ink.h"
 #include "../common/scale.h"
+#include "../common/weigh.h"
 #include "resize.h"
 
 static const VipsKernel kernels[] = {VIPS_KERNEL_NEAREST,  VIPS_KERNEL_LINEAR,   VIPS_KERNEL_CUBIC,
@@ -13,44 +14,24 @@ static int resample(VipsImage *in, VipsImage **out, int width, int height, const
     return scale_to(in, out, width, height, kernels[config->kernel], config->quality == QUALITY_BEST ? 3.0 : 2.0);
 }
 
-/* To whole numbers by rounding; vips_cast() alone cuts off. */
-static int round_to(VipsImage *in, VipsImage **out, VipsBandFormat format)
-{
-    VipsImage *whole = NULL;
-    if (vips_band_format_isint(format) && vips_rint(in, &whole, NULL)) return -1;
-    int result = vips_cast(whole ? whole : in, out, format, NULL);
-    g_clear_object(&whole);
-    return result;
-}
+typedef struct Target {
+    int width, height;
+    const Config *config;
+} Target;
 
-/* Colours of transparent pixels must not bleed into their neighbours, so colours are weighed with alpha while pixels
- * are mixed. Back in the image's own format in between: resampling floats costs three times as much. Rounding the full
- * input costs a quarter of the whole for half a level in faint pixels, and is left to the best quality. */
-static VipsImage *resample_alpha(VipsImage *in, int width, int height, const Config *config)
+static int resample_to(VipsImage *in, VipsImage **out, const void *data)
 {
-    VipsImage *weighed = NULL, *packed = NULL, *scaled = NULL, *plain = NULL, *out = NULL;
-    VipsBandFormat format = in->BandFmt;
-    bool best = config->quality == QUALITY_BEST;
-
-    if (vips_premultiply(in, &weighed, NULL) ||
-        (best ? round_to(weighed, &packed, format) : vips_cast(weighed, &packed, format, NULL)) ||
-        resample(packed, &scaled, width, height, config) || vips_unpremultiply(scaled, &plain, NULL) ||
-        round_to(plain, &out, format))
-        g_clear_object(&out);
-    g_clear_object(&plain);
-    g_clear_object(&scaled);
-    g_clear_object(&packed);
-    g_clear_object(&weighed);
-    return out;
+    const Target *target = data;
+    return resample(in, out, target->width, target->height, target->config);
 }
 
 VipsImage *pixels_scale(VipsImage *in, int width, int height, const Config *config)
 {
     VipsImage *out = NULL;
     if (in->Xsize == width && in->Ysize == height) return vips_copy(in, &out, NULL) ? NULL : out;
-    if (vips_image_hasalpha(in) && kernels[config->kernel] != VIPS_KERNEL_NEAREST)
-        return resample_alpha(in, width, height, config);
-    return resample(in, &out, width, height, config) ? NULL : out;
+    if (kernels[config->kernel] == VIPS_KERNEL_NEAREST) return resample(in, &out, width, height, config) ? NULL : out;
+    Target target = {width, height, config};
+    return weigh_filter(in, resample_to, &target, config->quality == QUALITY_BEST);
 }
 
 /* ------------------------------------------------------------------ bars */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strip.h"
 
+#include "../common/icc.h"
+
 typedef struct Config {
     PmList keep, exif;
     int32_t icc;

@@ -39,8 +39,4 @@ void *exif_filter(const void *block, size_t size, unsigned keep, const PmList *n
 bool exif_field_is_wanted(const char *field, unsigned keep, const PmList *names);
 bool exif_tag_is_known(const char *name);
 
-/* `in` in sRGB (grey stays grey, but with sRGB's curve) and without its profile; no pixel is touched when the profile
- * is sRGB's own. New; NULL with libvips' message when the profile can't be used. */
-VipsImage *icc_to_srgb(VipsImage *in);
-
 #endif
