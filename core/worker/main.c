@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "pipeline/decode_params.h"
+#include "worker/sanitized.h"
 #include "worker/stacks.h"
 #include "worker/try.h"
 #include "worker/zygote.h"
@@ -95,7 +96,14 @@ int main(int argc, char **argv)
                      .out = argv[optind + 2],
                      .settings = argv + optind + 3,
                      .folders = folders};
-        return pm_try_run(&try);
+        int code = pm_try_run(&try);
+        fflush(NULL);
+#ifndef PM_SANITIZED
+        /* As below; and those of other libraries can hang under a preloaded sanitizer. Our own looks for leaks there.
+         */
+        _exit(code);
+#endif
+        return code;
     }
     if (fd == NULL || optind < argc) {
         print_help(stderr);
