@@ -86,6 +86,7 @@ PmEngine *pm_engine_new(const PmPipeline *pipeline, const PmEngineOptions *optio
     engine->arena = pm_arena_new();
     engine->registry = pm_registry_new(options->plugin_dirs);
     PmError err = {0};
+    if (options->plugin_file != NULL) pm_registry_open_by_path(engine->registry);
     if (options->plugin_file != NULL && pm_registry_load_file(engine->registry, options->plugin_file, &err) == NULL)
         pm_error_list_add(errors, &err);
     engine->outputs = pm_arena_alloc(engine->arena, (pipeline->output_count + 1) * sizeof *engine->outputs);

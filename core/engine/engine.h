@@ -16,7 +16,8 @@ PmStatus pm_engine_setup(PmError *err);
 
 typedef struct PmEngineOptions {
     const char *const *plugin_dirs; /* absolute; NULL-terminated; searched in order for NAME.so */
-    const char *plugin_file;        /* or NULL: one that lies anywhere, opened first; its folder is not looked at */
+    const char *plugin_file;        /* or NULL: one that lies anywhere, opened first; its folder is not looked at.
+                                     * All are opened by path then: it is for debuggers. */
     PmProgress *progress;           /* may be NULL; pm_engine_set_progress later */
     bool fetch;                     /* the sink's fetch works; false: PmHost.fetch is NULL */
     const struct PmSink *log;       /* whose `log` gets the lines of create(); NULL: they go to our own log */

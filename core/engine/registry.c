@@ -25,6 +25,7 @@ struct PmRegistry {
     char *dirs[DIRS_MAX + 1];
     PmLoaded *loaded[PLUGINS_MAX]; /* entries never move: pm_registry_at reads them in a signal handler */
     size_t count;
+    bool by_path; /* pm_registry_open_by_path */
 };
 
 PmRegistry *pm_registry_new(const char *const *dirs)
@@ -39,6 +40,11 @@ PmRegistry *pm_registry_new(const char *const *dirs)
         }
     }
     return registry;
+}
+
+void pm_registry_open_by_path(PmRegistry *registry)
+{
+    registry->by_path = true;
 }
 
 static void loaded_free(PmLoaded *loaded)
@@ -255,6 +261,7 @@ static PmStatus open_plugin(PmRegistry *registry, const char *file, bool check, 
     if (status == PM_OK) status = digest_file(file, &opened, loaded->digest, err);
     if (status != PM_OK) goto fail;
 
+    opened.by_path = opened.by_path || registry->by_path;
     void *handle = open_object(file, &opened);
     if (handle == NULL) {
         status = refuse_open(file, dlerror(), err);

@@ -27,6 +27,11 @@ PmRegistry *pm_registry_new(const char *const *dirs);
 void pm_registry_free(
     PmRegistry *registry); /* shared objects stay open: they may have left threads and atexit handlers */
 
+/* For who runs under a debugger, before anything is opened: files are opened by their names, which may lead elsewhere
+ * by then. Otherwise the dynamic linker is given /proc/self/fd/N, and a debugger that follows it looks at its own N:
+ * gdb then waits for ever for what a pipe of its own will say. */
+void pm_registry_open_by_path(PmRegistry *registry);
+
 /* The plugin called `name`, opened when it is not yet. Borrowed from the registry. NULL with PM_BAD_CONFIG: not found
  * (did you mean, and where was looked), a file, folder or folder above that others can
  * write to, or a handshake rule broken (file, expected, found, fix).

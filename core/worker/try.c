@@ -191,6 +191,7 @@ int pm_try_run(const PmTry *try)
     int code = EXIT_USAGE;
     pm_buffer_init(&yaml, TEXT_MAX);
     PmRegistry *registry = pm_engine_setup(&err) == PM_OK ? pm_registry_new(NULL) : NULL;
+    if (registry != NULL) pm_registry_open_by_path(registry);
     const PmLoaded *loaded = registry != NULL ? pm_registry_load_file(registry, try->plugin, &err) : NULL;
     if (loaded == NULL)
         print_error(&err);

@@ -48,12 +48,47 @@ for kind in apply inspect encode; do
     esac
 done
 
-# docs/plugin-authors.md shows this line.
-if readelf -d "$pixmill" | grep -q 'libasan\|libclang_rt'; then
+# docs/plugin-authors.md shows these lines.
+plugin=$work/my-apply/build/my-apply.so
+sanitized=$(readelf -d "$pixmill" | grep -c 'libasan\|libclang_rt' || true)
+if [ "$sanitized" != 0 ]; then
     echo "a build with sanitizers: valgrind cannot run it"
 elif command -v valgrind >/dev/null; then
-    valgrind -q --trace-children=yes --error-exitcode=9 "$pixmill" plugin run "$work/my-apply/build/my-apply.so" "$work/grey.png" "$work/valgrind.png" strength=0.5
+    valgrind -q --trace-children=yes --error-exitcode=9 "$pixmill" plugin run "$plugin" "$work/grey.png" "$work/valgrind.png" strength=0.5
     [ -s "$work/valgrind.png" ]
 else
     echo "valgrind is missing: not tried"
+fi
+
+# That it stops in the plugin, with the names of its parameters.
+if [ "$sanitized" != 0 ]; then
+    echo "a build with sanitizers: gdb is not tried"
+elif ! command -v gdb >/dev/null; then
+    echo "gdb is missing: not tried"
+elif ! gdb -nx -batch -ex run --args /bin/true </dev/null 2>&1 | grep -q 'exited normally'; then
+    echo "gdb may not trace a process here: not tried"
+else
+    timeout -k 5 120 gdb -nx -batch -ex 'set breakpoint pending on' -ex 'break my_apply.c:apply' -ex run -ex bt -ex kill \
+        --args "$pixmill" plugin run "$plugin" "$work/grey.png" "$work/gdb.png" strength=0.5 </dev/null >"$work/gdb.log" 2>&1 || { cat "$work/gdb.log"; exit 1; }
+    grep -q '^#0  apply (.*my_apply.c:' "$work/gdb.log" || { cat "$work/gdb.log"; exit 1; }
+fi
+
+# A write past the end is found, in the plugin's own source.
+asan=$("$cc" -print-file-name=libasan.so) ubsan=$("$cc" -print-file-name=libubsan.so)
+if [ "$sanitized" != 0 ] || [ ! -e "$asan" ] || [ ! -e "$ubsan" ] || ! "$cc" --version | grep -q 'Free Software Foundation'; then
+    echo "a build with sanitizers, or no libasan and libubsan of gcc: not preloaded"
+else
+    cd "$work/my-apply"
+    sed 's/^    int bands = shape->bands, .*$/&\n    volatile char *few = malloc(4);\n    few[shape->width] = 1;\n    free((void *)few);/' my_apply.c >wrong.c
+    flags="-shared -fPIC -g -fvisibility=hidden -fsanitize=address,undefined $(pkg-config --cflags pixmill)"
+    for source in my_apply.c wrong.c; do
+        # shellcheck disable=SC2086
+        "$cc" $flags -o "$work/my-apply.so" "$source" -lm
+        code=0
+        timeout -k 5 120 env "LD_PRELOAD=$asan:$ubsan" ASAN_OPTIONS=detect_leaks=0 "$pixmill" plugin run "$work/my-apply.so" "$work/grey.png" "$work/asan.png" strength=0.5 >"$work/asan.log" 2>&1 || code=$?
+        case $source in
+        wrong.c) grep -q 'AddressSanitizer: heap-buffer-overflow' "$work/asan.log" && grep -q '#0 .* in apply .*wrong.c:' "$work/asan.log" || { cat "$work/asan.log"; exit 1; } ;;
+        *) [ "$code" = 0 ] && [ -s "$work/asan.png" ] || { cat "$work/asan.log"; exit 1; } ;;
+        esac
+    done
 fi
