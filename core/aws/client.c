@@ -367,6 +367,7 @@ static void send_signed(PmAwsCall *call, const PmSigningCredentials *credentials
         finish_failed(call, PM_BUG, "the file for the answer cannot be rewound");
         return;
     }
+    if (request->received != NULL) request->received(request->received_data, NULL, 0);
     int64_t first_byte_ms =
         request->first_byte_timeout_ms != 0 ? request->first_byte_timeout_ms : PM_HTTP_FIRST_BYTE_MS;
     if (call->was_silent && request->poll_ms == 0) first_byte_ms *= 2;
@@ -378,6 +379,8 @@ static void send_signed(PmAwsCall *call, const PmSigningCredentials *credentials
                           .body_size = request->body_size,
                           .has_body = request->has_body,
                           .body_fd = request->body_fd,
+                          .received = request->received,
+                          .received_data = request->received_data,
                           .response_max = request->response_max,
                           .error_max = ERROR_BODY_MAX,
                           .lane = request->lane,

@@ -33,7 +33,9 @@ typedef struct PmAwsRequest {
     const void *body; /* borrowed until the call is done */
     size_t body_size;
     bool has_body;
-    int body_fd;         /* > 0: where a 2xx answer's body goes; truncated before each attempt */
+    int body_fd;              /* > 0: where a 2xx answer's body goes; truncated before each attempt */
+    PmHttpReceived *received; /* told of these bytes as they arrive, and of each attempt; or NULL */
+    void *received_data;
     size_t response_max; /* bytes of a 2xx; of an error's body 64 KiB are read, whatever its length */
     PmHttpLane lane;
     /* Of one attempt, as in PmHttpRequest; timeout_ms 0: 60 s. After one that ended in silence the next has a fresh

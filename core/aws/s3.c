@@ -220,6 +220,8 @@ static bool send_call(PmS3Call *call, PmError *err)
                             .body_size = request->body_size,
                             .has_body = request->has_body,
                             .body_fd = request->body_fd,
+                            .received = request->received,
+                            .received_data = request->received_data,
                             .response_max = small_answer ? SMALL_ANSWER_MAX : request->response_max,
                             .lane = request->has_body ? PM_HTTP_WRITES : PM_HTTP_READS,
                             .timeout_ms = request->slow_answer ? SLOW_CALL_MS : CALL_MS,
@@ -261,6 +263,8 @@ PmS3Call *pm_s3_get(PmS3 *s3, const PmS3Get *get, PmS3Done *done, void *data, Pm
     request->error_in_ok = false;
     request->check_length = true;
     request->body_fd = get->body_fd;
+    request->received = get->received;
+    request->received_data = get->received_data;
     request->response_max = get->size_max;
     if (get->if_match != NULL) {
         char *etag = quoted(get->if_match);

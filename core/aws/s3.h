@@ -67,10 +67,12 @@ typedef void PmS3Done(void *data, const PmS3Result *result);
 
 typedef struct PmS3Get {
     const char *bucket, *key;
-    const char *version_id; /* NULL: the current one */
-    const char *if_match;   /* ETag without quotes, or NULL */
-    int body_fd;            /* where the bytes go */
-    size_t size_max;        /* bytes; more: PM_LIMIT */
+    const char *version_id;   /* NULL: the current one */
+    const char *if_match;     /* ETag without quotes, or NULL */
+    int body_fd;              /* where the bytes go */
+    PmHttpReceived *received; /* told of them as they arrive, and of each attempt; or NULL */
+    void *received_data;
+    size_t size_max; /* bytes; more: PM_LIMIT */
 } PmS3Get;
 /* The byte count is compared with Content-Length; fewer is PM_TRANSIENT. */
 PmS3Call *pm_s3_get(PmS3 *s3, const PmS3Get *get, PmS3Done *done, void *data, PmError *err);

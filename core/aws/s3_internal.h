@@ -52,6 +52,8 @@ typedef struct PmS3Request {
     bool slow_answer;  /* the service works first, and sends white space meanwhile: copy, complete */
     bool asked_by_get; /* a HEAD that has become a GET: pm_s3_ask_by_get */
     int body_fd;
+    PmHttpReceived *received;
+    void *received_data;
     size_t response_max;
 } PmS3Request;
 

@@ -22,6 +22,7 @@ typedef struct PmFetched {
     int fd; /* sealed memfd, given away to the callback */
     int64_t size;
     const char *etag, *version_id; /* as delivered, or NULL; borrowed */
+    const char *sha256;            /* of the bytes, in hex, when the source was told to; NULL: unknown. Borrowed */
     int64_t modified_ms;           /* when this version was written, wall clock; 0 unknown */
     bool ours; /* written by pixmill, as a rendition or by the quarantine at this very place: no source */
     const PmError *err;
@@ -45,6 +46,7 @@ typedef struct PmSourceOps {
 
 struct PmSource {
     const PmSourceOps *ops;
+    bool sha256; /* what is read is digested on the way; set before the first get */
 };
 
 #endif

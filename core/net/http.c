@@ -209,6 +209,7 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *data)
     }
     bool to_file = call->body_fd > 0 && wanted;
     if (to_file ? !write_all(call->body_fd, bytes, n) : !pm_buffer_add(&call->body, bytes, n)) return 0;
+    if (to_file && n > 0 && call->told != NULL) call->told(call->told_data, bytes, n);
     call->received += n;
     return n;
 }
@@ -346,6 +347,8 @@ PmHttpCall *pm_http_send(PmHttp *http, const PmHttpRequest *request, PmHttpDone 
                          .upload = request->body,
                          .upload_size = request->body_size,
                          .body_fd = request->body_fd,
+                         .told = request->received,
+                         .told_data = request->received_data,
                          .response_max = request->response_max,
                          .error_max = request->error_max,
                          .lane = request->lane,

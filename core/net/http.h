@@ -39,6 +39,9 @@ typedef struct PmHttpHeader {
     const char *name, *value; /* borrowed */
 } PmHttpHeader;
 
+/* A piece of what has gone to body_fd; size 0: another attempt begins, and what came before does not count. */
+typedef void PmHttpReceived(void *data, const void *bytes, size_t size);
+
 typedef struct PmHttpRequest {
     const char *method; /* GET, HEAD, PUT, POST, DELETE */
     const char *url;    /* sent as it is: nothing in it is normalised or decoded */
@@ -46,8 +49,10 @@ typedef struct PmHttpRequest {
     size_t header_count;
     const void *body; /* borrowed until the call is done */
     size_t body_size;
-    bool has_body;       /* sends Content-Length even when body_size is 0 */
-    int body_fd;         /* > 0: the answer's body of a 2xx is written here instead of memory; borrowed */
+    bool has_body;            /* sends Content-Length even when body_size is 0 */
+    int body_fd;              /* > 0: the answer's body of a 2xx is written here instead of memory; borrowed */
+    PmHttpReceived *received; /* told of what goes to body_fd, as it arrives; or NULL */
+    void *received_data;
     size_t response_max; /* bytes of body taken; more ends the call with PM_LIMIT */
     size_t error_max; /* of an answer that is not 2xx so many bytes are taken, and the rest left; 0: as response_max */
     PmHttpLane lane;

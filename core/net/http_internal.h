@@ -40,6 +40,8 @@ struct PmHttpCall {
     const char *upload;
     size_t upload_size, upload_at;
     int body_fd;
+    PmHttpReceived *told;
+    void *told_data;
     size_t received, response_max, error_max;
     bool too_long, cut, refused;
     PmHttpLane lane;

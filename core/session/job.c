@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/job.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,17 +373,6 @@ static void maybe_end(PmImageJob *job)
 
 /* --- fetching --- */
 
-static void set_sha256(PmImageJob *job)
-{
-    unsigned char digest[32];
-    char hex[65];
-    if (EVP_Digest(job->source.size > 0 ? job->source.bytes : "", job->source.size, digest, NULL, EVP_sha256(), NULL) !=
-        1)
-        return;
-    for (size_t i = 0; i < sizeof digest; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    pm_facts_set(job->facts, "sha256", hex);
-}
-
 static bool replace(char **text, const char *by)
 {
     if (by == NULL || by[0] == '\0') return true;
@@ -405,7 +393,7 @@ static PmStatus take_source(PmImageJob *job, const PmFetched *fetched, PmError *
         return pm_error_set(err, PM_BAD_INPUT, "the object's key is longer than %d bytes or no valid UTF-8",
                             (int)PM_FACT_VALUE_MAX);
     if (job->source.size == 0) return pm_error_set(err, PM_BAD_INPUT, "the file is empty");
-    if (job->run->needs_sha256) set_sha256(job);
+    if (fetched->sha256 != NULL) pm_facts_set(job->facts, "sha256", fetched->sha256);
     return PM_OK;
 }
 

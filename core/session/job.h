@@ -28,7 +28,6 @@ typedef struct PmRunContext {
     PmNotifier *notifier;    /* or NULL */
     const json_t *outputs;   /* names wanted, or NULL */
     struct PmClaims *claims; /* NULL: sources reach other processes, too, and nobody knows all renditions */
-    bool needs_sha256;       /* a key names {sha256} */
 } PmRunContext;
 
 /* Where renditions for that place go. */

@@ -105,10 +105,11 @@ PmStatus pm_run_context_open(PmRunContext *run, const PmSessionOptions *options,
     if (context->helper == NULL) return err->status;
     run->outputs = wanted_outputs(pipeline, options->outputs, err);
     if (err->status != PM_OK) return err->status;
-    run->needs_sha256 = names_fact(&pipeline->quarantine, "sha256");
+    if (open_source(run, options, err) != PM_OK) return err->status;
+    run->source->sha256 = names_fact(&pipeline->quarantine, "sha256");
     for (size_t i = 0; i < pipeline->output_count; i++)
-        run->needs_sha256 = run->needs_sha256 || names_fact(&pipeline->outputs[i].to, "sha256");
-    if (open_source(run, options, err) != PM_OK || open_stores(run, options, err) != PM_OK) return err->status;
+        run->source->sha256 = run->source->sha256 || names_fact(&pipeline->outputs[i].to, "sha256");
+    if (open_stores(run, options, err) != PM_OK) return err->status;
     return open_notifier(run, options, err);
 }
 

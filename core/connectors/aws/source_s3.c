@@ -8,11 +8,9 @@
  * for by its id. In the common case that is one request, as before.
  */
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +20,7 @@
 #include "connectors/aws/aws_session.h"
 #include "connectors/aws/stamp_s3.h"
 #include "connectors/aws/stores.h"
+#include "connectors/digests.h"
 #include "connectors/source.h"
 
 typedef struct S3Source {
@@ -36,7 +35,8 @@ struct PmSourceCall {
     PmS3Call *call;
     int fd;
     size_t max;
-    bool by_version; /* by the version's id; else the current one, if it has the event's ETag */
+    PmDigests *digests; /* of what has arrived */
+    bool by_version;    /* by the version's id; else the current one, if it has the event's ETag */
     PmSourceDone *done;
     void *data;
 };
@@ -47,8 +47,15 @@ static void finish(PmSourceCall *call, PmFetched *fetched)
     void *data = call->data;
     if (fetched->outcome != PM_FETCHED) close(call->fd);
     fetched->fd = fetched->outcome == PM_FETCHED ? call->fd : -1;
+    PmDigests *digests = call->digests;
     free(call);
     done(data, fetched);
+    pm_digests_free(digests);
+}
+
+static bool looks_like_md5(const char *etag)
+{
+    return strlen(etag) == 32 && strspn(etag, "0123456789abcdef") == 32;
 }
 
 /* True when the store says that the ETag is the MD5 of the bytes: one part, and not encrypted with a key of KMS or the
@@ -58,23 +65,23 @@ static bool etag_is_md5(const PmS3Object *object)
     const char *sse = pm_http_header(object->http, "x-amz-server-side-encryption");
     if (pm_http_header(object->http, "x-amz-server-side-encryption-customer-algorithm") != NULL) return false;
     if (sse != NULL && strcmp(sse, "AES256") != 0) return false;
-    return strlen(object->etag) == 32 && strspn(object->etag, "0123456789abcdef") == 32;
+    return looks_like_md5(object->etag);
 }
 
 /* Whether what came is what was uploaded. */
-static bool is_intact(int fd, const PmS3Object *object)
+static bool is_intact(const PmSourceCall *call, const PmS3Object *object)
 {
-    unsigned char digest[16];
-    char text[33];
-    size_t size = object->http->body_size;
-    if (!etag_is_md5(object)) return true;
-    void *bytes = size > 0 ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
-    if (bytes == MAP_FAILED) return true;
-    /* No MD5 in FIPS mode. */
-    bool known = EVP_Digest(bytes != NULL ? bytes : "", size, digest, NULL, EVP_md5(), NULL) == 1;
-    if (bytes != NULL) munmap(bytes, size);
-    for (size_t i = 0; known && i < sizeof digest; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    return !known || strcmp(text, object->etag) == 0;
+    const char *md5 = etag_is_md5(object) ? pm_digests_md5(call->digests) : NULL;
+    return md5 == NULL || strcmp(md5, object->etag) == 0;
+}
+
+static void on_received(void *data, const void *bytes, size_t size)
+{
+    const PmSourceCall *call = data;
+    if (size > 0)
+        pm_digests_add(call->digests, bytes, size);
+    else
+        pm_digests_restart(call->digests);
 }
 
 /* "Tue, 24 Nov 2026 21:00:00 GMT"; 0 when it is none. */
@@ -106,7 +113,7 @@ static PmStatus check(const PmSourceCall *call, const PmS3Object *answer, PmErro
     if (asked->size > 0 && size < (size_t)asked->size)
         return pm_error_set(err, PM_TRANSIENT, "%zu bytes arrived of the %lld that the event names", size,
                             (long long)asked->size);
-    if (!is_intact(call->fd, answer))
+    if (!is_intact(call, answer))
         return pm_error_set(err, PM_TRANSIENT, "the bytes that arrived do not have the MD5 that the object's ETag is");
     return pm_memfd_seal(call->fd, err);
 }
@@ -130,6 +137,7 @@ static bool wants_version(const PmSourceCall *call, const PmS3Result *result)
 static void take(const PmSourceCall *call, const PmS3Object *object, PmFetched *fetched)
 {
     fetched->size = (int64_t)object->http->body_size;
+    fetched->sha256 = pm_digests_sha256(call->digests);
     fetched->etag = object->etag;
     fetched->version_id = object->version_id;
     fetched->modified_ms = modified_ms(object);
@@ -169,6 +177,8 @@ static bool ask(PmSourceCall *call, PmError *err)
                        .version_id = call->by_version ? object->version_id : NULL,
                        .if_match = call->by_version ? NULL : object->etag,
                        .body_fd = call->fd,
+                       .received = on_received,
+                       .received_data = call,
                        .size_max = call->max};
     call->call = pm_s3_get(call->source->s3, &request, on_got, call, err);
     return call->call != NULL;
@@ -199,8 +209,12 @@ static PmSourceCall *get(PmSource *base, const PmObject *object, int64_t max, Pm
     /* A version that no event speaks of, as in S3 Batch Operations: somebody wants that very one, deleted or not. */
     call->by_version =
         object->version_id != NULL && object->etag == NULL && object->sequencer == NULL && object->time_ms == 0;
-    if (call->fd >= 0 && ask(call, err)) return call;
+    /* The ETag of several parts is no digest, and not every event names one. */
+    call->digests = pm_digests_new(object->etag == NULL || looks_like_md5(object->etag), base->sha256);
+    if (call->digests == NULL) pm_error_set(err, PM_TRANSIENT, "out of memory");
+    if (call->fd >= 0 && call->digests != NULL && ask(call, err)) return call;
     if (call->fd >= 0) close(call->fd);
+    pm_digests_free(call->digests);
     free(call);
     return NULL;
 }
@@ -210,6 +224,7 @@ static void cancel(PmSource *base, PmSourceCall *call)
     (void)base;
     if (call == NULL) return;
     pm_s3_cancel(call->call);
+    pm_digests_free(call->digests);
     close(call->fd);
     free(call);
 }

@@ -14,6 +14,7 @@
 
 #include "base/ipc.h"
 #include "base/text.h"
+#include "connectors/digests.h"
 #include "connectors/file/location.h"
 #include "connectors/file/settings.h"
 #include "connectors/file/stores.h"
@@ -32,6 +33,7 @@ struct PmSourceCall {
     int fd;
     int64_t size;
     char etag[64];
+    PmDigests *digests; /* or NULL: not asked for */
     PmFetchOutcome outcome;
     PmError err;
     PmSourceDone *done;
@@ -48,6 +50,15 @@ static PmStatus copy_all(int from, int to, int64_t size, PmError *err)
         size -= n;
     }
     return PM_OK;
+}
+
+/* What cannot be mapped here is for who reads the file to tell. */
+static void digest(PmSourceCall *call)
+{
+    PmMapping map;
+    if (call->digests == NULL || pm_memfd_map(call->fd, SIZE_MAX, &map, NULL) != PM_OK) return;
+    pm_digests_add(call->digests, map.bytes, map.size);
+    pm_memfd_unmap(&map);
 }
 
 /* On the helper thread. */
@@ -77,7 +88,7 @@ static void read_file(void *data)
         snprintf(call->etag, sizeof call->etag, "%llx-%llx",
                  (unsigned long long)st.st_mtim.tv_sec * 1000000000ULL + (unsigned long long)st.st_mtim.tv_nsec,
                  (unsigned long long)st.st_size);
-        if (copy_all(fd, call->fd, st.st_size, err) == PM_OK) pm_memfd_seal(call->fd, err);
+        if (copy_all(fd, call->fd, st.st_size, err) == PM_OK && pm_memfd_seal(call->fd, err) == PM_OK) digest(call);
     }
     if (fd >= 0) close(fd);
     if (err->status != PM_OK) call->outcome = PM_FETCH_FAILED;
@@ -86,6 +97,7 @@ static void read_file(void *data)
 static void free_call(PmSourceCall *call)
 {
     if (call->fd >= 0) close(call->fd);
+    pm_digests_free(call->digests);
     free(call->path);
     free(call);
 }
@@ -97,6 +109,7 @@ static void tell(void *data, bool cancelled)
                          .fd = call->outcome == PM_FETCHED ? call->fd : -1,
                          .size = call->size,
                          .etag = call->etag,
+                         .sha256 = call->digests != NULL ? pm_digests_sha256(call->digests) : NULL,
                          .err = call->outcome == PM_FETCH_FAILED ? &call->err : NULL};
     if (!cancelled && fetched.fd >= 0) call->fd = -1; /* given away */
     if (!cancelled) call->done(call->data, &fetched);
@@ -113,7 +126,9 @@ static PmSourceCall *get(PmSource *base, const PmObject *object, int64_t max, Pm
         return NULL;
     }
     *call = (PmSourceCall){.path = strdup(object->path), .max = max, .fd = -1, .done = done, .data = data};
-    if (call->path != NULL) call->job = pm_helper_run(source->helper, read_file, tell, call);
+    if (base->sha256) call->digests = pm_digests_new(false, true);
+    if (call->path != NULL && (call->digests != NULL || !base->sha256))
+        call->job = pm_helper_run(source->helper, read_file, tell, call);
     if (call->job != NULL) return call;
     free_call(call);
     pm_error_set(err, PM_TRANSIENT, "out of memory");

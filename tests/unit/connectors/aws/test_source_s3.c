@@ -28,7 +28,7 @@ typedef struct World {
     PmStatus status;
     int64_t size, modified_ms;
     bool ours;
-    char message[800], version[64];
+    char message[800], version[64], sha256[65];
     int calls;
 } World;
 
@@ -63,6 +63,7 @@ static void on_fetched(void *data, const PmFetched *fetched)
     w->ours = fetched->ours;
     snprintf(w->message, sizeof w->message, "%s", fetched->err != NULL ? fetched->err->message : "");
     snprintf(w->version, sizeof w->version, "%s", fetched->version_id != NULL ? fetched->version_id : "");
+    snprintf(w->sha256, sizeof w->sha256, "%s", fetched->sha256 != NULL ? fetched->sha256 : "");
     if (fetched->fd >= 0) close(fetched->fd);
     pm_loop_stop(w->objects.loop);
 }
@@ -143,6 +144,26 @@ static void what_came_is_compared_with_the_event(void **state)
     assert_ends(w, PM_FETCHED, PM_OK, "");
 }
 
+/* What arrived before an answer was cut off is no part of the object. */
+static void digests_are_of_the_last_attempt(void **state)
+{
+    World *w = *state;
+    PmObject object = event(NULL, 5);
+    object.etag = (char *)HELLO;
+    fetch(w, &object, "HTTP/1.1 200 OK\r\nETag: \"" HELLO "\"\r\nContent-Length: 5\r\n" END "hel",
+          "HTTP/1.1 200 OK\r\nETag: \"" HELLO "\"\r\nContent-Length: 5\r\n" END "hello");
+    assert_ends(w, PM_FETCHED, PM_OK, "");
+    assert_string_equal(w->sha256, ""); /* nobody asked for it */
+    w->source->sha256 = true;
+    fetch(w, &object, "HTTP/1.1 200 OK\r\nETag: \"" HELLO "\"\r\nContent-Length: 5\r\n" END "hel",
+          "HTTP/1.1 200 OK\r\nETag: \"" HELLO "\"\r\nContent-Length: 5\r\n" END "hello");
+    assert_ends(w, PM_FETCHED, PM_OK, "");
+    assert_string_equal(w->sha256, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+    object.etag = NULL; /* an event that names none: the answer's counts */
+    fetch(w, &object, "HTTP/1.1 200 OK\r\nETag: \"" HELLO "\"\r\nContent-Length: 5\r\n" END "hellO", NULL);
+    assert_ends(w, PM_FETCH_FAILED, PM_TRANSIENT, "do not have the MD5");
+}
+
 static void versions(void **state)
 {
     World *w = *state;
@@ -220,10 +241,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(what_is_gone),
-        TEST(what_came_is_compared_with_the_event),
-        TEST(versions),
-        TEST(what_pixmill_wrote_is_no_source),
+        TEST(what_is_gone), TEST(what_came_is_compared_with_the_event), TEST(digests_are_of_the_last_attempt),
+        TEST(versions),     TEST(what_pixmill_wrote_is_no_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
