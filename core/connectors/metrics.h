@@ -12,6 +12,16 @@
 
 typedef struct PmMetrics PmMetrics;
 
+/* One metric; several may share a name, each with a dimension of its own. */
+typedef struct PmMetricInfo {
+    const char *name, *unit; /* as CloudWatch has them: "Count", "Bytes", "Milliseconds" */
+    const char *dimension;   /* besides the pipeline; or NULL */
+    const char *doc;
+} PmMetricInfo;
+
+/* The i-th of all metrics; NULL beyond the last. */
+const PmMetricInfo *pm_metrics_info(size_t i);
+
 /* Both borrowed; outlive it. New; NULL when out of memory. */
 PmMetrics *pm_metrics_new(const char *name_space, const char *pipeline);
 void pm_metrics_free(PmMetrics *metrics);

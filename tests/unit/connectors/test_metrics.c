@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipelines.h"
 
+#include "base/file.h"
 #include "connectors/metrics.h"
 
 /* The lines of `text`, parsed. New. */
@@ -117,6 +118,46 @@ static void what_was_counted_is_told_once(void **state)
     pm_metrics_free(NULL);
 }
 
+/* Whether a row of the page's table has that name in its first column, for just these dimensions. */
+static bool page_has(const char *page, const PmMetricInfo *info)
+{
+    char *copy = strdup(page), *lines = NULL, dimensions[100];
+    bool found = false;
+    snprintf(dimensions, sizeof dimensions, "| Pipeline%s%s |", info->dimension != NULL ? ", " : "",
+             info->dimension != NULL ? info->dimension : "");
+    for (char *line = strtok_r(copy, "\n", &lines); line != NULL; line = strtok_r(NULL, "\n", &lines)) {
+        char *end = strstr(line, dimensions), *names = NULL;
+        if (line[0] != '|' || end == NULL) continue;
+        *end = '\0';
+        for (char *name = strtok_r(line, "|, ", &names); name != NULL; name = strtok_r(NULL, "|, ", &names))
+            found = found || strcmp(name, info->name) == 0;
+    }
+    free(copy);
+    return found;
+}
+
+static void the_page_names_every_metric(void **state)
+{
+    (void)state;
+    char why[200];
+    void *bytes = NULL;
+    size_t size = 0;
+    if (!pm_file_read(PM_SOURCE_DIR "/docs/lambda.md", 0, NULL, &bytes, &size, why, sizeof why)) fail_msg("%s", why);
+    char *page = strndup(bytes, size);
+    size_t count = 0;
+    for (const PmMetricInfo *info; (info = pm_metrics_info(count)) != NULL; count++) {
+        if (!page_has(page, info)) fail_msg("%s is not on the page", info->name);
+        assert_true(info->doc[0] != '\0');
+        for (size_t other = 0; other < count; other++) {
+            const PmMetricInfo *before = pm_metrics_info(other);
+            assert_true(strcmp(before->name, info->name) != 0 || before->dimension != info->dimension);
+        }
+    }
+    assert_int_equal(count, 16);
+    free(page);
+    free(bytes);
+}
+
 static void no_member_has_more_values_than_allowed(void **state)
 {
     (void)state;
@@ -150,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_counted_is_told_once),
+        cmocka_unit_test(the_page_names_every_metric),
         cmocka_unit_test(no_member_has_more_values_than_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
