@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 
-enum { EVENTS_MAX = 64, SIGNALS_MAX = 8 };
+enum { EVENTS_MAX = 64, SIGNALS_MAX = 8, SPARE_TIMERS = 64 };
 
 struct PmWatch {
     PmLoop *loop;
@@ -44,8 +44,31 @@ struct PmLoop {
     PmWatch *watches, *unwatched;
     size_t watch_count; /* those that keep the loop running */
     PmTimer *timers;
+    PmTimer *spare; /* for when memory is short: what ends a job or a pause must not fail */
+    size_t spare_count;
     bool stopped, dispatching;
 };
+
+static void free_timer(PmLoop *loop, PmTimer *timer)
+{
+    if (loop->spare_count >= SPARE_TIMERS) {
+        free(timer);
+        return;
+    }
+    timer->next = loop->spare;
+    loop->spare = timer;
+    loop->spare_count++;
+}
+
+static PmTimer *new_timer(PmLoop *loop)
+{
+    PmTimer *timer = calloc(1, sizeof *timer);
+    if (timer != NULL || loop->spare == NULL) return timer;
+    timer = loop->spare;
+    loop->spare = timer->next;
+    loop->spare_count--;
+    return timer;
+}
 
 PmLoop *pm_loop_new(PmError *err)
 {
@@ -57,6 +80,15 @@ PmLoop *pm_loop_new(PmError *err)
     }
     loop->signal_fd = -1;
     sigemptyset(&loop->signals);
+    while (loop->spare_count < SPARE_TIMERS) {
+        PmTimer *timer = calloc(1, sizeof *timer);
+        if (timer == NULL) {
+            pm_error_set(err, PM_TRANSIENT, "cannot make an event loop: out of memory");
+            pm_loop_free(loop);
+            return NULL;
+        }
+        free_timer(loop, timer);
+    }
     return loop;
 }
 
@@ -81,6 +113,10 @@ void pm_loop_free(PmLoop *loop)
     for (PmTimer *timer = loop->timers, *next; timer != NULL; timer = next) {
         next = timer->next;
         pm_loop_cancel(timer);
+    }
+    for (PmTimer *timer = loop->spare, *next; timer != NULL; timer = next) {
+        next = timer->next;
+        free(timer);
     }
     if (loop->signal_fd >= 0) {
         close(loop->signal_fd);
@@ -138,7 +174,7 @@ void pm_loop_unwatch(PmWatch *watch)
 
 PmTimer *pm_loop_after(PmLoop *loop, int64_t delay_ms, PmTimerCallback *call, void *data)
 {
-    PmTimer *timer = calloc(1, sizeof *timer);
+    PmTimer *timer = new_timer(loop);
     if (timer == NULL) return NULL;
     *timer = (PmTimer){
         .loop = loop, .due_ms = pm_clock_mono_ms() + (delay_ms > 0 ? delay_ms : 0), .call = call, .data = data};
@@ -161,7 +197,7 @@ static bool take_out(PmTimer *timer)
 
 void pm_loop_cancel(PmTimer *timer)
 {
-    if (timer != NULL && take_out(timer)) free(timer);
+    if (timer != NULL && take_out(timer)) free_timer(timer->loop, timer);
 }
 
 static void on_signal(void *data, int fd, unsigned events)
@@ -202,7 +238,7 @@ static void run_timers(PmLoop *loop)
         PmTimer *timer = loop->timers;
         loop->timers = timer->next;
         timer->call(timer->data);
-        free(timer); /* only now: it may have cancelled itself */
+        free_timer(loop, timer); /* only now: it may have cancelled itself */
     }
 }
 
