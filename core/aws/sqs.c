@@ -9,6 +9,7 @@
 
 #include "aws/operations.h"
 #include "aws/sqs_internal.h"
+#include "base/json.h"
 #include "base/text.h"
 
 enum {
@@ -178,7 +179,7 @@ bool pm_sqs_call_send(PmSqsCall *call, int64_t timeout_ms, PmError *err)
     bool receives = strcmp(call->operation, "ReceiveMessage") == 0;
     int64_t wait_ms = json_integer_value(json_object_get(call->request, "WaitTimeSeconds")) * 1000;
     free(call->body);
-    call->body = json_dumps(call->request, JSON_COMPACT);
+    call->body = pm_json_text(call->request, JSON_COMPACT);
     if (call->body == NULL) {
         pm_error_set(err, PM_BAD_INPUT, "sqs %s: a value is not valid UTF-8", call->operation);
         return false;

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/json.h"
+
 #define HEADER_MAGIC 0x314D4950u /* "PIM1" */
 
 enum { BODY_IN_MEMFD = 1, WIRE_FDS_MAX = PM_IPC_FDS_MAX + 1 };
@@ -114,7 +116,7 @@ PmStatus pm_ipc_try_send(int sock, PmMessageType type, const json_t *body, const
     *crowded = false;
     if ((int)type <= 0 || type >= PM_MSG_TYPES || fd_count > PM_IPC_FDS_MAX)
         return pm_error_set(err, PM_BUG, "message %d with %zu descriptors is not in the protocol", (int)type, fd_count);
-    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : strdup("{}");
+    char *text = body != NULL ? pm_json_text(body, JSON_COMPACT) : strdup("{}");
     if (text == NULL) return pm_error_set(err, PM_BUG, "%s: its body cannot be written as JSON", names[type]);
     size_t size = strlen(text);
     int wire_fds[WIRE_FDS_MAX], memfd = -1;

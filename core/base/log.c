@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "base/writer.h"
 
@@ -65,7 +66,7 @@ static void add_json(PmBuffer *line, const char *event, const char *level, va_li
         pm_text_utf8(clean, sizeof clean, value);
         json_object_set_new(object, for_lambda && strcmp(key, "msg") == 0 ? "message" : key, json_string(clean));
     }
-    char *text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+    char *text = pm_json_text(object, JSON_COMPACT | JSON_ENSURE_ASCII);
     if (text != NULL) pm_buffer_adds(line, text);
     free(text);
     json_decref(object);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/overlaps.h"
@@ -107,7 +108,7 @@ static void print_summary(const Apply *apply, const PmSessionSummary *summary, c
                   "failed", (json_int_t)summary->failed, "rejected", (json_int_t)summary->rejected, "skipped",
                   (json_int_t)summary->skipped + (json_int_t)apply->skipped, "outputs", (json_int_t)summary->outputs,
                   "ms", (json_int_t)summary->ms);
-    char *text = json_dumps(root, JSON_INDENT(2));
+    char *text = pm_json_text(root, JSON_INDENT(2));
     if (text != NULL) puts(text);
     free(text);
     json_decref(root);

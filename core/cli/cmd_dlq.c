@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/print.h"
@@ -89,7 +90,7 @@ static void print_list(const PmArguments *arguments, const json_t *messages)
     size_t i;
     json_t *message;
     if (pm_arguments_get(arguments, "json") != NULL) {
-        char *text = json_dumps(messages, JSON_INDENT(2));
+        char *text = pm_json_text(messages, JSON_INDENT(2));
         if (text != NULL) puts(text);
         free(text);
     } else if (json_array_size(messages) == 0) {

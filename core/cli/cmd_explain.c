@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/command.h"
 #include "cli/explain_text.h"
 #include "cli/print.h"
@@ -42,7 +43,7 @@ static int run(const PmArguments *arguments)
         json_t *plan =
             pm_explain(&checked, &arguments->pool, file, format != NULL ? format : "jpeg", width, height, &err);
         if (plan != NULL && pm_arguments_get(arguments, "json") != NULL) {
-            char *text = json_dumps(plan, JSON_INDENT(2));
+            char *text = pm_json_text(plan, JSON_INDENT(2));
             if (text != NULL) puts(text);
             free(text);
         } else if (plan != NULL) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/command.h"
 #include "cli/start.h"
 #include "connectors/aws/iam_policy.h"
@@ -26,7 +27,7 @@ static int run(const PmArguments *arguments)
     PmStart start;
     if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
     json_t *policy = pm_iam_policy(start.pipeline, &request, &wide);
-    char *text = json_dumps(policy, JSON_INDENT(2));
+    char *text = pm_json_text(policy, JSON_INDENT(2));
     if (text != NULL) puts(text);
     if (wide != NULL) fprintf(stderr, "pixmill: %s\n  hint: name it with --dead-letter-arn\n", wide);
     free(text);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "cli/command.h"
 #include "cli/describe.h"
 #include "cli/print.h"
@@ -37,7 +38,7 @@ static void print_one(const json_t *p)
     for (size_t i = 0; i < json_array_size(params); i++) {
         const json_t *param = json_array_get(params, i), *choices = json_object_get(param, "choices");
         const json_t *def = json_object_get(param, "default");
-        char *shown = def != NULL ? json_dumps(def, JSON_ENCODE_ANY) : NULL;
+        char *shown = def != NULL ? pm_json_text(def, JSON_ENCODE_ANY) : NULL;
         printf("  %s (%s", text_at(param, "name"), text_at(param, "type"));
         if (text_at(param, "unit")[0] != '\0') printf(", %s", text_at(param, "unit"));
         if (json_is_true(json_object_get(param, "required"))) printf(", required");
@@ -96,7 +97,7 @@ static int run(const PmArguments *arguments)
     }
     const json_t *plugins = json_object_get(answer, "plugins"), *errors = json_object_get(answer, "errors");
     if (pm_arguments_get(arguments, "json") != NULL) {
-        char *text = json_dumps(plugins, JSON_INDENT(2));
+        char *text = pm_json_text(plugins, JSON_INDENT(2));
         if (text != NULL) puts(text);
         free(text);
     } else if (pm_arguments_get(arguments, "markdown") != NULL) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -146,7 +147,7 @@ static void print_json(Listener *listener, const PmJobResult *result)
                                     : level_of(result) == PM_LOG_WARN ? "warn"
                                                                       : "info"));
     if (listener->host[0] != '\0') json_object_set_new(object, "host", json_string(listener->host));
-    char *text = json_dumps(object, JSON_COMPACT);
+    char *text = pm_json_text(object, JSON_COMPACT);
     if (text != NULL) put(listener, text);
     free(text);
     json_decref(object);

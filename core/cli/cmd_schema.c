@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "cli/command.h"
 #include "cli/describe.h"
 #include "cli/print.h"
@@ -29,7 +30,7 @@ static int run(const PmArguments *arguments)
         return PM_EXIT_USAGE;
     }
     json_t *schema = pm_schema_pipeline(pm_kinds, json_object_get(answer, "plugins"));
-    text = json_dumps(schema, JSON_INDENT(2));
+    text = pm_json_text(schema, JSON_INDENT(2));
     if (text != NULL) puts(text);
     free(text);
     json_decref(schema);

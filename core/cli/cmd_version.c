@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "cli/command.h"
 #include "cli/describe.h"
 
@@ -20,7 +21,7 @@ static void print_json(const json_t *answer)
         json_object_set_new(all, "reads", pm_describe_formats(answer, "load"));
         json_object_set_new(all, "writes", pm_describe_formats(answer, "save"));
     }
-    char *text = json_dumps(all, 0);
+    char *text = pm_json_text(all, 0);
     if (text != NULL) puts(text);
     free(text);
     json_decref(all);

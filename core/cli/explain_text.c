@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/text.h"
 
 enum { ADDRESS_MAX = 8192 };
@@ -81,7 +82,7 @@ static void print_load(const json_t *load)
     json_t *value;
     json_object_foreach(json_object_get(load, "options"), name, value)
     {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(4));
+        char *text = pm_json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(4));
         printf(" %s=%s", name, text != NULL ? text : "?");
         free(text);
     }

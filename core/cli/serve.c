@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "cli/alive.h"
 
@@ -53,7 +54,7 @@ static void on_stop_signal(void *data)
 static char *status_text(const Serve *serve)
 {
     json_t *status = pm_session_status(serve->session);
-    char *text = status != NULL ? json_dumps(status, JSON_COMPACT) : NULL;
+    char *text = status != NULL ? pm_json_text(status, JSON_COMPACT) : NULL;
     json_decref(status);
     return text;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/json.h"
 
 enum { VALUES_MAX = 100, EMF_MAX = 4 * 1024 * 1024 }; /* values of one member; bytes of all lines */
 
@@ -221,7 +222,7 @@ static void add_line(const PmMetrics *metrics, PmBuffer *lines, const Series *se
     json_object_set_new(line, "_aws",
                         json_pack("{sIs[{sss[o]sO}]}", "Timestamp", (json_int_t)wall_ms, "CloudWatchMetrics",
                                   "Namespace", metrics->name_space, "Dimensions", dimensions, "Metrics", definitions));
-    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    char *text = pm_json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
     if (text != NULL) {
         pm_buffer_adds(lines, text);
         pm_buffer_adds(lines, "\n");

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
+
 static const char *const names[PM_ROOMS] = {[PM_ROOM_OUTPUT] = "output", [PM_ROOM_BODY] = "body"};
 
 void pm_channel_init(PmChannel *channel, int sock)
@@ -95,7 +97,7 @@ PmStatus pm_channel_write(PmChannel *channel, PmRoom room, const void *bytes, si
 
 PmStatus pm_channel_send(PmChannel *channel, PmMessageType type, const json_t *body, PmError *err)
 {
-    char *text = json_dumps(body, JSON_COMPACT);
+    char *text = pm_json_text(body, JSON_COMPACT);
     if (text == NULL) return pm_error_set(err, PM_BUG, "%s: its body cannot be written as JSON", pm_message_name(type));
     size_t size = strlen(text);
     PmStatus status;

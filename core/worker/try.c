@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "engine/engine.h"
 #include "engine/registry.h"
@@ -40,7 +41,7 @@ static void add_value(PmBuffer *yaml, const char *value)
     bool plain = value[0] != '\0' && strchr("#&*!|>%@`'\"", value[0]) == NULL &&
                  (value[0] == '[' || value[0] == '{' || (strstr(value, ": ") == NULL && strstr(value, " #") == NULL));
     json_t *text = plain ? NULL : json_string(value);
-    char *quoted = text != NULL ? json_dumps(text, JSON_ENCODE_ANY) : NULL;
+    char *quoted = text != NULL ? pm_json_text(text, JSON_ENCODE_ANY) : NULL;
     pm_buffer_addf(yaml, "%s\n", quoted != NULL ? quoted : value);
     free(quoted);
     json_decref(text);

@@ -49,6 +49,9 @@ $found"
 found=$(grep -nE '\b(signal|sigaction|setrlimit|pm_rlimits_raise_descriptors)\(' core/{net,pipeline,aws,workers,session}/*.[ch] core/connectors/*.[ch] core/connectors/*/*.[ch])
 [ -z "$found" ] || say "what belongs to the whole process is the main program's business:
 $found"
+found=$(grep -nw 'json_dumps *(' core/*/*.c core/*/*/*.c | grep -v '^core/base/json.c:')
+[ -z "$found" ] || say "pm_json_text, which does not leave parts out when memory is short:
+$found"
 found=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -r core plugins config tests scripts --include='*.[chy]*' --include='*.sh' --include='*.py' --exclude-dir=lint)
 [ -z "$found" ] || say "unfinished work:
 $found"

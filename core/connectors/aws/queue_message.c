@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "net/uri.h"
 
@@ -204,7 +205,7 @@ char *pm_dead_letter_claim(const PmPipeline *pipeline, const PmEvent *event, con
         json_object_set_new(claim, "Records", records);
     else
         json_decref(records);
-    char *text = json_dumps(claim, JSON_COMPACT | JSON_ENSURE_ASCII);
+    char *text = pm_json_text(claim, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(claim);
     return text;
 }

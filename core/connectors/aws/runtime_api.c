@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -173,7 +174,7 @@ static bool post_error(PmRuntimeApi *api, const char *path, const char *type, co
                        PmError *err)
 {
     json_t *body = json_pack("{ssss+s[]}", "errorType", type, "errorMessage", message, "", "stackTrace");
-    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    char *text = body != NULL ? pm_json_text(body, JSON_COMPACT) : NULL;
     bool ok = text != NULL && post(api, path, type, text, strlen(text), timeout_ms, err);
     if (text == NULL) pm_error_set(err, PM_TRANSIENT, "out of memory");
     free(text);

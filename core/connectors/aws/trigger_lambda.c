@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "connectors/aws/aws_session.h"
@@ -122,7 +123,7 @@ static void fail_invocation(LambdaTrigger *trigger, const char *type, const char
 static void respond(LambdaTrigger *trigger, const json_t *answer)
 {
     PmError err = {0};
-    char *text = json_dumps(answer, JSON_COMPACT);
+    char *text = pm_json_text(answer, JSON_COMPACT);
     size_t size = text != NULL ? strlen(text) : 0;
     if (text == NULL) {
         fail_invocation(trigger, "Pixmill.Transient", "out of memory");

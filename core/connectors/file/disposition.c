@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/folder.h"
+#include "base/json.h"
 #include "base/text.h"
 
 enum {
@@ -52,7 +53,7 @@ static char *reason_text(const PmDispositionRequest *request)
     json_object_set_new(reason, "attempts", json_integer(request->attempts));
     json_object_set_new(reason, "time", json_string(time));
     if (request->tag != NULL) json_object_set_new(reason, "tag", json_string(request->tag));
-    char *text = json_dumps(reason, JSON_INDENT(2));
+    char *text = pm_json_text(reason, JSON_INDENT(2));
     json_decref(reason);
     return text;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/folder.h"
+#include "base/json.h"
 
 #define ATTRIBUTE "user.pixmill.stamp"
 #define LOCK_NAME ".pixmill.lock"
@@ -126,7 +127,7 @@ bool pm_stamp_file_write(int file, int folder, const char *name, const PmStamp *
         json_object_set_new(json, "inode", json_integer((json_int_t)st.st_ino));
         json_object_set_new(json, "size", json_integer((json_int_t)st.st_size));
     }
-    char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = pm_json_text(json, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(json);
     if (text == NULL) {
         pm_error_set(err, PM_TRANSIENT, "out of memory");
