@@ -31,7 +31,7 @@ static bool reserve(PmBuffer *buffer, size_t extra)
     if (room > buffer->max + 1) room = buffer->max + 1;
     char *data = realloc(buffer->data, room);
     if (data == NULL) {
-        buffer->failed = true;
+        buffer->failed = buffer->no_memory = true;
         return false;
     }
     buffer->data = data;
@@ -73,7 +73,7 @@ bool pm_buffer_addf(PmBuffer *buffer, const char *fmt, ...)
 void pm_buffer_clear(PmBuffer *buffer)
 {
     buffer->size = 0;
-    buffer->failed = false;
+    buffer->failed = buffer->no_memory = false;
     if (buffer->data != NULL) buffer->data[0] = '\0';
 }
 

@@ -12,6 +12,7 @@ typedef struct PmBuffer {
     size_t size, room; /* bytes */
     size_t max;        /* bytes; what may be added in all */
     bool failed;       /* an add was refused: the maximum, or no memory. Sticky. */
+    bool no_memory;    /* with failed: it was not the maximum */
 } PmBuffer;
 
 void pm_buffer_init(PmBuffer *buffer, size_t max);

@@ -8,7 +8,8 @@
 #include "connectors/result.h"
 
 /* {source, status, bucket?, key?, etag?, version_id?, sequencer?, error?, skipped?, outputs, not_made, facts, verdicts,
- * warnings, timings, source_size, ms, attempt}. status: ok, skipped, retry, released, or the error's. New. */
+ * warnings, timings, source_size, ms, attempt}. status: ok, skipped, retry, released, or the error's. New; NULL: out of
+ * memory. */
 json_t *pm_record_of(const PmJobResult *result);
 const char *pm_record_status(const PmJobResult *result);
 

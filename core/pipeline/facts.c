@@ -148,6 +148,12 @@ static Fact *find(const PmFacts *facts, const char *name)
     return NULL;
 }
 
+bool pm_fact_fits(const char *value)
+{
+    size_t n = strlen(value);
+    return n <= PM_FACT_VALUE_MAX && pm_text_is_utf8(value, n);
+}
+
 bool pm_facts_set(PmFacts *facts, const char *name, const char *value)
 {
     Fact *fact = find(facts, name);
@@ -158,8 +164,8 @@ bool pm_facts_set(PmFacts *facts, const char *name, const char *value)
         *fact = facts->items[--facts->count];
         return true;
     }
-    size_t n = strlen(value), name_size = strlen(name);
-    if (n > PM_FACT_VALUE_MAX || !pm_text_is_utf8(value, n)) return false;
+    size_t name_size = strlen(name);
+    if (!pm_fact_fits(value)) return false;
     if (name_size == 0 || name_size > NAME_MAX_BYTES || !pm_text_is_utf8(name, name_size)) return false;
     if (fact == NULL && facts->count == PM_FACTS_MAX) return false;
     char *copy = strdup(value), *own = fact == NULL ? strdup(name) : NULL;
@@ -196,9 +202,12 @@ const char *pm_facts_get(const PmFacts *facts, const char *name)
 json_t *pm_facts_to_json(const PmFacts *facts)
 {
     json_t *object = json_object();
-    for (size_t i = 0; facts != NULL && i < facts->count; i++)
-        json_object_set_new(object, facts->items[i].name, json_string(facts->items[i].value));
-    return object;
+    bool ok = object != NULL;
+    for (size_t i = 0; ok && facts != NULL && i < facts->count; i++)
+        ok = json_object_set_new(object, facts->items[i].name, json_string(facts->items[i].value)) == 0;
+    if (ok) return object;
+    json_decref(object);
+    return NULL;
 }
 
 bool pm_facts_add_json(PmFacts *facts, const json_t *object)

@@ -16,12 +16,14 @@ enum { PM_FACT_VALUE_MAX = 1024, PM_FACTS_MAX = 200 };
 PmFacts *pm_facts_new(void);
 PmFacts *pm_facts_copy(const PmFacts *facts);
 void pm_facts_free(PmFacts *facts);
-/* Copies both; NULL value removes. false: too long, too many, or not UTF-8. */
+/* Copies both; NULL value removes. false: too long, too many, not UTF-8, or out of memory. */
 bool pm_facts_set(PmFacts *facts, const char *name, const char *value);
 bool pm_facts_setf(PmFacts *facts, const char *name, const char *fmt, ...) PM_PRINTF(3, 4);
 const char *pm_facts_get(const PmFacts *facts, const char *name); /* borrowed; NULL when unknown */
-json_t *pm_facts_to_json(const PmFacts *facts);                   /* new */
-bool pm_facts_add_json(PmFacts *facts, const json_t *object);     /* false: something in it was refused */
+json_t *pm_facts_to_json(const PmFacts *facts);                   /* new; NULL: out of memory */
+/* Not too long, and UTF-8. */
+bool pm_fact_fits(const char *value);
+bool pm_facts_add_json(PmFacts *facts, const json_t *object); /* false: something in it was refused */
 
 /* Sets key, dir, name, stem and source_ext from an object key such as "a/b/cat.final.JPG":
  * dir "a/b", name "cat.final.JPG", stem "cat.final", source_ext "jpg". */

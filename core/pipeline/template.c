@@ -326,11 +326,14 @@ char *pm_template_expand(const PmTemplate *tmpl, const PmFacts *facts, PmError *
             pm_buffer_adds(&out, value);
         }
     }
+    if (ok && out.data == NULL) pm_buffer_adds(&out, "");
     if (ok && out.failed) {
-        pm_error_set(err, PM_BAD_INPUT, "\"%s\" becomes too long", tmpl->source);
+        if (out.no_memory)
+            pm_error_set(err, PM_TRANSIENT, "out of memory");
+        else
+            pm_error_set(err, PM_BAD_INPUT, "\"%s\" becomes too long", tmpl->source);
         ok = false;
     }
-    if (ok && out.data == NULL) pm_buffer_adds(&out, "");
     if (ok && tmpl->kind != PM_TEMPLATE_TEXT) ok = check_result(tmpl, out.data, err);
     char *result = ok ? pm_buffer_steal(&out) : NULL;
     pm_buffer_finish(&out);

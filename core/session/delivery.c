@@ -282,7 +282,7 @@ void pm_deliveries_work(PmDeliveries *all)
             /* That worker has died and nobody knew: the next one. */
             if (pm_pool_idle(all->run->pool) < idle) continue;
             pm_log(PM_LOG_ERROR, "job.start", "msg", err.message, NULL);
-            return;
+            pm_job_give_up(all->fetched.first->job, &err);
         }
         pm_queue_first_out(&all->fetched);
     }

@@ -115,6 +115,13 @@ static void fail(PmImageJob *job, const PmError *err)
     if (job->error.status == PM_OK) job->error = *err;
 }
 
+static void out_of_memory(PmImageJob *job)
+{
+    PmError err = {0};
+    pm_error_set(&err, PM_TRANSIENT, "out of memory");
+    fail(job, &err);
+}
+
 /* --- storing --- */
 
 PmStore *pm_job_store(const PmRunContext *run, const PmPlace *place)
@@ -158,6 +165,7 @@ static void on_stored(void *data, const PmStored *stored)
     }
     result->stored = stored->outcome;
     result->location = stored->location != NULL ? strdup(stored->location) : NULL;
+    if (stored->location != NULL && result->location == NULL) out_of_memory(job); /* the record would not name it */
     PM_CRASH_POINT("job.stored_one");
     maybe_end(job);
 }
@@ -242,13 +250,12 @@ static PmFacts *facts_of(const PmImageJob *job, const PmPoolOutput *out)
     PmFacts *facts = pm_facts_copy(job->facts);
     if (facts == NULL) return NULL;
     add_step_facts(facts, out->facts);
-    pm_facts_set(facts, "output", out->output->name);
-    pm_facts_set(facts, "format", out->format);
-    pm_facts_set(facts, "ext", out->extension);
-    pm_facts_setf(facts, "width", "%d", (int)out->width);
-    pm_facts_setf(facts, "height", "%d", (int)out->height);
-    pm_facts_setf(facts, "pages", "%d", (int)out->pages);
-    return facts;
+    if (pm_facts_set(facts, "output", out->output->name) && pm_facts_set(facts, "format", out->format) &&
+        pm_facts_set(facts, "ext", out->extension) && pm_facts_setf(facts, "width", "%d", (int)out->width) &&
+        pm_facts_setf(facts, "height", "%d", (int)out->height) && pm_facts_setf(facts, "pages", "%d", (int)out->pages))
+        return facts;
+    pm_facts_free(facts);
+    return NULL;
 }
 
 /* While its pixels are computed, the store can already look. Whatever fails here fails again when the bytes are
@@ -283,9 +290,7 @@ static void on_output(void *data, PmPoolOutput *out)
     PM_CRASH_POINT("job.got_rendition");
     PmFacts *facts = facts_of(job, out);
     if (facts == NULL) {
-        PmError err = {0};
-        pm_error_set(&err, PM_TRANSIENT, "out of memory");
-        fail(job, &err);
+        out_of_memory(job);
         pm_memfd_unmap(&out->bytes);
     } else {
         PmOutputResult result = {.output = out->output->name,
@@ -388,13 +393,15 @@ static PmStatus take_source(PmImageJob *job, const PmFetched *fetched, PmError *
     job->source_fd = fetched->fd;
     if (pm_memfd_map(fetched->fd, (size_t)job->max, &job->source, err) != PM_OK) return err->status;
     if (job->pinned.time_ms == 0) job->pinned.time_ms = fetched->modified_ms;
-    if (!replace(&job->pinned.etag, fetched->etag) || !replace(&job->pinned.version_id, fetched->version_id) ||
-        !pm_object_facts(&job->pinned, job->facts) || !pm_facts_setf(job->facts, "file_size", "%zu", job->source.size))
-        return pm_error_set(err, PM_BAD_INPUT, "the object's key is longer than %d bytes or no valid UTF-8",
+    if (!pm_fact_fits(job->pinned.key))
+        return pm_error_set(err, PM_BAD_INPUT, "the object's key is longer than %d bytes or not valid UTF-8",
                             (int)PM_FACT_VALUE_MAX);
     if (job->source.size == 0) return pm_error_set(err, PM_BAD_INPUT, "the file is empty");
-    if (fetched->sha256 != NULL) pm_facts_set(job->facts, "sha256", fetched->sha256);
-    return PM_OK;
+    if (replace(&job->pinned.etag, fetched->etag) && replace(&job->pinned.version_id, fetched->version_id) &&
+        pm_object_facts(&job->pinned, job->facts) && pm_facts_setf(job->facts, "file_size", "%zu", job->source.size) &&
+        (fetched->sha256 == NULL || pm_facts_set(job->facts, "sha256", fetched->sha256)))
+        return PM_OK;
+    return pm_error_set(err, PM_TRANSIENT, "out of memory");
 }
 
 static void on_fetched(void *data, const PmFetched *fetched)
@@ -448,7 +455,7 @@ PmImageJob *pm_job_new(const PmRunContext *run, const PmObject *object, const ch
     job->outputs = calloc(run->context.pipeline->output_count + 1, sizeof *job->outputs);
     job->not_made = json_object();
     if (job->facts == NULL || job->puts == NULL || job->outputs == NULL || job->expected == NULL ||
-        !pm_object_copy(&job->pinned, object))
+        job->not_made == NULL || !pm_object_copy(&job->pinned, object))
         pm_error_set(err, PM_TRANSIENT, "out of memory");
     else
         job->fetching = run->source->ops->get(run->source, object, max, on_fetched, job, err);
@@ -461,6 +468,7 @@ PmImageJob *pm_job_new(const PmRunContext *run, const PmObject *object, const ch
 PmStatus pm_job_work(PmImageJob *job, PmError *err)
 {
     json_t *facts = pm_facts_to_json(job->facts);
+    if (facts == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
     /* A worker never learns where the object lies. */
     json_object_del(facts, "bucket");
     json_object_del(facts, "etag");
@@ -476,6 +484,12 @@ PmStatus pm_job_work(PmImageJob *job, PmError *err)
     job->begun_ms = pm_clock_mono_ms();
     PM_CRASH_POINT("job.handed_to_worker");
     return job->lease != NULL ? PM_OK : err->status;
+}
+
+void pm_job_give_up(PmImageJob *job, const PmError *err)
+{
+    fail(job, err);
+    end_soon(job);
 }
 
 void pm_job_free(PmImageJob *job)

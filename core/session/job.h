@@ -45,8 +45,10 @@ typedef struct PmJobSink {
  */
 PmImageJob *pm_job_new(const PmRunContext *run, const PmObject *object, const char *event_id, int attempt, int64_t max,
                        const PmJobSink *sink, PmError *err);
-/* Gives it a worker; on failure (none is free) it stays as it is. */
+/* Gives it a worker; on failure (none is free, no memory) it stays as it is. */
 PmStatus pm_job_work(PmImageJob *job, PmError *err);
+/* From `ready` on, while it has no worker: it ends for that reason. */
+void pm_job_give_up(PmImageJob *job, const PmError *err);
 /* Ends it wherever it is; nothing is told. Puts under way may or may not become visible. */
 void pm_job_free(PmImageJob *job);
 

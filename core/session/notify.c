@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "connectors/record.h"
 
 struct PmNotice {
@@ -44,11 +45,11 @@ static void on_notified(void *data, const PmError *why)
 static char *text_of(const PmRunContext *run, const PmJobResult *result)
 {
     json_t *record = pm_record_of(result);
-    json_object_set_new(record, "version", json_integer(1));
-    json_object_set_new(record, "pipeline", json_string(run->context.pipeline->name));
-    json_object_set_new(record, "digest", json_string(run->context.digest));
-    json_object_set_new(record, "time_ms", json_integer(pm_clock_wall_ms()));
-    char *text = json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS);
+    bool whole = json_object_set_new(record, "version", json_integer(1)) == 0 &&
+                 json_object_set_new(record, "pipeline", json_string(run->context.pipeline->name)) == 0 &&
+                 json_object_set_new(record, "digest", json_string(run->context.digest)) == 0 &&
+                 json_object_set_new(record, "time_ms", json_integer(pm_clock_wall_ms())) == 0;
+    char *text = whole ? pm_json_text(record, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(record);
     return text;
 }

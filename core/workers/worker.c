@@ -443,7 +443,10 @@ PmStatus pm_worker_run(PmWorker *worker, const PmPoolJob *job, const PmPoolJobSi
 {
     json_t *body = json_pack("{sO sI si}", "facts", job->facts, "wall_ms",
                              (json_int_t)pm_pool_pipeline(worker->pool)->limits.wall_time, "attempt", job->attempt);
-    if (body != NULL && job->outputs != NULL) json_object_set(body, "outputs", (json_t *)job->outputs);
+    if (body != NULL && job->outputs != NULL && json_object_set(body, "outputs", (json_t *)job->outputs) != 0) {
+        json_decref(body);
+        body = NULL;
+    }
     worker->sink = *sink;
     worker->planned = NULL;
     worker->attempt = job->attempt;
