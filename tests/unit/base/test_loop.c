@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
+#include "failing.h"
 
 typedef struct Scene {
     PmLoop *loop;
@@ -244,9 +245,46 @@ static void waiting_for_a_signal_alone_keeps_no_loop_running(void **state)
     assert_int_equal(s->count, 0);
 }
 
+static void ring(void *data)
+{
+    ++*(int *)data;
+}
+
+/* What ends a job or a pause is a timer: it must come also when there is no memory for it. */
+static void timers_come_also_without_memory(void **state)
+{
+    (void)state;
+    PmError err = {0};
+    int rung = 0;
+    PmLoop *loop = pm_loop_new(&err);
+    for (int i = 0; i < 200; i++) {
+        failing_nth(1);
+        PmTimer *timer = pm_loop_after(loop, 0, ring, &rung);
+        assert_true(failing_stop());
+        assert_non_null(timer);
+        if (i % 2 == 0)
+            pm_loop_cancel(timer);
+        else
+            pm_loop_run(loop);
+    }
+    assert_int_equal(rung, 100);
+    pm_loop_free(loop);
+    for (size_t n = 1;; n++) {
+        failing_nth(n);
+        loop = pm_loop_new(&err);
+        if (!failing_stop()) break;
+        assert_null(loop);
+        assert_int_equal(err.status, PM_TRANSIENT);
+        err = (PmError){0};
+    }
+    assert_non_null(loop);
+    pm_loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(timers_come_also_without_memory),
         cmocka_unit_test_setup_teardown(timers_come_by_due_time_then_age, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_timer_never_comes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_timer_may_cancel_the_next_one_that_is_due_too, setup, teardown),

@@ -16,7 +16,7 @@
 #include "session/claims.h"
 #include "session/delivery.h"
 
-enum { CALLS_MAX = 64, PATIENCE_MS = 20000 };
+enum { CALLS_MAX = 64, PATIENCE_MS = 60000 };
 
 typedef struct Standins Standins;
 
