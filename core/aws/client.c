@@ -423,7 +423,9 @@ static bool copy_pairs(PmNameValue *to, const PmNameValue *from, size_t count, s
     for (*copied = 0; *copied < count; (*copied)++) {
         to[*copied] =
             (PmNameValue){strdup(from[*copied].name), strdup(from[*copied].value != NULL ? from[*copied].value : "")};
-        if (to[*copied].name == NULL || to[*copied].value == NULL) return false;
+        if (to[*copied].name != NULL && to[*copied].value != NULL) continue;
+        ++*copied; /* half of it is to be freed */
+        return false;
     }
     return true;
 }

@@ -45,10 +45,15 @@ PmS3 *pm_s3_new(PmLoop *loop, PmAwsClient *client, const PmS3Options *options, P
     size_t n = strlen(endpoint);
     while (n > 0 && endpoint[n - 1] == '/') n--;
     s3->endpoint = strndup(endpoint, n);
+    if (s3->endpoint == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        pm_s3_free(s3);
+        return NULL;
+    }
     bool http = strncmp(endpoint, "http://", 7) == 0 && n > 7, https = strncmp(endpoint, "https://", 8) == 0 && n > 8;
-    if (s3->endpoint == NULL || (!http && !https) || strpbrk(s3->endpoint + 8, "/?#@ ") != NULL) {
+    if ((!http && !https) || strpbrk(s3->endpoint + 8, "/?#@ ") != NULL) {
         pm_error_set(err, PM_BAD_CONFIG,
-                     "the S3 endpoint \"%.200s\" is no URL of the form https://host or http://host:port",
+                     "the S3 endpoint \"%.200s\" is not a URL of the form https://host or http://host:port",
                      strpbrk(endpoint, "@?#") == NULL ? endpoint : "(not shown: it carries more than a host)");
         pm_s3_free(s3);
         return NULL;
@@ -143,17 +148,27 @@ bool pm_s3_add_header(PmS3Request *request, const char *name, const char *value)
 {
     if (value == NULL) return true;
     if (request->header_count == PM_S3_HEADERS_MAX) return false;
-    PmNameValue *pair = &request->headers[request->header_count++];
-    *pair = (PmNameValue){strdup(name), strdup(value)};
-    return pair->name != NULL && pair->value != NULL;
+    PmNameValue pair = {strdup(name), strdup(value)};
+    if (pair.name == NULL || pair.value == NULL) {
+        free((char *)pair.name);
+        free((char *)pair.value);
+        request->no_memory = true;
+        return false;
+    }
+    request->headers[request->header_count++] = pair;
+    return true;
 }
 
 bool pm_s3_add_query(PmS3Request *request, const char *name, const char *value)
 {
     if (value == NULL) return true;
-    PmNameValue *pair = &request->query[request->query_count++];
-    *pair = (PmNameValue){name, strdup(value)};
-    return pair->value != NULL;
+    PmNameValue pair = {name, strdup(value)};
+    if (pair.value == NULL) {
+        request->no_memory = true;
+        return false;
+    }
+    request->query[request->query_count++] = pair;
+    return true;
 }
 
 static bool send_call(PmS3Call *call, PmError *err);
@@ -203,7 +218,9 @@ static bool send_call(PmS3Call *call, PmError *err)
     pm_buffer_init(&origin, 1024);
     pm_buffer_init(&path, 8192);
     pm_s3_address(call->s3, request->bucket, request->key, &origin, &path);
-    if (origin.failed || path.failed) {
+    if (origin.no_memory || path.no_memory || request->no_memory) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory"); /* without a header it would be another request */
+    } else if (origin.failed || path.failed) {
         pm_error_set(err, PM_BAD_INPUT, "the key is too long");
     } else {
         PmAwsRequest aws = {.protocol = PM_AWS_S3,

@@ -46,6 +46,7 @@ typedef struct PmS3Request {
     size_t query_count;
     PmNameValue headers[PM_S3_HEADERS_MAX]; /* both owned */
     size_t header_count;
+    bool no_memory; /* for one of its headers or parameters: it is not sent */
     const void *body;
     size_t body_size;
     bool has_body, error_in_ok, check_length, parse_xml;

@@ -84,7 +84,9 @@ static PmStatus add_metadata(PmS3Request *request, const PmS3Put *put, PmError *
         const char *sent = words.size > 0 ? words.data : value;
         total += strlen(name) + strlen(sent);
         bool ok = !words.failed && pm_s3_add_header(request, header, sent);
+        bool no_memory = words.no_memory || request->no_memory;
         pm_buffer_finish(&words);
+        if (no_memory) return pm_error_set(err, PM_TRANSIENT, "out of memory");
         if (!ok || total > METADATA_MAX_BYTES)
             return pm_error_set(err, PM_BAD_CONFIG, "the metadata of an object may be 2 KiB in all");
     }
@@ -105,7 +107,9 @@ static PmStatus add_tags(PmS3Request *request, const PmS3Put *put, PmError *err)
         pm_uri_encode(&tags, put->tags[i].value, false);
     }
     bool ok = !tags.failed && pm_s3_add_header(request, "x-amz-tagging", tags.data);
+    bool no_memory = tags.no_memory || request->no_memory;
     pm_buffer_finish(&tags);
+    if (no_memory) return pm_error_set(err, PM_TRANSIENT, "out of memory");
     return ok ? PM_OK : pm_error_set(err, PM_BAD_CONFIG, "the tags are too long");
 }
 

@@ -77,24 +77,32 @@ static int compare_encoded(const void *a, const void *b)
     return c != 0 ? c : strcmp(x->value, y->value);
 }
 
-static char *encode(const char *text)
+static char *encode(const char *text, bool *no_memory)
 {
     PmBuffer buffer;
     pm_buffer_init(&buffer, PM_SIGV4_REQUEST_MAX);
+    pm_buffer_adds(&buffer, "");
     pm_uri_encode(&buffer, text != NULL ? text : "", false);
+    *no_memory = *no_memory || buffer.no_memory;
     return pm_buffer_steal(&buffer);
+}
+
+static PmStatus too_long(bool no_memory, const char *message, PmError *err)
+{
+    return no_memory ? pm_error_set(err, PM_TRANSIENT, "out of memory") : pm_error_set(err, PM_BUG, "%s", message);
 }
 
 void pm_sigv4_query(PmBuffer *out, const PmNameValue *query, size_t count)
 {
     Encoded *pairs = calloc(count + 1, sizeof *pairs);
-    bool complete = pairs != NULL;
+    bool complete = pairs != NULL, no_memory = pairs == NULL;
     for (size_t i = 0; complete && i < count; i++) {
-        pairs[i] = (Encoded){encode(query[i].name), encode(query[i].value)};
+        pairs[i] = (Encoded){encode(query[i].name, &no_memory), encode(query[i].value, &no_memory)};
         complete = pairs[i].name != NULL && pairs[i].value != NULL;
     }
     if (complete && count > 0) qsort(pairs, count, sizeof *pairs, compare_encoded);
     if (!complete) out->failed = true;
+    if (no_memory) out->no_memory = true;
     for (size_t i = 0; complete && i < count; i++)
         pm_buffer_addf(out, "%s%s=%s", i > 0 ? "&" : "", pairs[i].name, pairs[i].value);
     for (size_t i = 0; pairs != NULL && i < count; i++) {
@@ -217,10 +225,11 @@ static PmStatus prepare(const PmSigning *request, const PmSigningCredentials *cr
         !collect_headers(request, credentials, presign, m->date, &m->headers))
         return pm_error_set(err, PM_BUG, "the request has too many headers or parameters to sign");
     add_signed_names(&names, &m->headers);
+    bool no_memory = names.no_memory;
     m->signed_names = pm_buffer_steal(&names);
     int n = snprintf(m->credential, sizeof m->credential, "%s/%s", credentials->access_key_id, m->scope);
     if (m->signed_names == NULL || n < 0 || (size_t)n >= sizeof m->credential)
-        return pm_error_set(err, PM_BUG, "the access key id is too long to sign with");
+        return too_long(no_memory, "the access key id is too long to sign with", err);
 
     for (size_t i = 0; i < request->query_count; i++) m->query[m->query_count++] = request->query[i];
     if (presign) {
@@ -246,11 +255,11 @@ static PmStatus canonical_request(const PmSigning *request, const Material *m, P
         pm_buffer_adds(&path, request->path[0] != '\0' ? request->path : "/");
 
     pm_buffer_addf(out, "%s\n", request->method);
-    if (path.data == NULL)
-        out->failed = true;
-    else if (request->encode_path)
+    out->failed = out->failed || path.failed || path.data == NULL;
+    out->no_memory = out->no_memory || path.no_memory;
+    if (path.data != NULL && request->encode_path)
         pm_uri_encode(out, path.data, true);
-    else
+    else if (path.data != NULL)
         pm_buffer_adds(out, path.data);
     pm_buffer_finish(&path);
     pm_buffer_adds(out, "\n");
@@ -258,7 +267,7 @@ static PmStatus canonical_request(const PmSigning *request, const Material *m, P
     pm_buffer_adds(out, "\n");
     add_headers(out, &m->headers);
     pm_buffer_addf(out, "\n%s\n%s", m->signed_names, request->payload_hash);
-    return out->failed ? pm_error_set(err, PM_BUG, "the request is too long to sign") : PM_OK;
+    return out->failed ? too_long(out->no_memory, "the request is too long to sign", err) : PM_OK;
 }
 
 PmStatus pm_sigv4_canonical_request(const PmSigning *request, const PmSigningCredentials *credentials,
@@ -279,7 +288,7 @@ PmStatus pm_sigv4_string_to_sign(const PmSigning *request, const char *canonical
         return pm_error_set(err, PM_BUG, "region or service name is too long");
     pm_sha256_hex(canonical, strlen(canonical), digest);
     pm_buffer_addf(out, ALGORITHM "\n%s\n%s\n%s", date, scope, digest);
-    return out->failed ? pm_error_set(err, PM_BUG, "the request is too long to sign") : PM_OK;
+    return out->failed ? too_long(out->no_memory, "the request is too long to sign", err) : PM_OK;
 }
 
 void pm_signing_key_clear(PmSigningKey *key)
@@ -375,7 +384,7 @@ PmStatus pm_sigv4_presign(const PmSigning *request, const PmSigningCredentials *
             pm_uri_encode(query, credentials->session_token, false);
         }
         pm_buffer_addf(query, "&X-Amz-Signature=%s", signature);
-        if (query->failed) status = pm_error_set(err, PM_BUG, "the presigned URL is too long");
+        if (query->failed) status = too_long(query->no_memory, "the presigned URL is too long", err);
     }
     material_finish(&material);
     return status;

@@ -98,6 +98,25 @@ static void on_socket(void *data, int fd, unsigned events)
     collect(http);
 }
 
+static void on_starved(void *data)
+{
+    PmHttp *http = data;
+    http->starved = NULL;
+    for (PmHttpCall *call = http->calls, *next; call != NULL; call = next) {
+        next = call->next;
+        if (!call->starved) continue;
+        pm_http_finish(call, CURLE_OUT_OF_MEMORY);
+        next = http->calls; /* the callback may have ended others */
+    }
+}
+
+/* Nothing tells when its socket has something for us. */
+static void end_starved(PmHttp *http, PmHttpCall *call)
+{
+    if (call != NULL) call->starved = true;
+    if (http->starved == NULL) http->starved = pm_loop_after(http->loop, 0, on_starved, http);
+}
+
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *socket_data)
 {
     PmHttp *http = data;
@@ -121,13 +140,13 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void
         return 0;
     }
     slot = calloc(1, sizeof *slot);
-    if (slot == NULL) return -1;
-    slot->http = http;
-    slot->watch = pm_loop_watch(http->loop, fd, events, on_socket, slot);
-    if (slot->watch == NULL) {
+    if (slot != NULL) slot->watch = pm_loop_watch(http->loop, fd, events, on_socket, slot);
+    if (slot == NULL || slot->watch == NULL) {
         free(slot);
-        return -1;
+        end_starved(http, call);
+        return 0; /* -1 would end all of libcurl's transfers, now and for good */
     }
+    slot->http = http;
     curl_multi_assign(http->multi, fd, slot);
     return 0;
 }
@@ -147,7 +166,7 @@ static int set_timer(CURLM *multi, long timeout_ms, void *data)
     PmHttp *http = data;
     pm_loop_cancel(http->timer);
     http->timer = timeout_ms >= 0 ? pm_loop_after(http->loop, timeout_ms, on_timer, http) : NULL;
-    return timeout_ms >= 0 && http->timer == NULL ? -1 : 0;
+    return 0;
 }
 
 /* --- one exchange --- */
@@ -232,11 +251,11 @@ static int rewind_body(void *data, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-static bool set_headers(PmHttpCall *call, const PmHttpRequest *request)
+static PmStatus set_headers(PmHttpCall *call, const PmHttpRequest *request, PmError *err)
 {
     PmBuffer line;
     pm_buffer_init(&line, HEADERS_MAX_BYTES);
-    bool ok = true;
+    bool ok = true, sound = true;
     for (size_t i = 0; ok && i < request->header_count; i++) {
         const PmHttpHeader *header = &request->headers[i];
         pm_buffer_clear(&line);
@@ -244,6 +263,7 @@ static bool set_headers(PmHttpCall *call, const PmHttpRequest *request)
         ok = strpbrk(header->value, "\r\n") == NULL &&
              (header->value[0] != '\0' ? pm_buffer_addf(&line, "%s: %s", header->name, header->value)
                                        : pm_buffer_addf(&line, "%s;", header->name));
+        sound = ok || line.no_memory;
         struct curl_slist *longer = ok ? curl_slist_append(call->list, line.data) : NULL;
         ok = longer != NULL;
         if (ok) call->list = longer;
@@ -256,7 +276,9 @@ static bool set_headers(PmHttpCall *call, const PmHttpRequest *request)
         if (ok) call->list = longer;
     }
     pm_buffer_finish(&line);
-    return ok;
+    if (ok) return PM_OK;
+    if (!sound) return pm_error_set(err, PM_BUG, "the HTTP request has a header that cannot be sent");
+    return pm_error_set(err, PM_TRANSIENT, "out of memory");
 }
 
 static void set_method(CURL *easy, PmHttpCall *call, const PmHttpRequest *request)
@@ -377,13 +399,12 @@ PmHttpCall *pm_http_send(PmHttp *http, const PmHttpRequest *request, PmHttpDone 
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    if (!set_headers(call, request) || curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK ||
-        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->list) != CURLE_OK || !pm_http_lanes_enter(call)) {
-        free_call(call);
-        pm_error_set(err, PM_BUG, "the HTTP request could not be built");
-        return NULL;
-    }
-    return call;
+    if (set_headers(call, request, err) == PM_OK && curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->list) == CURLE_OK && pm_http_lanes_enter(call))
+        return call;
+    free_call(call);
+    pm_error_set(err, PM_TRANSIENT, "out of memory"); /* where nothing was set before */
+    return NULL;
 }
 
 void pm_http_cancel(PmHttpCall *call)
@@ -473,6 +494,7 @@ void pm_http_free(PmHttp *http)
     pm_loop_cancel(http->timer);
     pm_loop_cancel(http->tick);
     pm_loop_cancel(http->starter);
+    pm_loop_cancel(http->starved);
     free(http->ca_file);
     free(http->user_agent);
     free(http);

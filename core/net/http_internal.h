@@ -44,6 +44,7 @@ struct PmHttpCall {
     void *told_data;
     size_t received, response_max, error_max;
     bool too_long, cut, refused;
+    bool starved; /* no memory to watch its socket: to be ended */
     PmHttpLane lane;
     bool running; /* in the multi handle; else it waits for its turn */
     PmHttpCall *behind;
@@ -62,7 +63,7 @@ typedef struct PmHttpTurn {
 struct PmHttp {
     PmLoop *loop;
     CURLM *multi;
-    PmTimer *timer, *tick, *starter;
+    PmTimer *timer, *tick, *starter, *starved;
     PmHttpCall *calls;
     char *ca_file, *user_agent;
     bool closing;

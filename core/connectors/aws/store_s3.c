@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "connectors/aws/aws_session.h"
+#include "connectors/aws/pairs.h"
 #include "connectors/aws/stamp_s3.h"
 #include "connectors/aws/stores.h"
 #include "connectors/aws/turns.h"
@@ -23,7 +24,7 @@
 
 /* What was learnt of a bucket's conditions is not believed for ever: stores are upgraded, and a refusal may have had
  * another reason. */
-enum { ROUNDS = 6, PAIRS_MAX = 64, UNCONDITIONAL_MS = 15 * 60 * 1000 };
+enum { ROUNDS = 6, PAIRS_MAX = 64, TAGS_MAX = 10, UNCONDITIONAL_MS = 15 * 60 * 1000 };
 
 /* What was learnt of one bucket at one endpoint. */
 typedef struct Bucket {
@@ -57,7 +58,7 @@ struct PmStoreCall {
     const void *bytes;
     size_t size;
     PmObject source;
-    PmNameValue metadata[PAIRS_MAX], tags[10]; /* owned */
+    PmNameValue metadata[PAIRS_MAX], tags[TAGS_MAX]; /* owned */
     size_t metadata_count, tag_count;
     int round;
     bool quarantine;
@@ -120,6 +121,13 @@ static void fail(PmStoreCall *call, const PmError *err)
     tell(call);
 }
 
+static void out_of_memory(PmStoreCall *call)
+{
+    PmError err = {0};
+    pm_error_set(&err, PM_TRANSIENT, "out of memory");
+    fail(call, &err);
+}
+
 static void finish(PmStoreCall *call, PmStoreOutcome outcome)
 {
     call->outcome = outcome;
@@ -127,26 +135,6 @@ static void finish(PmStoreCall *call, PmStoreOutcome outcome)
         call->seen = NO_ROOM;
     else
         tell(call);
-}
-
-static bool add_pair(PmNameValue *pairs, size_t *count, size_t max, const char *name, const char *value)
-{
-    for (size_t i = 0; i < *count; i++)
-        if (strcmp(pairs[i].name, name) == 0) return true; /* the first one wins: the place's own before the source's */
-    if (*count == max) return false;
-    pairs[*count] = (PmNameValue){strdup(name), strdup(value)};
-    (*count)++;
-    return true;
-}
-
-static void add_list(PmNameValue *pairs, size_t *count, size_t max, const PmList *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        char name[256];
-        const char *equals = strchr(list->items[i], '=');
-        snprintf(name, sizeof name, "%.*s", (int)(equals - list->items[i]), list->items[i]);
-        add_pair(pairs, count, max, name, equals + 1);
-    }
 }
 
 /* --- look, then put --- */
@@ -364,7 +352,10 @@ static void on_tags(void *data, const PmS3Result *result)
     }
     const PmXml *set = pm_xml_child(result->xml, "TagSet", 0), *tag;
     for (size_t i = 0; (tag = pm_xml_child(set, "Tag", i)) != NULL; i++)
-        add_pair(call->tags, &call->tag_count, 10, pm_xml_get(tag, "Key"), pm_xml_get(tag, "Value"));
+        if (!pm_pairs_add(call->tags, &call->tag_count, TAGS_MAX, pm_xml_get(tag, "Key"), pm_xml_get(tag, "Value"))) {
+            out_of_memory(call);
+            return;
+        }
     look(call);
 }
 
@@ -391,8 +382,11 @@ static void on_source_head(void *data, const PmS3Result *result)
     }
     const char *name = NULL, *value;
     for (size_t i = 0; (value = pm_s3_metadata_at(&result->object, i, &name)) != NULL; i++)
-        if (strncmp(name, PM_STAMP_PREFIX, sizeof PM_STAMP_PREFIX - 1) != 0)
-            add_pair(call->metadata, &call->metadata_count, PAIRS_MAX, name, value);
+        if (strncmp(name, PM_STAMP_PREFIX, sizeof PM_STAMP_PREFIX - 1) != 0 &&
+            !pm_pairs_add(call->metadata, &call->metadata_count, PAIRS_MAX, name, value)) {
+            out_of_memory(call);
+            return;
+        }
     take_tags(call);
 }
 
@@ -451,9 +445,9 @@ static PmStoreCall *new_call(S3Store *store, const PmStorePut *request, PmError 
     call->content_type = strdup(request->content_type);
     call->digest = strdup(request->digest);
     call->location = locate(&store->base, request->place, request->key);
-    add_list(call->metadata, &call->metadata_count, PAIRS_MAX, &place->metadata);
-    add_list(call->tags, &call->tag_count, 10, &place->tags);
-    if (call->key != NULL && call->content_type != NULL && call->digest != NULL && call->location != NULL &&
+    bool listed = pm_pairs_add_list(call->metadata, &call->metadata_count, PAIRS_MAX, &place->metadata) &&
+                  pm_pairs_add_list(call->tags, &call->tag_count, TAGS_MAX, &place->tags);
+    if (listed && call->key != NULL && call->content_type != NULL && call->digest != NULL && call->location != NULL &&
         pm_object_copy(&call->source, request->source))
         return call;
     free_call(call);

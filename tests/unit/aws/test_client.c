@@ -408,7 +408,7 @@ static void hosts_follow_aws_rules(void **state)
     PmError err = {0};
     assert_null(pm_s3_new(w->loop, w->client, &(PmS3Options){.endpoint_url = "store.example"}, &err));
     assert_string_equal(err.message,
-                        "the S3 endpoint \"store.example\" is no URL of the form https://host or http://host:port");
+                        "the S3 endpoint \"store.example\" is not a URL of the form https://host or http://host:port");
 }
 
 int main(void)

@@ -18,6 +18,14 @@
 
 #include "base/loop.h"
 
+#ifdef PM_TESTS_FAILING_H /* the server is not what is tested */
+#define STUB_BEGINS failing_pause()
+#define STUB_ENDS   failing_resume()
+#else
+#define STUB_BEGINS ((void)0)
+#define STUB_ENDS   ((void)0)
+#endif
+
 enum { STUB_MAX = 32, STUB_BYTES = 64 * 1024 };
 
 typedef struct Stub {
@@ -56,7 +64,9 @@ static inline void stub_read(void *data, int fd, unsigned events)
         c->size += (size_t)n;
         c->bytes[c->size] = '\0';
         if (!stub_complete(c->bytes)) return;
+        STUB_BEGINS;
         if (stub->request_count < STUB_MAX) stub->requests[stub->request_count++] = strdup(c->bytes);
+        STUB_ENDS;
         const char *answer = stub->answered < stub->answer_count ? stub->answers[stub->answered++] : "";
         if (answer[0] != '\0' && write(fd, answer, strlen(answer)) < 0) perror("stub");
     }
@@ -70,9 +80,11 @@ static inline void stub_accept(void *data, int fd, unsigned events)
     (void)events;
     Stub *stub = data;
     int peer = accept(fd, NULL, NULL);
+    STUB_BEGINS;
     StubConnection *c = calloc(1, sizeof *c);
     c->stub = stub;
     c->watch = pm_loop_watch(stub->loop, peer, PM_READABLE, stub_read, c);
+    STUB_ENDS;
 }
 
 static inline void stub_start(Stub *stub, PmLoop *loop)
