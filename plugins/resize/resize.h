@@ -10,6 +10,8 @@
 
 #include <pixmill/plugin.h>
 
+#include "../common/gravity.h"
+
 typedef enum Fit { FIT_COVER, FIT_CONTAIN, FIT_FILL, FIT_INSIDE, FIT_OUTSIDE } Fit;
 typedef enum Quality { QUALITY_FAST, QUALITY_BALANCED, QUALITY_BEST } Quality;
 
@@ -22,14 +24,6 @@ typedef struct Config {
     PmColor background;
 } Config;
 
-/* Where the picture and its box lie to each other: which part is kept, or where the bars go. */
-typedef struct Gravity {
-    bool smart;                  /* libvips looks for the place */
-    VipsInteresting interesting; /* when smart */
-    double x, y;                 /* otherwise: 0 left, top .. 1 right, bottom */
-    bool focal;                  /* x, y is a point of the picture to keep in the middle, not a share of the rest */
-} Gravity;
-
 /* What becomes of a source of a given size: scaled first, then cut or padded to the result. All px of one page. */
 typedef struct Geometry {
     int scaled_width, scaled_height;
@@ -38,10 +32,6 @@ typedef struct Geometry {
 
 /* False when a side would exceed what libvips can hold; `geometry` is filled in all the same. */
 bool geometry_of(const Config *config, int source_width, int source_height, Geometry *geometry);
-/* Start of a `size` long stretch that lies at gravity `at` in a `whole` long one; both ways round. */
-int gravity_offset(const Gravity *gravity, double at, int whole, int size);
-/* False when `text` is neither a name nor a point. */
-bool gravity_parse(const char *text, Gravity *gravity);
 
 /* The picture at width x height, alpha handled; lazy. New; NULL with libvips' message set. */
 VipsImage *pixels_scale(VipsImage *in, int width, int height, const Config *config);

@@ -2,33 +2,14 @@
 #include "layout.h"
 
 #include <math.h>
-#include <string.h>
+
+#include "../common/gravity.h"
 
 bool layout_gravity(const char *text, Anchor *anchor)
 {
-    static const struct {
-        const char *name;
-        Anchor anchor;
-    } names[] = {
-        {"north-west", {.x = 0, .y = 0}}, {"north", {.x = 0.5, .y = 0}},    {"north-east", {.x = 1, .y = 0}},
-        {"west", {.x = 0, .y = 0.5}},     {"center", {.x = 0.5, .y = 0.5}}, {"centre", {.x = 0.5, .y = 0.5}},
-        {"east", {.x = 1, .y = 0.5}},     {"south-west", {.x = 0, .y = 1}}, {"south", {.x = 0.5, .y = 1}},
-        {"south-east", {.x = 1, .y = 1}},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (!strcmp(text, names[i].name)) {
-            *anchor = names[i].anchor;
-            return true;
-        }
-    }
-    char *end;
-    double x = g_ascii_strtod(text, &end);
-    if (end == text || *end != ',') return false;
-    const char *second = end + 1;
-    double y = g_ascii_strtod(second, &end);
-    if (end == second || *end != '\0') return false;
-    if (!(x >= 0 && x <= 1 && y >= 0 && y <= 1)) return false;
-    *anchor = (Anchor){.x = x, .y = y, .focal = true};
+    Gravity gravity;
+    if (!gravity_parse(text, &gravity) || gravity.smart) return false;
+    *anchor = (Anchor){.x = gravity.x, .y = gravity.y, .focal = gravity.focal};
     return true;
 }
 
