@@ -47,3 +47,13 @@ bool gravity_parse(const char *text, Gravity *gravity)
     *gravity = (Gravity){.x = x, .y = y, .focal = true};
     return true;
 }
+
+int gravity_search(const Gravity *gravity, VipsImage *page, int width, int height, int *x, int *y)
+{
+    VipsImage *cut = NULL;
+    if (vips_smartcrop(page, &cut, width, height, "interesting", gravity->interesting, NULL)) return -1;
+    *x = -cut->Xoffset;
+    *y = -cut->Yoffset;
+    g_object_unref(cut);
+    return 0;
+}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `gravity` as steps take it: nine names of places, a point to keep in the middle, or libvips' own search. Arithmetic
- * only, no pixels.
+ * `gravity` as steps take it: nine names of places, a point to keep in the middle, or libvips' own search.
  */
 #ifndef PLUGINS_COMMON_GRAVITY_H
 #define PLUGINS_COMMON_GRAVITY_H
@@ -23,5 +22,7 @@ bool gravity_parse(const char *text, Gravity *gravity);
 /* Start of a `size` long stretch that lies at gravity `at` (its x or y) in a `whole` long one. A stretch that is longer
  * than the whole starts at 0 or before it. */
 int gravity_offset(const Gravity *gravity, double at, int whole, int size);
+/* Where a smart gravity cuts `page`, in memory, to width x height. Nonzero with libvips' message set. */
+int gravity_search(const Gravity *gravity, VipsImage *page, int width, int height, int *x, int *y);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "../common/background.h"
 #include "../common/ink.h"
 #include "../common/scale.h"
 #include "../common/weigh.h"
@@ -36,57 +37,22 @@ VipsImage *pixels_scale(VipsImage *in, int width, int height, const Config *conf
 
 /* ------------------------------------------------------------------ bars */
 
-Padding padding_of(const PmColor *background, bool has_alpha, int bands)
-{
-    bool grey = background->r == background->g && background->g == background->b;
-    return (Padding){
-        .add_alpha = !has_alpha && background->a < 1,
-        .to_colour = !grey && background->a > 0 && bands - has_alpha < 3,
-    };
-}
-
-/* Grey to sRGB, by its profile when it has one: the profile must go on describing the pixels. */
-static int to_colour(VipsImage *in, VipsImage **out)
-{
-    bool deep = in->BandFmt == VIPS_FORMAT_USHORT;
-    if (vips_image_get_typeof(in, VIPS_META_ICC_NAME))
-        return vips_icc_transform(in, out, "srgb", "embedded", TRUE, "depth", deep ? 16 : 8, NULL);
-    return vips_colourspace(in, out, deep ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB, NULL);
-}
-
 VipsImage *pixels_pad(VipsImage *in, const Geometry *geometry, const Gravity *gravity, const PmColor *background)
 {
-    Padding padding = padding_of(background, vips_image_hasalpha(in), in->Bands);
-    VipsImage *colour = NULL, *alpha = NULL, *out = NULL;
-    VipsArrayDouble *ink = NULL;
-
-    if (padding.to_colour ? to_colour(in, &colour) : vips_copy(in, &colour, NULL)) goto out;
-    if (padding.add_alpha ? vips_addalpha(colour, &alpha, NULL) : vips_copy(colour, &alpha, NULL)) goto out;
-    ink = ink_of(background, alpha, alpha->Bands);
+    VipsImage *prepared = background_prepare(in, background), *out = NULL;
+    if (!prepared) return NULL;
+    VipsArrayDouble *ink = ink_of(background, prepared, prepared->Bands);
     int x = -gravity_offset(gravity, gravity->x, in->Xsize, geometry->width);
     int y = -gravity_offset(gravity, gravity->y, in->Ysize, geometry->height);
-    if (vips_embed(alpha, &out, x, y, geometry->width, geometry->height, "extend", VIPS_EXTEND_BACKGROUND, "background",
-                   ink, NULL))
+    if (vips_embed(prepared, &out, x, y, geometry->width, geometry->height, "extend", VIPS_EXTEND_BACKGROUND,
+                   "background", ink, NULL))
         out = NULL;
-out:
-    if (ink) vips_area_unref(VIPS_AREA(ink));
-    g_clear_object(&alpha);
-    g_clear_object(&colour);
+    vips_area_unref(VIPS_AREA(ink));
+    g_object_unref(prepared);
     return out;
 }
 
 /* ------------------------------------------------------------------ smart cropping */
-
-/* Where libvips would cut `page` to width x height. */
-static int smart_place(VipsImage *page, int width, int height, VipsInteresting interesting, int *x, int *y)
-{
-    VipsImage *cut = NULL;
-    if (vips_smartcrop(page, &cut, width, height, "interesting", interesting, NULL)) return -1;
-    *x = -cut->Xoffset;
-    *y = -cut->Yoffset;
-    g_object_unref(cut);
-    return 0;
-}
 
 static VipsImage *scale_page(VipsImage *in, int page, int page_height, const Geometry *geometry, const Config *config)
 {
@@ -111,8 +77,7 @@ VipsImage *pixels_smart(VipsImage *in, const Geometry *geometry, const Gravity *
         VipsImage *scaled = scale_page(in, i, page_height, geometry, config);
         VipsImage *memory = scaled ? vips_image_copy_memory(scaled) : NULL;
         g_clear_object(&scaled);
-        bool good = memory &&
-                    (i > 0 || !smart_place(memory, geometry->width, geometry->height, gravity->interesting, x, y)) &&
+        bool good = memory && (i > 0 || !gravity_search(gravity, memory, geometry->width, geometry->height, x, y)) &&
                     !vips_crop(memory, &pages[i], *x, *y, geometry->width, geometry->height, NULL);
         g_clear_object(&memory);
         if (!good) goto out;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "resize.h"
 
+#include "../common/background.h"
+
 static const char *const fits[] = {"cover", "contain", "fill", "inside", "outside", NULL};
 static const char *const kernels[] = {"nearest", "linear", "cubic", "mitchell", "lanczos2", "lanczos3", NULL};
 static const char *const qualities[] = {"fast", "balanced", "best", NULL};
@@ -176,14 +178,7 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
     PmShape *shape = &out->out;
     shape->width = shape->source_width = g.width;
     shape->height = shape->source_height = g.height;
-    if (boxed && config->fit == FIT_CONTAIN) {
-        Padding padding = padding_of(&config->background, in->has_alpha, in->bands);
-        shape->has_alpha |= padding.add_alpha;
-        if (padding.to_colour)
-            shape->interpretation =
-                in->band_format == VIPS_FORMAT_USHORT ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
-        shape->bands = (padding.to_colour ? 3 : in->bands - in->has_alpha) + shape->has_alpha;
-    }
+    if (boxed && config->fit == FIT_CONTAIN) background_shape(&config->background, shape);
     return PM_OK;
 }
 

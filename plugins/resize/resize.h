@@ -37,10 +37,6 @@ bool geometry_of(const Config *config, int source_width, int source_height, Geom
 VipsImage *pixels_scale(VipsImage *in, int width, int height, const Config *config);
 
 /* The picture with bars around it. */
-typedef struct Padding {
-    bool add_alpha, to_colour; /* what the image needs before the background can be painted */
-} Padding;
-Padding padding_of(const PmColor *background, bool has_alpha, int bands);
 VipsImage *pixels_pad(VipsImage *in, const Geometry *geometry, const Gravity *gravity, const PmColor *background);
 
 /* Every page scaled and cut to the geometry, from x, y on, the place chosen on the first page; in memory. New or
