@@ -40,9 +40,10 @@ PmStatus pm_shorthand_check(const char *file, const PmTransform *transform, PmEr
                          file, pm_text_is_utf8(name, strlen(name)) ? name : "?", again ? " twice" : "");
             return pm_error_hint(err, "name parameters of the table"), PM_BAD_CONFIG;
         }
-        if (count > 1 && param->type != PM_INT && param->type != PM_NUMBER) {
-            pm_error_set(err, PM_BAD_CONFIG, "%s: expected numbers only in .shorthand with several, found %.60s, a %s",
-                         file, name, pm_type_name(param->type));
+        if (count > 1 && param->type != PM_INT && param->type != PM_NUMBER && param->type != PM_LENGTH) {
+            pm_error_set(err, PM_BAD_CONFIG,
+                         "%s: expected numbers and lengths only in .shorthand with several, found %.60s, a %s", file,
+                         name, pm_type_name(param->type));
             return pm_error_hint(err, "the x between two parts could belong to other values"), PM_BAD_CONFIG;
         }
     }
@@ -58,6 +59,14 @@ static PmNode *scalar(const PmNode *like, const char *text, size_t offset, PmAre
     return node;
 }
 
+/* The x between two parts; not the one of "300px". */
+static const char *end_of_part(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        if ((*c == 'x' || *c == 'X') && (c == text || tolower((unsigned char)c[-1]) != 'p')) return c;
+    return NULL;
+}
+
 const PmNode *pm_shorthand_expand(const PmTransform *transform, const PmNode *value, PmArena *arena)
 {
     size_t count = count_of(transform), n = 0;
@@ -65,7 +74,7 @@ const PmNode *pm_shorthand_expand(const PmTransform *transform, const PmNode *va
     PmPair *pairs = pm_arena_alloc(arena, count * sizeof *pairs);
     const char *rest = value->text;
     for (size_t i = 0; rest != NULL; i++) {
-        const char *end = count > 1 ? strpbrk(rest, "xX") : NULL;
+        const char *end = count > 1 ? end_of_part(rest) : NULL;
         size_t size = end != NULL ? (size_t)(end - rest) : strlen(rest);
         if (i == count) return NULL;
         if (size > 0 || count == 1) { /* "x200": the height alone */

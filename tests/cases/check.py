@@ -390,7 +390,7 @@ GRAVITY = {"center": (0.5, 0.5), "north": (0.5, 0), "south": (0.5, 1), "west": (
 
 
 def reference(like, work):
-    """The picture that should have come out, made by Pillow: {from:, page:, turn:, srgb:, fit:, size:, gravity:, filter:}."""
+    """The picture that should have come out, made by Pillow: {from:, page:, turn:, box:, srgb:, fit:, size:, gravity:, filter:}."""
     if "recipe" in like:
         with tempfile.TemporaryDirectory() as folder:
             words = like["recipe"].split()
@@ -406,6 +406,11 @@ def reference(like, work):
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     if image.mode == "CMYK":
         image = image.convert("RGB")
+    if "turn" in like:
+        image = image.transpose(Image.Transpose[like["turn"]])
+    if "box" in like:
+        left, top, width, height = map(int, like["box"].split(","))
+        image = image.crop((left, top, left + width, top + height))
     if "size" not in like:
         return image
     width, height = map(int, like["size"].split("x"))

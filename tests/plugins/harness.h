@@ -72,8 +72,9 @@ PmStatus step_try_encode(Step *step, VipsImage *in, void **bytes, size_t *size, 
 PmShape image_shape(VipsImage *image);
 VipsImage *image_photo(int width, int height); /* smooth RGB: x in red, y in green */
 VipsImage *image_flat(int width, int height, int bands, double r, double g, double b, double a); /* 1..4 bands */
-VipsImage *image_alpha(int width, int height);                /* opaque red left, clear green right */
-VipsImage *image_quarters(int width, int height);             /* red, green / blue, white */
+VipsImage *image_alpha(int width, int height);    /* opaque red left, clear green right */
+VipsImage *image_quarters(int width, int height); /* red, green / blue, white */
+VipsImage *image_places(int width, int height);   /* every pixel another: x in red, y in green, 77 in blue */
 VipsImage *image_animation(int width, int height, int pages); /* page n is grey n*40, with delays and loop */
 VipsImage *image_load(const void *bytes, size_t size);        /* all pages; bytes are copied */
 

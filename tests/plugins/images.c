@@ -81,6 +81,20 @@ VipsImage *image_quarters(int width, int height)
     return from_pixels(pixels, width, height, 3);
 }
 
+VipsImage *image_places(int width, int height)
+{
+    assert_true(width <= 256 && height <= 256);
+    uint8_t *pixels = new_pixels(width, height, 3), *at = pixels;
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < width; x++) {
+            *at++ = (uint8_t)x;
+            *at++ = (uint8_t)y;
+            *at++ = 77;
+        }
+    }
+    return from_pixels(pixels, width, height, 3);
+}
+
 VipsImage *image_animation(int width, int height, int pages)
 {
     uint8_t *pixels = new_pixels(width, height * pages, 3), *at = pixels;
