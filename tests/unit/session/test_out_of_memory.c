@@ -33,7 +33,6 @@ static bool run(size_t n, bool answers, bool rejecting, const Standins *expected
     PmDeliverySink sink = {.data = &s, .more = standins_more, .gave_up = standins_gave_up};
     s.trigger.answers = answers;
     s.run.notifier = &s.notifier;
-    s.run.needs_sha256 = true;
     s.run.claims = pm_claims_new(&s.trigger);
     s.work_script = rejecting ? rejects : NULL;
     failing_nth(n);
