@@ -22,6 +22,7 @@ static char *const *clean_environment(void)
     static const char *const kept[] = {"LANG",
                                        "LC_ALL",
                                        "TZ",
+                                       "PIXMILL_ENGINE",
                                        "VIPS_NOVECTOR",
                                        "VIPS_WARNING",
                                        "FONTCONFIG_PATH",

@@ -93,7 +93,7 @@ static void print_load(const json_t *load)
         printf("          %s\n", json_string_value(json_array_get(also, i)));
 }
 
-static void print_output(const json_t *output, const PmChecked *checked)
+static void print_output(const json_t *plan, const json_t *output, const PmChecked *checked)
 {
     printf("output    %s\n", text_at(output, "name"));
     if (text_at(output, "skipped")[0] != '\0') {
@@ -103,6 +103,11 @@ static void print_output(const json_t *output, const PmChecked *checked)
     if (text_at(output, "maybe")[0] != '\0') printf("          %s\n", text_at(output, "maybe"));
     const char *from = text_at(output, "from");
     if (strcmp(from, "trunk") != 0) printf("          starts from %s's picture\n", from);
+    bool one_pass = strcmp(text_at(output, "engine"), "one-pass") == 0;
+    if (one_pass)
+        printf("          scaled while the source is decoded, in one pass with all outputs\n");
+    else if (strcmp(text_at(plan, "one_pass"), "off") != 0)
+        printf("          scaled by libvips: %s\n", text_at(output, "not_one_pass"));
     print_steps(json_object_get(output, "steps"), "          ");
     print_step(json_object_get(output, "encode"), "          ");
     for (size_t i = 0; i < checked->pipeline->output_count; i++) {
@@ -131,7 +136,7 @@ void pm_explain_print(const json_t *plan, const PmChecked *checked)
     if (json_array_size(list) > 0) puts("trunk     runs once, for all outputs");
     print_steps(list, "          ");
     list = json_object_get(plan, "outputs");
-    for (size_t i = 0; i < json_array_size(list); i++) print_output(json_array_get(list, i), checked);
+    for (size_t i = 0; i < json_array_size(list); i++) print_output(plan, json_array_get(list, i), checked);
     list = json_object_get(plan, "shared");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *shared = json_array_get(list, i);

@@ -91,6 +91,7 @@ void pm_engine_digest(const PmEngine *engine, char out[65])
     put_text(hash, text);
     put_text(hash, vips_version_string());
     put_text(hash, pm_heic_version());
+    if (engine->one_pass) put_text(hash, "one pass");
 
     const PmNode *root = pm_tree_root(engine->pipeline->tree), *outputs = NULL;
     if (root != NULL) {

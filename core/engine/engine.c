@@ -21,8 +21,24 @@ static void quiet(const char *domain, GLogLevelFlags level, const char *message,
     pm_log(PM_LOG_DEBUG, "vips.log", "domain", domain, "severe", severe ? "true" : NULL, "msg", text, NULL);
 }
 
+/* Of this process: read once, so that every engine in it and its digest agree. */
+static bool one_pass;
+
+static PmStatus choose_engine(PmError *err)
+{
+    const char *name = getenv("PIXMILL_ENGINE");
+    if (name == NULL || name[0] == '\0') name = "vips";
+    one_pass = strcmp(name, "one-pass") == 0;
+    if (one_pass || strcmp(name, "vips") == 0) return PM_OK;
+    pm_error_set(err, PM_BAD_CONFIG, "PIXMILL_ENGINE is \"%.64s\"", name);
+    pm_error_hint(err, "expected vips or one-pass");
+    return err->status;
+}
+
 PmStatus pm_engine_setup(PmError *err)
 {
+    PmStatus chosen = choose_engine(err);
+    if (chosen != PM_OK) return chosen;
     /* libvips decodes what it wants to read twice into a file from 100 MB on. The sandbox lets no file be written, and
      * the disk is nobody's to fill: in memory, within limits.memory. */
     g_setenv("VIPS_DISC_THRESHOLD", "1000000g", TRUE);
@@ -82,6 +98,7 @@ PmEngine *pm_engine_new(const PmPipeline *pipeline, const PmEngineOptions *optio
         return NULL;
     }
     engine->pipeline = pipeline;
+    engine->one_pass = one_pass;
     engine->progress = options->progress;
     engine->arena = pm_arena_new();
     engine->registry = pm_registry_new(options->plugin_dirs);

@@ -236,9 +236,9 @@ PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmPicture *pic
     return pm_call_plan(&run->job, instance, &in, plan, err);
 }
 
-/* The size that the step's result would have after a full decode. It was asked for when the job was planned, but for
- * another input when a step before it was planned and then left out. */
-static PmStatus full_size(PmRun *run, const PmInstance *instance, const PmRouteStep *route, const PmPicture *picture,
+/* It was asked for when the job was planned, but for another input when a step before it was planned and then left
+ * out. */
+PmStatus pm_run_full_size(PmRun *run, const PmInstance *instance, const PmRouteStep *route, const PmPicture *picture,
                           PmShape *full, PmError *err)
 {
     PmShape in = pm_run_shape(run, picture);
@@ -267,7 +267,7 @@ static PmStatus run_step(PmRun *run, const PmInstance *instance, const PmRouteSt
     bool inspects = instance->kind == PM_STEP_INSPECT;
     PmPlan plan;
     PmShape full = picture->shape;
-    PmStatus status = inspects ? PM_OK : full_size(run, instance, route, picture, &full, err);
+    PmStatus status = inspects ? PM_OK : pm_run_full_size(run, instance, route, picture, &full, err);
     if (status == PM_OK) status = pm_run_ask(run, instance, picture, &plan, err);
     if (status != PM_OK) return status;
     bool skips = plan.flags & PM_SKIP;

@@ -95,6 +95,8 @@ static json_t *output_json(const PmRoute *route, const PmRouteOutput *output)
         json_object_set_new(json, "maybe", json_string("depends on a fact that an inspector sets"));
     const char *from = output->from == PM_FROM_TRUNK ? "trunk" : route->outputs[output->from].name;
     json_object_set_new(json, "from", json_string(from));
+    json_object_set_new(json, "engine", json_string(output->not_one_pass == NULL ? "one-pass" : "vips"));
+    if (output->not_one_pass != NULL) json_object_set_new(json, "not_one_pass", json_string(output->not_one_pass));
     json_object_set_new(json, "demand",
                         json_pack("{si si si}", "width", output->demand_width, "height", output->demand_height, "pages",
                                   output->demand_pages));
@@ -176,7 +178,8 @@ static json_t *plan_json(const PmRun *run)
     json_t *outputs = json_array();
     for (size_t i = 0; i < route->output_count; i++)
         json_array_append_new(outputs, output_json(route, &route->outputs[i]));
-    return json_pack("{so so so so so sI}", "source", source, "load", load_json(run), "trunk",
+    const char *one_pass = route->one_pass_off != NULL ? "off" : route->one_pass ? "yes" : "no";
+    return json_pack("{so ss so so so so sI}", "source", source, "one_pass", one_pass, "load", load_json(run), "trunk",
                      steps_json(route->trunk, route->trunk_count), "outputs", outputs, "shared", shared_json(route),
                      "memory_bytes", (json_int_t)route->memory_bytes);
 }

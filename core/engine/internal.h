@@ -22,6 +22,7 @@ struct PmEngine {
     PmInstances *outputs; /* pipeline->output_count of them */
     json_t *facts;        /* names that steps set */
     PmProgress *progress; /* borrowed; may be NULL */
+    bool one_pass;        /* may be chosen; else libvips makes everything */
     char digest[65];
 };
 
@@ -68,6 +69,12 @@ void pm_run_finish(PmRun *run);
 /* Reads the header of the input. */
 PmStatus pm_run_open(PmRun *run, PmError *err);
 
+/* Whose facts and regions the steps that run next read and set. */
+void pm_run_at_output(PmRun *run, PmRunOutput *output);
+void pm_run_at_trunk(PmRun *run);
+/* Gives the output its facts, if it has none yet. */
+PmStatus pm_run_begin_output(PmRun *run, size_t index, PmError *err);
+
 /* --- route.c: from pipeline and source to a route --- */
 
 /* Fills run->facts, run->route and run->load for the shape in run->route.source. */
@@ -84,6 +91,9 @@ PmStatus pm_run_steps(PmRun *run, const PmInstances *instances, const PmRouteSte
 PmShape pm_run_shape(const PmRun *run, const PmPicture *picture);
 /* One step's plan for the picture as it is. */
 PmStatus pm_run_ask(PmRun *run, const PmInstance *instance, const PmPicture *picture, PmPlan *plan, PmError *err);
+/* The size that the step's result would have after a full decode. */
+PmStatus pm_run_full_size(PmRun *run, const PmInstance *instance, const PmRouteStep *route, const PmPicture *picture,
+                          PmShape *full, PmError *err);
 /* Adds the time since `since_us` to the step's. */
 void pm_run_timed(PmRun *run, const PmInstance *instance, int64_t since_us);
 /* Computes the picture into memory. */

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "engine/onepass.h"
+
 enum { WISH_MAX = 10 * 1000 * 1000 }; /* libvips' longest side */
 
 PmPlan pm_plan_preset(const PmShape *in)
@@ -246,6 +248,11 @@ static PmStatus plan_output(PmRoute *route, PmRouteOutput *output, const PmPlann
 /* Largest fork first, so that no output can start from one that starts from it. Equal ones in the file's order. */
 static PmStatus choose_forks(PmRoute *route, const PmPlanner *planner, PmError *err)
 {
+    for (size_t i = 0; route->one_pass && i < route->output_count; i++) {
+        route->outputs[i].fork = PM_NO_FORK;
+        route->trunk_users += route->outputs[i].runs != PM_RUNS_NO;
+    }
+    if (route->one_pass) return PM_OK;
     size_t *order = calloc(route->output_count + 1, sizeof *order);
     if (order == NULL) return pm_error_set(err, PM_TRANSIENT, "no memory");
     size_t count = 0;
@@ -350,8 +357,12 @@ PmStatus pm_route_plan(PmRoute *route, const PmPlanner *planner, PmError *err)
     status = forward(route->trunk, route->trunk_count, planner, &route->trunk_end, false, err);
     for (size_t i = 0; i < route->output_count && status == PM_OK; i++)
         if (route->outputs[i].runs != PM_RUNS_NO) status = plan_output(route, &route->outputs[i], planner, err);
+    if (status == PM_OK && !pm_onepass_choose(route)) status = pm_error_set(err, PM_TRANSIENT, "no memory");
     if (status == PM_OK) status = choose_forks(route, planner, err);
-    route->share_trunk = route->trunk_users > 1;
-    if (status == PM_OK) route->memory_bytes = estimate_memory(route);
+    route->share_trunk = route->trunk_users > 1 && !route->one_pass;
+    int64_t pass = 0;
+    if (status == PM_OK && route->one_pass && !pm_onepass_bytes(route, &pass))
+        status = pm_error_set(err, PM_TRANSIENT, "no memory");
+    if (status == PM_OK) route->memory_bytes = estimate_memory(route) + pass;
     return status;
 }

@@ -7,8 +7,9 @@
  *   2. Demand backward: the smallest picture that serves every output, so the decoder can shrink.
  *   3. Shapes forward again on what the decoder will give. A step's source_width and source_height are the size its
  *      input had in the first pass.
- *   4. Forks: an output whose first step that does anything only resamples all of the trunk makes a smaller picture of
- *      it; outputs that need no more start from that one.
+ *   4. One pass over the source where all outputs begin with a resample (onepass.h). Else forks: an output whose first
+ * step that does anything only resamples all of the trunk makes a smaller picture of it; outputs that need no more
+ * start from that one.
  */
 #ifndef PM_ENGINE_PLAN_H
 #define PM_ENGINE_PLAN_H
@@ -53,6 +54,8 @@ typedef struct PmRouteOutput {
     int from;                                          /* PM_FROM_TRUNK, or the output whose fork it starts from */
     int fork;                                          /* index of the step that makes its fork, or PM_NO_FORK */
     int fork_users;                                    /* outputs that start from it, this one not counted */
+    int resample;                                      /* index of its step that one pass carries out, or PM_NO_FORK */
+    const char *not_one_pass; /* why libvips makes it; NULL: one pass over the source does (onepass.h) */
     size_t inspected; /* so many of its steps run before any output is made: up to its last inspector. 0: it has none */
 } PmRouteOutput;
 
@@ -63,12 +66,14 @@ typedef struct PmRoute {
     size_t trunk_count;
     PmRouteOutput *outputs;
     size_t output_count;
+    const char *one_pass_off; /* why one pass is not to be chosen, or NULL */
     /* out */
     int32_t demand_width, demand_height, demand_pages;
     int32_t wish_width, wish_height; /* beyond the demand; 0: none */
     PmShape loaded;
     PmShape trunk_end;    /* what the outputs get, pass two */
     size_t trunk_users;   /* outputs that start from the trunk */
+    bool one_pass;        /* all outputs are resampled in one pass: nothing is shared, and the trunk is not held */
     bool share_trunk;     /* held in memory, because more than one output starts from it */
     int64_t memory_bytes; /* pictures held at once, at most */
 } PmRoute;

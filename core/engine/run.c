@@ -10,6 +10,7 @@
 #include "engine/internal.h"
 #include "engine/limits.h"
 #include "engine/memory.h"
+#include "engine/onepass.h"
 #include "engine/vipserr.h"
 
 /* ------------------------------------------------------------------ a run's own things */
@@ -98,33 +99,22 @@ static PmStatus load_source(PmRun *run, PmError *err)
     return check_loaded(run, &run->trunk.shape, err);
 }
 
-static PmStatus run_trunk(PmRun *run, PmError *err)
-{
-    PmStatus status = load_source(run, err);
-    if (status == PM_OK)
-        status = pm_run_steps(run, &run->engine->trunk, run->route.trunk, 0, run->route.trunk_count, &run->trunk, err);
-    run->trunk_users_left = run->route.trunk_users;
-    /* One decode for all: each output would start its own otherwise, and a stream cannot be read twice. */
-    if (status == PM_OK && run->route.share_trunk) status = pm_run_hold(run, &run->trunk, err);
-    return status;
-}
-
 /* ------------------------------------------------------------------ outputs */
 
 /* Whose facts and regions the steps that run next read and set. */
-static void at_output(PmRun *run, PmRunOutput *output)
+void pm_run_at_output(PmRun *run, PmRunOutput *output)
 {
     run->job.facts = output->facts;
     run->job.regions = &output->regions;
 }
 
-static void at_trunk(PmRun *run)
+void pm_run_at_trunk(PmRun *run)
 {
     run->job.facts = run->facts;
     run->job.regions = &run->regions;
 }
 
-static PmStatus begin_output(PmRun *run, size_t index, PmError *err)
+PmStatus pm_run_begin_output(PmRun *run, size_t index, PmError *err)
 {
     PmRunOutput *output = &run->outputs[index];
     if (output->facts != NULL) return PM_OK;
@@ -167,11 +157,11 @@ static PmStatus take_fork(PmRun *run, size_t index, PmPicture *out, PmError *err
         PmPicture picture = {0};
         PmFacts *facts_before = run->job.facts;
         const PmRegionSet **regions_before = run->job.regions;
-        PmStatus status = begin_output(run, index, err);
+        PmStatus status = pm_run_begin_output(run, index, err);
         if (status == PM_OK) status = take_start(run, index, &picture, err);
         output->fork_source_width = picture.shape.source_width;
         output->fork_source_height = picture.shape.source_height;
-        at_output(run, output);
+        pm_run_at_output(run, output);
         if (status == PM_OK)
             status = pm_run_steps(run, &run->engine->outputs[index], route->steps, 0, (size_t)route->fork + 1, &picture,
                                   err);
@@ -219,6 +209,29 @@ static void settle_outputs(PmRun *run)
     }
 }
 
+/* One decode for all: each output would start its own otherwise, and a stream cannot be read twice. */
+static PmStatus share_trunk(PmRun *run, PmError *err)
+{
+    if (run->route.one_pass) {
+        bool done;
+        settle_outputs(run);
+        PmStatus status = run->trunk_users_left > 0 ? pm_onepass_run(run, &done, err) : PM_OK;
+        if (status != PM_OK || run->trunk_users_left == 0) return status;
+        if (done) pm_picture_finish(&run->trunk);
+        if (done) return PM_OK;
+    }
+    return run->route.share_trunk || run->trunk_users_left > 1 ? pm_run_hold(run, &run->trunk, err) : PM_OK;
+}
+
+static PmStatus run_trunk(PmRun *run, PmError *err)
+{
+    PmStatus status = load_source(run, err);
+    if (status == PM_OK)
+        status = pm_run_steps(run, &run->engine->trunk, run->route.trunk, 0, run->route.trunk_count, &run->trunk, err);
+    run->trunk_users_left = run->route.trunk_users;
+    return status == PM_OK ? share_trunk(run, err) : status;
+}
+
 /* Runs the steps of the output before `to` that have not run yet. */
 static PmStatus advance_output(PmRun *run, size_t index, size_t to, PmError *err)
 {
@@ -227,7 +240,7 @@ static PmStatus advance_output(PmRun *run, size_t index, size_t to, PmError *err
     PmStatus status = PM_OK;
     if (!output->started) {
         output->started = true;
-        status = begin_output(run, index, err);
+        status = pm_run_begin_output(run, index, err);
         if (status == PM_OK && route->fork_users > 0) {
             status = take_fork(run, index, &output->picture, err);
             output->steps_done = (size_t)route->fork + 1;
@@ -236,10 +249,10 @@ static PmStatus advance_output(PmRun *run, size_t index, size_t to, PmError *err
         }
     }
     if (status != PM_OK || to <= output->steps_done) return status;
-    at_output(run, output);
+    pm_run_at_output(run, output);
     status =
         pm_run_steps(run, &run->engine->outputs[index], route->steps, output->steps_done, to, &output->picture, err);
-    at_trunk(run);
+    pm_run_at_trunk(run);
     output->steps_done = to;
     return status;
 }
@@ -262,9 +275,9 @@ static PmStatus finish_output(PmRun *run, size_t index, PmError *err)
     PmRunOutput *output = &run->outputs[index];
     if (route->runs == PM_RUNS_NO) return run->sink->skipped(run->sink->data, route->name, route->why, err);
     PmStatus status = advance_output(run, index, run->engine->outputs[index].count - 1, err);
-    at_output(run, output);
+    pm_run_at_output(run, output);
     if (status == PM_OK) status = pm_run_encode(run, index, &output->picture, err);
-    at_trunk(run);
+    pm_run_at_trunk(run);
     pm_picture_finish(&output->picture);
     return status;
 }

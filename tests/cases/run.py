@@ -155,7 +155,7 @@ def command_line(case, build):
 
 
 def environment(case, work):
-    keep = ("PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
+    keep = ("PATH", "PIXMILL_ENGINE", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
     env = {name: os.environ[name] for name in keep if name in os.environ}
     env.update(HOME=str(work), LC_ALL="C.UTF-8", TZ="UTC")
     env.update({name: str(value) for name, value in case.get("env", {}).items()})

@@ -80,7 +80,7 @@ def make_safely(kind, desk, folder):
 def apply(build, work, name, files):
     """{source: its result}, or the words with which the pipeline was refused."""
     command = [build / "bin" / "pixmill", "apply", work / f"{name}.yaml", *files, "--out", work / "out" / name, "--json", "--log-level", "warn", "--log-format", "json"]
-    env = {key: os.environ[key] for key in ("PATH", "HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH") if key in os.environ}
+    env = {key: os.environ[key] for key in ("PATH", "PIXMILL_ENGINE", "HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "LD_LIBRARY_PATH") if key in os.environ}
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=env, timeout=600, stdin=subprocess.DEVNULL)
     if done.returncode not in (0, 3):
         return done.stderr.strip()

@@ -99,6 +99,7 @@ static void begin(Bench *bench, int32_t width, int32_t height, int32_t pages)
                                     .source_height = height,
                                     .orientation = 1};
     bench->decoder.full = bench->route.source;
+    bench->route.one_pass_off = "the test is of forks";
     bench->route.trunk = bench->trunk;
     bench->route.outputs = bench->outputs;
 }
@@ -570,6 +571,149 @@ static void inspected_pictures_that_wait_are_counted(void **state)
     assert_int_equal(b.route.memory_bytes, whole + whole);
 }
 
+/* ------------------------------------------------------------------ one pass */
+
+static void begin_one_pass(Bench *bench)
+{
+    begin(bench, 4000, 3000, 1);
+    bench->route.one_pass_off = NULL;
+}
+
+static void scaled_outputs_take_one_pass(void **state)
+{
+    (void)state;
+    Bench b;
+    begin_one_pass(&b);
+    Fake skipped = {.flags = PM_SKIP}, large = {.width = 2000, .height = 1500, .times = 2, .scales = true},
+         half = {.width = 800, .height = 300, .times = 2, .scales = true, .cuts = true}, off = {0};
+    add_rendition(&b, "large", &large);
+    PmRouteOutput *part = add_output(&b, "part");
+    add_step(part, PM_STEP_APPLY, &skipped);
+    add_step(part, PM_STEP_APPLY, &half);
+    add_step(part, PM_STEP_ENCODE, &b.encoder);
+    add_rendition(&b, "off", &off);
+    b.outputs[2].runs = PM_RUNS_NO;
+    assert_int_equal(plan(&b), PM_OK);
+    assert_true(b.route.one_pass);
+    assert_false(b.route.share_trunk);
+    assert_int_equal(b.route.trunk_users, 2);
+    assert_int_equal(b.outputs[0].resample, 0);
+    assert_int_equal(b.outputs[1].resample, 1);
+    for (size_t i = 0; i < 2; i++) {
+        assert_null(b.outputs[i].not_one_pass);
+        assert_int_equal(b.outputs[i].from, PM_FROM_TRUNK);
+        assert_int_equal(b.outputs[i].fork, PM_NO_FORK);
+        assert_int_equal(b.outputs[i].fork_users, 0);
+    }
+    /* Both results and the rows under the kernels; not the 36 MB of the picture. */
+    assert_in_range(b.route.memory_bytes, 2000 * 1500 * 3 + 800 * 300 * 3, 20 * 1000 * 1000);
+}
+
+static void equal_results_are_held_once(void **state)
+{
+    (void)state;
+    Bench b;
+    begin_one_pass(&b);
+    Fake size = {.width = 2000, .height = 1500, .times = 2, .scales = true};
+    add_rendition(&b, "jpeg", &size);
+    assert_int_equal(plan(&b), PM_OK);
+    int64_t one = b.route.memory_bytes;
+    add_rendition(&b, "webp", &size);
+    add_rendition(&b, "avif", &size);
+    assert_int_equal(plan(&b), PM_OK);
+    assert_true(b.route.one_pass);
+    assert_int_equal(b.route.memory_bytes, one);
+}
+
+/* What `second` does keeps both outputs from one pass; the first is told that it is because of the other. */
+static void left_to_libvips(Fake *second, PmStepKind kind, PmRuns runs, const char *why)
+{
+    Bench b;
+    begin_one_pass(&b);
+    Fake size = {.width = 400, .height = 300, .times = 1, .scales = true};
+    add_rendition(&b, "first", &size);
+    PmRouteOutput *output = add_output(&b, "second");
+    add_step(output, kind, second)->runs = runs;
+    add_step(output, PM_STEP_ENCODE, &b.encoder);
+    assert_int_equal(plan(&b), PM_OK);
+    assert_false(b.route.one_pass);
+    assert_string_equal(output->not_one_pass, why);
+    assert_string_equal(b.outputs[0].not_one_pass,
+                        "another output needs the picture itself, so it is held in memory anyway");
+    output->runs = PM_RUNS_NO; /* without it there is one pass */
+    assert_int_equal(plan(&b), PM_OK);
+    assert_true(b.route.one_pass);
+}
+
+static void what_is_left_to_libvips(void **state)
+{
+    (void)state;
+    Fake marks = {.passes = true}, looks = {.width = 100, .height = 100, .times = 1}, skips = {.flags = PM_SKIP};
+    Fake scales = {.width = 400, .height = 300, .times = 1, .scales = true}, nearest = scales, larger = scales;
+    nearest.nearest = true;
+    larger.width = 5000;
+    larger.height = 3750;
+    larger.times = 0;
+    left_to_libvips(&marks, PM_STEP_APPLY, PM_RUNS_YES,
+                    "the first step that changes the picture does more than crop and scale");
+    left_to_libvips(&nearest, PM_STEP_APPLY, PM_RUNS_YES, "kernel nearest takes pixels as they are");
+    left_to_libvips(&larger, PM_STEP_APPLY, PM_RUNS_YES, "it is enlarged");
+    left_to_libvips(&looks, PM_STEP_INSPECT, PM_RUNS_YES, "an inspector sees the picture before it is scaled");
+    left_to_libvips(&scales, PM_STEP_APPLY, PM_RUNS_MAYBE,
+                    "whether its first step runs depends on a fact that is not known yet");
+    left_to_libvips(&skips, PM_STEP_APPLY, PM_RUNS_YES, "it is not scaled");
+}
+
+static void samples_that_are_left_to_libvips(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t format, interpretation, bands;
+        bool alpha;
+        const char *why;
+    } kinds[] = {
+        {6, 28, 3, false, "its samples have neither 8 nor 16 bits"},            /* float, scRGB */
+        {2, 22, 3, false, "its samples are not those of its colour space"},     /* ushort, sRGB */
+        {0, 25, 3, false, "its samples are not those of its colour space"},     /* uchar, RGB16 */
+        {0, 22, 5, false, "it has more channels than colour and transparency"}, /* sRGB and two more */
+        {0, 22, 3, true, "it has more channels than colour and transparency"},
+        {2, 25, 4, true, NULL}, /* ushort, RGB16 */
+        {2, 26, 2, true, NULL}, /* ushort, GREY16 */
+        {0, 1, 1, false, NULL}, /* uchar, B_W */
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        Bench b;
+        begin_one_pass(&b);
+        PmShape *shape = &b.decoder.full;
+        shape->band_format = kinds[i].format;
+        shape->interpretation = kinds[i].interpretation;
+        shape->bands = kinds[i].bands;
+        shape->has_alpha = kinds[i].alpha;
+        Fake size = {.width = 400, .height = 300, .times = 1, .scales = true};
+        add_rendition(&b, "first", &size);
+        assert_int_equal(plan(&b), PM_OK);
+        if (kinds[i].why == NULL)
+            assert_null(b.outputs[0].not_one_pass);
+        else
+            assert_string_equal(b.outputs[0].not_one_pass, kinds[i].why);
+    }
+}
+
+static void many_large_results_are_not_held_at_once(void **state)
+{
+    (void)state;
+    Bench b;
+    begin_one_pass(&b);
+    Fake sizes[5];
+    for (size_t i = 0; i < 5; i++) {
+        sizes[i] = (Fake){.width = 3000 + (int32_t)i, .height = 2250, .times = 1, .scales = true};
+        add_rendition(&b, "large", &sizes[i]);
+    }
+    assert_int_equal(plan(&b), PM_OK);
+    assert_false(b.route.one_pass);
+    assert_string_equal(b.outputs[0].not_one_pass, "all results together take more memory than the picture");
+}
+
 static void planning_twice_gives_the_same(void **state)
 {
     (void)state;
@@ -614,6 +758,11 @@ int main(void)
         cmocka_unit_test(an_inspector_of_all_pages_has_them_loaded),
         cmocka_unit_test(random_steps_are_counted),
         cmocka_unit_test(inspected_pictures_that_wait_are_counted),
+        cmocka_unit_test(scaled_outputs_take_one_pass),
+        cmocka_unit_test(equal_results_are_held_once),
+        cmocka_unit_test(what_is_left_to_libvips),
+        cmocka_unit_test(samples_that_are_left_to_libvips),
+        cmocka_unit_test(many_large_results_are_not_held_at_once),
         cmocka_unit_test(planning_twice_gives_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
