@@ -106,9 +106,10 @@ PmStatus pm_run_context_open(PmRunContext *run, const PmSessionOptions *options,
     run->outputs = wanted_outputs(pipeline, options->outputs, err);
     if (err->status != PM_OK) return err->status;
     if (open_source(run, options, err) != PM_OK) return err->status;
-    run->source->sha256 = names_fact(&pipeline->quarantine, "sha256");
+    bool digested = names_fact(&pipeline->quarantine, "sha256");
     for (size_t i = 0; i < pipeline->output_count; i++)
-        run->source->sha256 = run->source->sha256 || names_fact(&pipeline->outputs[i].to, "sha256");
+        digested = digested || names_fact(&pipeline->outputs[i].to, "sha256");
+    if (run->source != NULL) run->source->sha256 = digested; /* none: the missing trigger is told later */
     if (open_stores(run, options, err) != PM_OK) return err->status;
     return open_notifier(run, options, err);
 }

@@ -15,7 +15,13 @@ VipsImage *weigh_filter(VipsImage *in, Filter *filter, const void *data, bool ex
 {
     VipsImage *weighed = NULL, *packed = NULL, *mixed = NULL, *plain = NULL, *out = NULL;
     VipsBandFormat format = in->BandFmt;
-    if (!vips_image_hasalpha(in)) return filter(in, &out, data) ? NULL : out;
+    if (!vips_image_hasalpha(in)) {
+        if (filter(in, &mixed, data)) return NULL;
+        if (mixed->BandFmt == format) return mixed;
+        if (round_to(mixed, &out, format)) g_clear_object(&out);
+        g_object_unref(mixed);
+        return out;
+    }
 
     /* Back in the picture's own format in between: filtering floats costs three times as much. */
     if (vips_premultiply(in, &weighed, NULL) ||

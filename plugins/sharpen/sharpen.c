@@ -8,6 +8,8 @@
 
 #include <pixmill/plugin.h>
 
+#include "../common/weigh.h"
+
 typedef struct Config {
     double sigma, amount, threshold;
 } Config;
@@ -53,13 +55,38 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
     return PM_OK;
 }
 
-static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
+static int sharpen(const Config *config, double sigma, VipsImage *in, VipsImage **out)
 {
     enum { DARKER = 30, LIGHTER = 20 }; /* of lightness at most: halos are seen sooner when they are light */
+    return vips_sharpen(in, out, "sigma", sigma, "x1", config->threshold, "y2", (double)LIGHTER, "y3", (double)DARKER,
+                        "m1", 0.0, "m2", config->amount, NULL);
+}
+
+static int blur(VipsImage *in, VipsImage **out, const void *sigma)
+{
+    return vips_gaussblur(in, out, *(const double *)sigma, "min_ampl", 0.02, "precision", VIPS_PRECISION_FLOAT, NULL);
+}
+
+/* Clear pixels have colours that mean nothing. They take those of what shows around them, so that an edge of
+ * transparency is no edge of lightness. */
+static int sharpen_alpha(const Config *config, double sigma, VipsImage *in, VipsImage **out)
+{
+    VipsImage *t[7] = {NULL};
+    int colours = in->Bands - 1;
+    t[0] = weigh_filter(in, blur, &sigma, true);
+    int result = t[0] == NULL || vips_extract_band(t[0], &t[1], 0, "n", colours, NULL) ||
+                 vips_extract_band(in, &t[2], 0, "n", colours, NULL) || vips_extract_band(in, &t[3], colours, NULL) ||
+                 vips_equal_const1(t[3], &t[4], 0, NULL) || vips_ifthenelse(t[4], t[1], t[2], &t[5], NULL) ||
+                 sharpen(config, sigma, t[5], &t[6]) || vips_bandjoin2(t[6], t[3], out, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(t); i++) g_clear_object(&t[i]);
+    return result;
+}
+
+static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
+{
     const Sharpen *self = data;
-    double sigma = self->config->sigma * shape->width / shape->source_width;
-    if (vips_sharpen(in, out, "sigma", VIPS_MAX(sigma, 0.000001), "x1", self->config->threshold, "y2", (double)LIGHTER,
-                     "y3", (double)DARKER, "m1", 0.0, "m2", self->config->amount, NULL))
+    double sigma = VIPS_MAX(self->config->sigma * shape->width / shape->source_width, 0.000001);
+    if (shape->has_alpha ? sharpen_alpha(self->config, sigma, in, out) : sharpen(self->config, sigma, in, out))
         return self->host->fail(job, PM_BAD_INPUT, "cannot sharpen the picture");
     return PM_OK;
 }

@@ -84,6 +84,15 @@ static void alpha_and_depth_stay(void **state)
     g_object_unref(out);
 }
 
+/* The colour behind transparency casts no halo on what shows. */
+static void what_is_clear_casts_no_edge(void **state)
+{
+    (void)state;
+    VipsImage *out = sharpened("{amount: 5, sigma: 2}", image_alpha(40, 20));
+    for (int x = 0; x < 20; x++) assert_pixel(out, x, 10, 255, 0, 0, 2);
+    g_object_unref(out);
+}
+
 static void nothing_to_add_is_left_out(void **state)
 {
     (void)state;
@@ -106,7 +115,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edges_get_steeper_by_the_amount),  cmocka_unit_test(far_from_edges_nothing_changes),
         cmocka_unit_test(the_threshold_leaves_noise_alone), cmocka_unit_test(alpha_and_depth_stay),
-        cmocka_unit_test(nothing_to_add_is_left_out),
+        cmocka_unit_test(nothing_to_add_is_left_out),       cmocka_unit_test(what_is_clear_casts_no_edge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

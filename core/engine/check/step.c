@@ -208,11 +208,12 @@ static void begin(PmCheckStep *step)
 /* --- a config --- */
 
 /* Which optional parameters get made-up values: many steps need one of several, which only create() knows. */
-enum { FILL_SIZES = 1, FILL_ASSETS = 2, FILL_TEXTS = 4, FILL_ALL = 7 };
+enum { FILL_SIZES = 1, FILL_ASSETS = 2, FILL_TEXTS = 4, FILL_SHORTHAND = 8, FILL_ALL = 15 };
 
-static bool fills(const PmParam *p, int fill)
+static bool fills(const PmTransform *t, const PmParam *p, int fill)
 {
     if (p->flags & PM_REQUIRED) return true;
+    if ((fill & FILL_SHORTHAND) && pm_text_is_one_of(p->name, t->shorthand)) return true;
     if (p->def != NULL || (p->flags & PM_DEPRECATED)) return false;
     switch (p->type) {
     case PM_INT:
@@ -317,7 +318,7 @@ PmCheckStep *pm_check_step_new(const PmLoaded *loaded, const char *params, char 
         PmBuffer yaml;
         pm_buffer_init(&yaml, 64 * 1024);
         for (size_t i = 0; i < t->param_count; i++)
-            if (fills(&t->params[i], fill)) add_sample(&yaml, &t->params[i]);
+            if (fills(t, &t->params[i], fill)) add_sample(&yaml, &t->params[i]);
         step = step_with(loaded, yaml.data != NULL ? yaml.data : "", message, message_size);
         pm_buffer_finish(&yaml);
     }

@@ -81,7 +81,8 @@ static const struct {
     {"bad-shorthand-many", "expected 1 to 4 parameters in .shorthand, found more", "NULL"},
     {"bad-shorthand-name", "expected parameters that differ in .shorthand, found \"width\"", "of the table"},
     {"bad-shorthand-twice", "expected parameters that differ in .shorthand, found \"sigma\" twice", "of the table"},
-    {"bad-shorthand-type", "expected numbers and lengths only in .shorthand with several, found mode, a choice", "two parts"},
+    {"bad-shorthand-type", "expected numbers and lengths only in .shorthand with several, found mode, a choice",
+     "two parts"},
     {"bad-param-table", "expected at most 256 parameters and 65536 bytes of config, found 3 without a table and 40",
      "PM_PARAMS()"},
 };
