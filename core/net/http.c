@@ -27,10 +27,10 @@ typedef struct Socket {
 static void free_call(PmHttpCall *call)
 {
     PmHttp *http = call->http;
-    if (call->previous != NULL)
-        call->previous->next = call->next;
-    else
+    if (call == http->calls)
         http->calls = call->next;
+    else
+        call->previous->next = call->next;
     if (call->next != NULL) call->next->previous = call->previous;
     if (call->running) curl_multi_remove_handle(http->multi, call->easy);
     pm_http_lanes_leave(call);
@@ -98,16 +98,20 @@ static void on_socket(void *data, int fd, unsigned events)
     collect(http);
 }
 
+static PmHttpCall *first_starved(const PmHttp *http)
+{
+    PmHttpCall *call = http->calls;
+    while (call != NULL && !call->starved) /* NOLINT(clang-analyzer-unix.Malloc): what has ended is off the list */
+        call = call->next;
+    return call;
+}
+
 static void on_starved(void *data)
 {
     PmHttp *http = data;
     http->starved = NULL;
-    for (PmHttpCall *call = http->calls, *next; call != NULL; call = next) {
-        next = call->next;
-        if (!call->starved) continue;
-        pm_http_finish(call, CURLE_OUT_OF_MEMORY);
-        next = http->calls; /* the callback may have ended others */
-    }
+    /* Looked for anew each time: the callback may have ended others. */
+    for (PmHttpCall *call; (call = first_starved(http)) != NULL;) pm_http_finish(call, CURLE_OUT_OF_MEMORY);
 }
 
 /* Nothing tells when its socket has something for us. */
