@@ -314,7 +314,8 @@ typedef struct PmTransform {
     const char *const *mime_types; /* encoders: what they may write; NULL-terminated */
     const char *const *facts;      /* what set_fact() may set; NULL-terminated; NULL: none */
     /* Parameters that a single value may stand for instead of a mapping, NULL-terminated: {"format"} allows
-     * `convert: webp`; {"width", "height"}, numbers all, allows `resize: 300x200`, `300` and `x200`. NULL: none. */
+     * `convert: webp`; {"width", "height"}, all numbers or lengths, allows `resize: 300x200`, `300` and `x200`. NULL:
+     * none. */
     const char *const *shorthand;
     const char *const *regions; /* the names that add_regions() may use, likewise */
 } PmTransform;
