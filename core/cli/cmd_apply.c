@@ -29,6 +29,7 @@ typedef struct Apply {
     bool json, quiet;
     size_t files, done, skipped;
     json_t *results;
+    const PmStepsLine *line; /* what the pipeline was made of, or NULL */
 } Apply;
 
 static void print_result(Apply *apply, const PmJobResult *result)
@@ -49,8 +50,15 @@ static void print_result(Apply *apply, const PmJobResult *result)
 static void on_result(void *data, const PmJobResult *result)
 {
     Apply *apply = data;
+    PmJobResult placed = *result;
+    PmError err;
+    if (result->error != NULL && apply->line != NULL) {
+        err = *result->error;
+        pm_steps_line_place(apply->line, &err);
+        placed.error = &err;
+    }
     if (result->fate != PM_FATE_RETRY) apply->done++;
-    print_result(apply, result);
+    print_result(apply, &placed);
     char label[1200];
     pm_object_label(result->object, label, sizeof label);
     if (apply->files > 1) pm_print_progress(apply->done, apply->files, label);
@@ -156,8 +164,10 @@ static int apply_files(const PmArguments *arguments, PmStart *start, const char 
         pm_listing_finish(&listing);
         return PM_EXIT_USAGE;
     }
-    Apply apply = {
-        .json = pm_arguments_get(arguments, "json") != NULL, .files = listing.images, .results = json_array()};
+    Apply apply = {.json = pm_arguments_get(arguments, "json") != NULL,
+                   .files = listing.images,
+                   .results = json_array(),
+                   .line = start->line};
     print_skipped(&apply, &listing);
     Files files = {&listing, folder};
     PmSessionInstead instead = {
