@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { CHUNK_BYTES = 4096, PIPE_CHUNKS = 16 /* what a pipe holds */, LINE_BYTES = 512 };
@@ -15,9 +16,20 @@ void pm_printed_from(int fd)
     source = fd;
 }
 
+/* Nothing can be written in the sandbox, and Fontconfig says so, with a line for each of its folders: not a plugin's
+ * words, and nothing to mend. */
+static void pass_on(PmPrintedLine *line, void *data, const char *text, bool *folders)
+{
+    static const char no_cache[] = "Fontconfig error: No writable cache directories";
+    bool says_so = strncmp(text, no_cache, sizeof no_cache - 1) == 0;
+    *folders = says_so || (*folders && text[0] == '\t');
+    if (!*folders) line(data, text);
+}
+
 void pm_printed_take(PmPrintedLine *line, void *data)
 {
     char chunk[CHUNK_BYTES], text[LINE_BYTES];
+    bool folders = false; /* those that Fontconfig lists follow */
     size_t used = 0;
     ssize_t n;
     if (source < 0 || taking) return;
@@ -28,11 +40,11 @@ void pm_printed_take(PmPrintedLine *line, void *data)
             if (chunk[k] != '\n' && chunk[k] != '\0') text[used++] = chunk[k];
             if (chunk[k] != '\n' && used < sizeof text - 1) continue;
             text[used] = '\0';
-            if (used > 0) line(data, text);
+            if (used > 0) pass_on(line, data, text, &folders);
             used = 0;
         }
     }
     text[used] = '\0';
-    if (used > 0) line(data, text);
+    if (used > 0) pass_on(line, data, text, &folders);
     taking = false;
 }
