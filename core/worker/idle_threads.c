@@ -36,18 +36,18 @@ static void *next_symbol(void *_Atomic *cache, const char *name)
     return found;
 }
 
-/* libvips up to 8.14 sleeps here, by way of its semaphores. */
+/* libvips up to 8.14 sleeps here, by way of its semaphores. A slice that is over is told as a wakeup, and the caller
+ * looks at its condition, as after any: a signal that came after the wait had ended and before the mutex was ours again
+ * would be missed by waiting on, and the semaphore's thread would sleep over its task. */
 __attribute__((visibility("default"))) gboolean g_cond_wait_until(GCond *cond, GMutex *mutex, gint64 end_us)
 {
     static void *_Atomic cache;
     WaitUntil *wait_until = (WaitUntil *)next_symbol(&cache, "g_cond_wait_until");
-    while (watching) {
-        if (ending) return FALSE;
-        gint64 slice_us = g_get_monotonic_time() + SLICE_US;
-        if (slice_us >= end_us) break;
-        if (wait_until(cond, mutex, slice_us)) return TRUE;
-    }
-    return wait_until(cond, mutex, end_us);
+    gint64 slice_us = g_get_monotonic_time() + SLICE_US;
+    if (!watching || (slice_us >= end_us && !ending)) return wait_until(cond, mutex, end_us);
+    if (ending) return FALSE;
+    wait_until(cond, mutex, slice_us);
+    return TRUE;
 }
 
 /* libvips from 8.15 on sleeps here. */
