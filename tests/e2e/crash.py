@@ -19,7 +19,7 @@ import proof
 
 DEATH_S = 8  # a broker that has not died by then has not come to its point
 QUEUE, FIFO, MULTIPART = ("sqs", "lease", "job", "s3", "run", "notify"), ("fifo",), ("multipart",)
-FOLDER, REDRIVE = ("directory", "aside", "file"), ("redrive",)
+FOLDER, REDRIVE = ("directory", "disposition", "file"), ("redrive",)
 
 FOLDER_PIPELINE = """\
 version: 1
