@@ -72,12 +72,15 @@ static PmStatus begins(PmRun *run, size_t index, const PmPlan *plan, PmError *er
     return status == PM_OK ? run->sink->begins(run->sink->data, &rendition, err) : status;
 }
 
-static PmStatus deliver(PmRun *run, size_t index, const PmPlan *plan, const PmRenditionFile *file, bool keep,
-                        PmError *err)
+static PmStatus deliver(PmRun *run, size_t index, const PmPlan *plan, PmRenditionFile *file, bool keep, PmError *err)
 {
+    static const char in_file[] = "";
     PmRendition rendition;
     PmStatus status = name_rendition(run, index, plan, &rendition, err);
-    rendition.bytes = keep ? NULL : file->mapped;
+    /* A sink that gave the file seals it once it hears of it. A mapping that goes away at that moment keeps pages in
+     * use for as long as this process waits for a processor, and sealing fails. */
+    if (run->sink->file != NULL) pm_rendition_file_unmap(file);
+    rendition.bytes = keep ? NULL : run->sink->file != NULL ? in_file : file->mapped;
     rendition.size = keep ? run->source.size : (size_t)file->size;
     return status == PM_OK ? run->sink->rendition(run->sink->data, &rendition, err) : status;
 }

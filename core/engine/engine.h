@@ -57,7 +57,9 @@ typedef struct PmRendition {
     const char *output; /* name */
     const char *format, *mime, *extension;
     int32_t width, height, pages;
-    const void *bytes; /* what the memory file holds; NULL when the source itself is the result (keep_smaller) */
+    /* What the memory file holds, not to be read by a sink that gave the file; NULL when the source itself is the
+     * result (keep_smaller). */
+    const void *bytes;
     size_t size;
     const PmFacts *facts; /* job facts plus those of this output's steps; width, height, format, ext, output set */
 } PmRendition;

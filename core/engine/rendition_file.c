@@ -85,9 +85,15 @@ PmStatus pm_rendition_file_map(PmRenditionFile *file, PmError *err)
     return PM_OK;
 }
 
-void pm_rendition_file_close(PmRenditionFile *file)
+void pm_rendition_file_unmap(PmRenditionFile *file)
 {
     if (file->mapped != NULL) munmap(file->mapped, (size_t)file->size);
+    file->mapped = NULL;
+}
+
+void pm_rendition_file_close(PmRenditionFile *file)
+{
+    pm_rendition_file_unmap(file);
     if (file->owned) close(file->fd);
     *file = (PmRenditionFile){0};
 }

@@ -25,8 +25,12 @@ PmStatus pm_rendition_file_open(PmRenditionFile *file, int fd, int64_t max, PmEr
 /* New. Written, read and sought in by encoders, on any one thread at a time. Borrows `file`. */
 VipsTarget *pm_rendition_file_target(PmRenditionFile *file);
 
-/* Maps what was written for reading: file->mapped, until pm_rendition_file_close. PM_LIMIT: there is no room. */
+/* Maps what was written for reading: file->mapped, until pm_rendition_file_unmap or _close. PM_LIMIT: there is no room.
+ */
 PmStatus pm_rendition_file_map(PmRenditionFile *file, PmError *err);
+
+/* Ends the mapping: the file can be sealed from now on without the kernel finding its pages in use. */
+void pm_rendition_file_unmap(PmRenditionFile *file);
 
 /* A zeroed one is fine. */
 void pm_rendition_file_close(PmRenditionFile *file);
