@@ -54,17 +54,11 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
     return PM_OK;
 }
 
-/* By a mask of floats: the one of whole numbers has 20 steps, and is compiled anew for each picture. */
-static int blur(VipsImage *in, VipsImage **out, const void *sigma)
-{
-    return vips_gaussblur(in, out, *(const double *)sigma, "min_ampl", 0.02, "precision", VIPS_PRECISION_FLOAT, NULL);
-}
-
 static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     const Blur *self = data;
     double sigma = sigma_of(self->config, shape);
-    *out = weigh_filter(in, blur, &sigma, true);
+    *out = weigh_filter(in, filter_gaussian, &sigma, true);
     return *out != NULL ? PM_OK : self->host->fail(job, PM_BAD_INPUT, "cannot blur the picture");
 }
 

@@ -34,3 +34,9 @@ VipsImage *weigh_filter(VipsImage *in, Filter *filter, const void *data, bool ex
     g_clear_object(&weighed);
     return out;
 }
+
+/* By a mask of floats: the one of whole numbers has 20 steps, and is compiled anew for each picture. */
+int filter_gaussian(VipsImage *in, VipsImage **out, const void *data)
+{
+    return vips_gaussblur(in, out, *(const double *)data, "min_ampl", 0.02, "precision", VIPS_PRECISION_FLOAT, NULL);
+}

@@ -18,4 +18,7 @@ typedef int Filter(VipsImage *in, VipsImage **out, const void *data);
  * set. */
 VipsImage *weigh_filter(VipsImage *in, Filter *filter, const void *data, bool exact);
 
+/* A Filter: a Gaussian blur; data is its sigma, a double in pixels. Floats come out, which weigh_filter() rounds. */
+int filter_gaussian(VipsImage *in, VipsImage **out, const void *data);
+
 #endif

@@ -62,18 +62,13 @@ static int sharpen(const Config *config, double sigma, VipsImage *in, VipsImage 
                         "m1", 0.0, "m2", config->amount, NULL);
 }
 
-static int blur(VipsImage *in, VipsImage **out, const void *sigma)
-{
-    return vips_gaussblur(in, out, *(const double *)sigma, "min_ampl", 0.02, "precision", VIPS_PRECISION_FLOAT, NULL);
-}
-
 /* Clear pixels have colours that mean nothing. They take those of what shows around them, so that an edge of
  * transparency is no edge of lightness. */
 static int sharpen_alpha(const Config *config, double sigma, VipsImage *in, VipsImage **out)
 {
     VipsImage *t[7] = {NULL};
     int colours = in->Bands - 1;
-    t[0] = weigh_filter(in, blur, &sigma, true);
+    t[0] = weigh_filter(in, filter_gaussian, &sigma, true);
     int result = t[0] == NULL || vips_extract_band(t[0], &t[1], 0, "n", colours, NULL) ||
                  vips_extract_band(in, &t[2], 0, "n", colours, NULL) || vips_extract_band(in, &t[3], colours, NULL) ||
                  vips_equal_const1(t[3], &t[4], 0, NULL) || vips_ifthenelse(t[4], t[1], t[2], &t[5], NULL) ||
