@@ -189,7 +189,7 @@ static int apply_files(const PmArguments *arguments, PmStart *start, const char 
 static const char usage[] = "PIPELINE FILE... --out DIR [--output NAME] [--json]\n"
                             "       pixmill apply --steps STEPS FILE... --out DIR [--json]";
 
-/* "small.webp", which is no folder yet: a slip that would make one. */
+/* "small.webp", and there is no such folder: probably a slip, which would make one. */
 static bool looks_like_file(const char *out)
 {
     struct stat st;

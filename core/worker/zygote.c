@@ -407,7 +407,7 @@ static PmStatus prepare(Zygote *z, PmError *err)
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) signal(ignored[i], SIG_IGN);
     die_with_parent();
-    /* A plugin that crashes has printed what it has printed. In a buffer of ours: a child may not have memory left. */
+    /* A plugin that crashes has printed what it has printed. The buffer is ours: a child may have no memory left. */
     static char line[BUFSIZ];
     setvbuf(stdout, line, _IOLBF, sizeof line);
     pm_rlimits_raise_descriptors(); /* who started us may not have */

@@ -145,7 +145,7 @@ static PmStatus host_add_regions(PmJob *job, const char *name, const PmRegion *r
     return step->broke[0] == '\0' ? PM_OK : PM_BUG;
 }
 
-/* There is something in the middle of every picture, whoever is asked. */
+/* Every picture has a region in the middle, by whatever name it is asked for. */
 static const PmRegion *host_regions(PmJob *job, const char *step, const char *name, size_t *count)
 {
     static const PmRegion middle = {
