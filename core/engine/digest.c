@@ -10,6 +10,7 @@
 
 #include "engine/heic.h"
 #include "engine/internal.h"
+#include "pipeline/sections.h"
 
 /* Counts up when the engine itself makes other pixels of the same pipeline. */
 enum { REVISION = 1 };
@@ -95,13 +96,13 @@ void pm_engine_digest(const PmEngine *engine, char out[65])
 
     const PmNode *root = pm_tree_root(engine->pipeline->tree), *outputs = NULL;
     if (root != NULL) {
-        put_node(hash, pm_node_get(root, "steps"));
-        outputs = pm_node_get(root, "outputs");
+        put_node(hash, pm_node_get(root, PM_KEY_STEPS));
+        outputs = pm_node_get(root, PM_KEY_OUTPUTS);
     }
     for (size_t i = 0; outputs != NULL && outputs->kind == PM_NODE_MAPPING && i < outputs->count; i++) {
         put_text(hash, outputs->pairs[i].key->text);
-        put_node(hash, pm_node_get(outputs->pairs[i].value, "when"));
-        put_node(hash, pm_node_get(outputs->pairs[i].value, "steps"));
+        put_node(hash, pm_node_get(outputs->pairs[i].value, PM_KEY_WHEN));
+        put_node(hash, pm_node_get(outputs->pairs[i].value, PM_KEY_STEPS));
     }
     put_plugins(hash, &engine->trunk);
     for (size_t i = 0; i < engine->pipeline->output_count; i++) put_plugins(hash, &engine->outputs[i]);

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "engine/heic.h"
 #include "engine/load.h"
+#include "pipeline/sections.h"
 
 /* ------------------------------------------------------------------ what there is */
 
@@ -141,7 +142,7 @@ static void look_at_all(const Warn *warn, const PmNode *list, const char *fmt)
 
 static void look_at_when(const Warn *warn, const PmNode *holder)
 {
-    const PmNode *when = holder != NULL && holder->kind == PM_NODE_MAPPING ? pm_node_get(holder, "when") : NULL;
+    const PmNode *when = holder != NULL && holder->kind == PM_NODE_MAPPING ? pm_node_get(holder, PM_KEY_WHEN) : NULL;
     if (when == NULL || when->kind != PM_NODE_MAPPING) return;
     look_at_all(warn, pm_node_get(when, "format"), "when: format can never be %s, which this build does not read");
 }
@@ -157,15 +158,15 @@ void pm_formats_warn(const PmPipeline *pipeline, json_t *warnings)
     Warn warn = {pipeline, warnings};
     const PmNode *root = pm_tree_root(pipeline->tree);
     if (root == NULL || root->kind != PM_NODE_MAPPING) return;
-    const PmNode *limits = pm_node_get(root, "limits"), *outputs = pm_node_get(root, "outputs");
+    const PmNode *limits = pm_node_get(root, PM_KEY_LIMITS), *outputs = pm_node_get(root, PM_KEY_OUTPUTS);
     if (limits != NULL && limits->kind == PM_NODE_MAPPING)
         look_at_all(&warn, pm_node_get(limits, "formats"),
                     "limits.formats lets %s in, which is not supported by this build");
-    look_at_steps(&warn, pm_node_get(root, "steps"));
+    look_at_steps(&warn, pm_node_get(root, PM_KEY_STEPS));
     if (outputs == NULL || outputs->kind != PM_NODE_MAPPING) return;
     for (size_t i = 0; i < outputs->count; i++) {
         const PmNode *output = outputs->pairs[i].value;
         look_at_when(&warn, output);
-        if (output->kind == PM_NODE_MAPPING) look_at_steps(&warn, pm_node_get(output, "steps"));
+        if (output->kind == PM_NODE_MAPPING) look_at_steps(&warn, pm_node_get(output, PM_KEY_STEPS));
     }
 }

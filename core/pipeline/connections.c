@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "pipeline/read.h"
+#include "pipeline/sections.h"
 
 /* What such an address carries beyond host and path would be sent to nobody and stand in logs. */
 static void check_address(const PmReading *r, const PmNode *section, const char *where, const char *key)
@@ -213,7 +214,7 @@ static const PmNode *without(const PmReading *r, const PmNode *node, const PmKin
     return rest;
 }
 
-/* key: "trigger" or "source" */
+/* key: PM_KEY_TRIGGER or PM_KEY_SOURCE */
 static void read_role(const PmReading *r, const char *key, PmKindRole which, const PmKind *kind, const PmNode *node,
                       PmRole *role)
 {
@@ -227,21 +228,21 @@ static void read_trigger(const PmReading *r, const PmNode *node)
     PmRole *trigger = &r->pipeline->trigger;
     const PmKind *guest = hosted_kind(r), *kind = NULL;
     const PmNode *hosted = NULL, *rest = node != NULL ? without(r, node, guest, &hosted) : NULL;
-    if (guest != NULL) read_role(r, "trigger", PM_ROLE_TRIGGER, guest, hosted, &r->pipeline->hosted);
+    if (guest != NULL) read_role(r, PM_KEY_TRIGGER, PM_ROLE_TRIGGER, guest, hosted, &r->pipeline->hosted);
     if (node == NULL) return; /* apply needs none; run says that it is missing */
     trigger->line = node->line;
     trigger->column = node->column;
     if (hosted != NULL) trigger->kind = guest;
     if (hosted != NULL) trigger->config = r->pipeline->hosted.config;
     if (hosted != NULL && rest->count == 0) return;
-    const PmPair *pair = read_kind(r, rest, "trigger", PM_ROLE_TRIGGER, &kind);
+    const PmPair *pair = read_kind(r, rest, PM_KEY_TRIGGER, PM_ROLE_TRIGGER, &kind);
     if (kind == NULL) return;
     if (hosted != NULL && strcmp(kind->name, guest->beside) != 0) {
-        pm_read_error(r, pair->key, "trigger", "%s cannot stand beside %s, which delivers %s", kind->name, guest->name,
-                      delivered_by(r, guest));
+        pm_read_error(r, pair->key, PM_KEY_TRIGGER, "%s cannot stand beside %s, which delivers %s", kind->name,
+                      guest->name, delivered_by(r, guest));
         return;
     }
-    read_role(r, "trigger", PM_ROLE_TRIGGER, kind, pair->value, trigger);
+    read_role(r, PM_KEY_TRIGGER, PM_ROLE_TRIGGER, kind, pair->value, trigger);
 }
 
 static void read_source(const PmReading *r, const PmNode *node)
@@ -249,10 +250,10 @@ static void read_source(const PmReading *r, const PmNode *node)
     PmRole *source = &r->pipeline->source;
     const PmKind *kind = NULL;
     if (node == NULL) return;
-    const PmPair *pair = read_kind(r, node, "source", PM_ROLE_SOURCE, &kind);
+    const PmPair *pair = read_kind(r, node, PM_KEY_SOURCE, PM_ROLE_SOURCE, &kind);
     source->line = node->line;
     source->column = node->column;
-    if (kind != NULL) read_role(r, "source", PM_ROLE_SOURCE, kind, pair->value, source);
+    if (kind != NULL) read_role(r, PM_KEY_SOURCE, PM_ROLE_SOURCE, kind, pair->value, source);
 }
 
 /* A trigger that hands over what the source does not read, or whose source must be written. */
@@ -282,11 +283,12 @@ void pm_read_connections(const PmReading *r, const PmNode *root)
         const char *name = p->shared[i].section->path;
         p->shared[i].config = read_settings(r, p->shared[i].section, pm_node_get(root, name), name, name);
     }
-    const PmNode *notify = pm_node_get(root, "notify"), *quarantine = pm_node_get(root, "quarantine");
-    if (notify != NULL) read_place(r, notify, "notify", "notify", PM_ROLE_NOTIFY, &p->notify);
-    read_trigger(r, pm_node_get(root, "trigger"));
-    read_source(r, pm_node_get(root, "source"));
-    if (quarantine != NULL) read_place(r, quarantine, "quarantine", "quarantine", PM_ROLE_PLACE, &p->quarantine);
+    const PmNode *notify = pm_node_get(root, PM_KEY_NOTIFY), *quarantine = pm_node_get(root, PM_KEY_QUARANTINE);
+    if (notify != NULL) read_place(r, notify, PM_KEY_NOTIFY, PM_KEY_NOTIFY, PM_ROLE_NOTIFY, &p->notify);
+    read_trigger(r, pm_node_get(root, PM_KEY_TRIGGER));
+    read_source(r, pm_node_get(root, PM_KEY_SOURCE));
+    if (quarantine != NULL)
+        read_place(r, quarantine, PM_KEY_QUARANTINE, PM_KEY_QUARANTINE, PM_ROLE_PLACE, &p->quarantine);
     check_source(r);
     /* What only the kinds themselves can judge: loops. */
     for (size_t i = 0; r->kinds[i] != NULL; i++)
@@ -321,7 +323,8 @@ const char *pm_pipeline_shared_text(const PmPipeline *pipeline, const char *name
 
 bool pm_pipeline_place(const PmPipeline *pipeline, size_t i, PmPlaceUse *use)
 {
-    const PmPlaceUse others[] = {{&pipeline->quarantine, "quarantine", ""}, {&pipeline->notify, "notify", ""}};
+    const PmPlaceUse others[] = {{&pipeline->quarantine, PM_KEY_QUARANTINE, ""},
+                                 {&pipeline->notify, PM_KEY_NOTIFY, ""}};
     for (size_t k = 0; k < pipeline->output_count; k++) {
         const PmOutput *output = &pipeline->outputs[k];
         *use = (PmPlaceUse){&output->to, output->where, output->name};

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/sections.h"
 
 enum { WORDS_MAX = 400 };
 
@@ -189,7 +190,7 @@ void pm_pipeline_check_facts(const PmPipeline *pipeline, const json_t *plugin_fa
     aside.flag = PM_FACT_KEY;
     aside.what = "a quarantine's key";
     aside.not_here = of_outputs;
-    check_place(&aside, &pipeline->quarantine, "quarantine");
+    check_place(&aside, &pipeline->quarantine, PM_KEY_QUARANTINE);
     aside.what = "a record's path";
-    check_place(&aside, &pipeline->notify, "notify");
+    check_place(&aside, &pipeline->notify, PM_KEY_NOTIFY);
 }

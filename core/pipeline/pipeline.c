@@ -50,7 +50,7 @@ static bool output_name_ok(const char *name)
 
 static void read_output(const PmReading *r, const PmPair *pair, PmOutput *output)
 {
-    static const char *const keys[] = {"when", "steps", "to", NULL};
+    static const char *const keys[] = {PM_KEY_WHEN, PM_KEY_STEPS, PM_KEY_TO, NULL};
     const PmNode *node = pair->value;
     output->name = pair->key->text;
     output->where = pm_read_text(r, "outputs.%.60s", output->name);
@@ -61,10 +61,10 @@ static void read_output(const PmReading *r, const PmPair *pair, PmOutput *output
         if (err != NULL) pm_error_hint(err, "use 1 to 48 of a-z, 0-9, - and _");
     }
     if (!pm_read_mapping(r, node, output->where, keys)) return;
-    const PmNode *when = pm_node_get(node, "when"), *to = pm_node_get(node, "to");
+    const PmNode *when = pm_node_get(node, PM_KEY_WHEN), *to = pm_node_get(node, PM_KEY_TO);
     if (when != NULL) output->when = pm_when_new(r->pipeline->file, output->where, when, r->errors);
-    pm_read_steps(r, pm_node_get(node, "steps"), pm_read_text(r, "outputs.%.60s.steps", output->name), output->where,
-                  &output->steps, &output->step_count);
+    pm_read_steps(r, pm_node_get(node, PM_KEY_STEPS), pm_read_text(r, "outputs.%.60s.steps", output->name),
+                  output->where, &output->steps, &output->step_count);
     if (r->kinds == NULL) return;
     if (to == NULL) {
         PmError *err = pm_read_error(r, pair->key, output->where, "to is missing");
@@ -79,7 +79,7 @@ static void read_output(const PmReading *r, const PmPair *pair, PmOutput *output
 static void read_outputs(const PmReading *r, const PmNode *root)
 {
     PmPipeline *p = r->pipeline;
-    const PmNode *node = pm_node_get(root, "outputs");
+    const PmNode *node = pm_node_get(root, PM_KEY_OUTPUTS);
     if (node == NULL || pm_node_is_null(node) || (node->kind == PM_NODE_MAPPING && node->count == 0)) {
         PmError *err =
             pm_read_error(r, node != NULL ? node : root, NULL, "outputs is missing: a pipeline has at least one");
@@ -114,14 +114,14 @@ static const char *default_name(const PmReading *r)
 
 static void read_top(const PmReading *r, const PmNode *root)
 {
-    static const char *const before[] = {"trigger", "source", "limits", "on_error", "sandbox"};
-    static const char *const after[] = {"fetch", "notify", "quarantine", "steps", "outputs"};
-    const char *also[sizeof before / sizeof before[0] + PM_SHARED_MAX + sizeof after / sizeof after[0] + 1] = {NULL};
+    const char *also[PM_TOP_KEYS + PM_SHARED_MAX + 1] = {NULL};
     size_t n = 0;
-    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) also[n++] = before[i];
-    for (size_t i = 0; i < PM_SHARED_MAX && r->pipeline->shared[i].section != NULL; i++)
-        also[n++] = r->pipeline->shared[i].section->path;
-    for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) also[n++] = after[i];
+    for (size_t i = 0; i < PM_TOP_KEYS; i++) {
+        if (pm_top_keys[i].name != NULL) also[n++] = pm_top_keys[i].name;
+        if (pm_top_keys[i].name == NULL)
+            for (size_t k = 0; k < PM_SHARED_MAX && r->pipeline->shared[k].section != NULL; k++)
+                also[n++] = r->pipeline->shared[k].section->path;
+    }
     PmPipeline *p = r->pipeline;
     const PmTopConfig *top = pm_read_section(r, pm_section(""), root, NULL, also);
     p->name = top->name;
@@ -149,35 +149,40 @@ static void find_shared(const PmReading *r)
     }
 }
 
-static void expand(const PmReading *r, const PmNode *root, PmEnvLookup *lookup, void *data)
+/* Calls `visit` with each part of the file that the worker reads; NULL for one that is not written. */
+static void visit_worker_part(const PmNode *root, void (*visit)(void *data, const PmNode *part), void *data)
 {
-    PmTree *tree = r->pipeline->tree;
-    if (r->kinds != NULL) {
-        pm_tree_expand(tree, root, lookup, data, r->errors);
-        return;
-    }
-    pm_tree_expand(tree, pm_node_get(root, "limits"), lookup, data, r->errors);
-    pm_tree_expand(tree, pm_node_get(root, "steps"), lookup, data, r->errors);
-    pm_tree_expand(tree, pm_node_get(root, "sandbox"), lookup, data, r->errors);
-    const PmNode *outputs = pm_node_get(root, "outputs");
+    for (size_t i = 0; i < PM_TOP_KEYS; i++)
+        if (pm_top_keys[i].worker) visit(data, pm_node_get(root, pm_top_keys[i].name));
+    const PmNode *outputs = pm_node_get(root, PM_KEY_OUTPUTS);
     for (size_t i = 0; outputs != NULL && outputs->kind == PM_NODE_MAPPING && i < outputs->count; i++) {
-        pm_tree_expand(tree, pm_node_get(outputs->pairs[i].value, "when"), lookup, data, r->errors);
-        pm_tree_expand(tree, pm_node_get(outputs->pairs[i].value, "steps"), lookup, data, r->errors);
+        visit(data, pm_node_get(outputs->pairs[i].value, PM_KEY_WHEN));
+        visit(data, pm_node_get(outputs->pairs[i].value, PM_KEY_STEPS));
     }
+}
+
+typedef struct Expansion {
+    const PmReading *reading;
+    PmEnvLookup *lookup;
+    void *data;
+} Expansion;
+
+static void expand(void *data, const PmNode *part)
+{
+    const Expansion *e = data;
+    pm_tree_expand(e->reading->pipeline->tree, part, e->lookup, e->data, e->reading->errors);
+}
+
+static void add_variables(void *names, const PmNode *part)
+{
+    pm_tree_variables(part, names);
 }
 
 /* Must run before the expansion: afterwards nobody can tell which variables were used. */
 static json_t *worker_variables(const PmNode *root)
 {
-    static const char *const sections[] = {"limits", "steps", "sandbox"};
     json_t *names = json_array();
-    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
-        pm_tree_variables(pm_node_get(root, sections[i]), names);
-    const PmNode *outputs = pm_node_get(root, "outputs");
-    for (size_t i = 0; outputs != NULL && outputs->kind == PM_NODE_MAPPING && i < outputs->count; i++) {
-        pm_tree_variables(pm_node_get(outputs->pairs[i].value, "when"), names);
-        pm_tree_variables(pm_node_get(outputs->pairs[i].value, "steps"), names);
-    }
+    visit_worker_part(root, add_variables, names);
     return names;
 }
 
@@ -194,13 +199,13 @@ static void read_root(const PmReading *r, const PmNode *root)
         read_top(r, root);
     else
         p->name = default_name(r); /* the broker's own affair; never NULL */
-    p->limits = *(const PmLimits *)read_own(r, root, "limits");
-    p->worker.sandbox_minimum = ((const PmSandboxConfig *)read_own(r, root, "sandbox"))->minimum;
-    pm_read_steps(r, pm_node_get(root, "steps"), "steps", "steps", &p->steps, &p->step_count);
+    p->limits = *(const PmLimits *)read_own(r, root, PM_KEY_LIMITS);
+    p->worker.sandbox_minimum = ((const PmSandboxConfig *)read_own(r, root, PM_KEY_SANDBOX))->minimum;
+    pm_read_steps(r, pm_node_get(root, PM_KEY_STEPS), PM_KEY_STEPS, PM_KEY_STEPS, &p->steps, &p->step_count);
     read_outputs(r, root);
     if (r->kinds == NULL) return;
-    p->on_error = *(const PmOnError *)read_own(r, root, "on_error");
-    p->fetch = *(const PmFetchConfig *)read_own(r, root, "fetch");
+    p->on_error = *(const PmOnError *)read_own(r, root, PM_KEY_ON_ERROR);
+    p->fetch = *(const PmFetchConfig *)read_own(r, root, PM_KEY_FETCH);
     pm_read_connections(r, root);
 }
 
@@ -229,7 +234,11 @@ PmPipeline *pm_pipeline_read(const char *file, const char *dir, const char *text
     pipeline->dir = pm_arena_strdup(pipeline->arena, dir);
     PmReading reading = {.pipeline = pipeline, .errors = errors, .kinds = kinds};
     pipeline->variables = worker_variables(root);
-    expand(&reading, root, lookup, data);
+    Expansion expansion = {.reading = &reading, .lookup = lookup, .data = data};
+    if (kinds != NULL)
+        expand(&expansion, root);
+    else
+        visit_worker_part(root, expand, &expansion);
     read_root(&reading, root);
     return pipeline;
 }

@@ -9,28 +9,17 @@
 
 #include "base/buffer.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/sections.h"
 #include "pipeline/sniff.h"
 
 enum { LOCATION_MAX = 8192 };
 
-/* What is written behind a dot for each format, the usual ending first. */
-static const struct {
-    const char *format, *endings[5];
-} known[] = {{"jpeg", {"jpg", "jpeg", "jpe", "jfif"}},
-             {"png", {"png"}},
-             {"webp", {"webp"}},
-             {"gif", {"gif"}},
-             {"tiff", {"tif", "tiff"}},
-             {"avif", {"avif"}},
-             {"jxl", {"jxl"}},
-             {"heif", {"heic", "heif"}}};
-
-static const char *format_of_ending(const char *ending)
+/* The format that a name ends in, of those that can be written; NULL: none. */
+static const char *format_of_ending(const char *name)
 {
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        for (const char *const *each = known[i].endings; *each != NULL; each++)
-            if (strcasecmp(*each, ending) == 0) return known[i].format;
-    return NULL;
+    PmFormat format = pm_format_from_ending(name);
+    bool written = format != PM_FORMAT_UNKNOWN && format != PM_FORMAT_SVG && format != PM_FORMAT_PDF;
+    return written ? pm_format_name(format) : NULL;
 }
 
 /* The one format that the output can write, when it is one of those that we know; NULL: it depends. */
@@ -120,7 +109,7 @@ static PmError *warn(const PmPipeline *p, PmErrorList *warnings, const PmPlace *
 static void check_ending(const PmPipeline *p, const json_t *writes, const PmOutput *output, PmErrorList *warnings)
 {
     const char *suffix = pm_template_suffix(output->to.key), *dot = strrchr(suffix, '.');
-    const char *ending = dot != NULL ? dot + 1 : NULL, *said = ending != NULL ? format_of_ending(ending) : NULL;
+    const char *ending = dot != NULL ? dot + 1 : "", *said = format_of_ending(suffix);
     const char *format = only_format(writes, output);
     if (said == NULL || json_object_get(writes, output->name) == NULL || same_text(format, said)) return;
     PmError *err;
@@ -171,5 +160,5 @@ void pm_pipeline_warn_places(const PmPipeline *p, const json_t *writes, PmErrorL
         check_ending(p, writes, output, warnings);
         check_facts_of_name(p, &output->to, output->where, warnings);
     }
-    if (p->quarantine.key != NULL) check_facts_of_name(p, &p->quarantine, "quarantine", warnings);
+    if (p->quarantine.key != NULL) check_facts_of_name(p, &p->quarantine, PM_KEY_QUARANTINE, warnings);
 }

@@ -198,7 +198,7 @@ static json_t *step_schema(const json_t *plugins)
 {
     json_t *properties =
         json_pack("{s{sssssi} so so}", "name", "description", PM_STEP_NAME_DOC, "pattern", "^[a-z0-9_-]{1,48}$",
-                  "maxLength", 48, "when", ref("when"), "on_reject", on_reject_schema());
+                  "maxLength", 48, PM_KEY_WHEN, ref("when"), "on_reject", on_reject_schema());
     json_t *one_of = json_array(), *bare = json_array();
     size_t i;
     json_t *plugin;
@@ -226,26 +226,27 @@ static json_t *steps_schema(void)
 static json_t *output_schema(const PmKind *const *kinds)
 {
     return json_pack("{ss ss sb s[s] s{so so so}}", "description", "A rendition.", "type", "object",
-                     "additionalProperties", 0, "required", "to", "properties", "when", ref("when"), "steps",
-                     steps_schema(), "to", kinds_schema(kinds, PM_ROLE_PLACE, "Where the rendition goes."));
+                     "additionalProperties", 0, "required", PM_KEY_TO, "properties", PM_KEY_WHEN, ref("when"),
+                     PM_KEY_STEPS, steps_schema(), PM_KEY_TO,
+                     kinds_schema(kinds, PM_ROLE_PLACE, "Where the rendition goes."));
 }
 
 static void add_sections(json_t *properties, const PmKind *const *kinds)
 {
-    json_object_set_new(properties, "trigger", trigger_schema(kinds));
+    json_object_set_new(properties, PM_KEY_TRIGGER, trigger_schema(kinds));
     json_object_set_new(
-        properties, "source",
+        properties, PM_KEY_SOURCE,
         kinds_schema(kinds, PM_ROLE_SOURCE, "Where sources are read from. Default: what the trigger delivers."));
-    json_object_set_new(properties, "quarantine", quarantine_schema(kinds));
-    json_object_set_new(properties, "notify",
+    json_object_set_new(properties, PM_KEY_QUARANTINE, quarantine_schema(kinds));
+    json_object_set_new(properties, PM_KEY_NOTIFY,
                         kinds_schema(kinds, PM_ROLE_NOTIFY, "A record of each finished source. Default: none."));
     for (const PmSection *section = pm_sections; section->path != NULL; section++)
         if (section->path[0] != '\0') json_object_set_new(properties, section->path, nullable(section_schema(section)));
     const PmSection *shared;
     for (size_t i = 0; (shared = pm_schema_shared(kinds, i)) != NULL; i++)
         json_object_set_new(properties, shared->path, nullable(section_schema(shared)));
-    json_object_set_new(properties, "steps", steps_schema());
-    json_object_set_new(properties, "outputs",
+    json_object_set_new(properties, PM_KEY_STEPS, steps_schema());
+    json_object_set_new(properties, PM_KEY_OUTPUTS,
                         json_pack("{ss ss si s{ss} so}", "description", "The renditions by name.", "type", "object",
                                   "minProperties", 1, "propertyNames", "pattern", "^[a-z0-9_-]{1,48}$",
                                   "additionalProperties", ref("output")));
@@ -257,7 +258,7 @@ json_t *pm_schema_pipeline(const PmKind *const *kinds, const json_t *plugins)
     json_object_set_new(schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
     json_object_set_new(schema, "title", json_string("pixmill pipeline"));
     add_sections(json_object_get(schema, "properties"), kinds);
-    json_array_append_new(json_object_get(schema, "required"), json_string("outputs"));
+    json_array_append_new(json_object_get(schema, "required"), json_string(PM_KEY_OUTPUTS));
     json_object_set_new(schema, "$defs",
                         json_pack("{so so so so}", "condition", condition_schema(), "when", when_schema(), "step",
                                   step_schema(plugins), "output", output_schema(kinds)));

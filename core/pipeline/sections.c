@@ -87,12 +87,20 @@ static const PmParam fetch[] = {
                  .doc = "How often an exchange is tried again after a transport error or a 5xx."),
 };
 
+const PmTopKey pm_top_keys[PM_TOP_KEYS] = {
+    {PM_KEY_TRIGGER, false},    {PM_KEY_SOURCE, false}, {PM_KEY_LIMITS, true},   {PM_KEY_ON_ERROR, false},
+    {PM_KEY_SANDBOX, true},     {NULL, false},          {PM_KEY_FETCH, false},   {PM_KEY_NOTIFY, false},
+    {PM_KEY_QUARANTINE, false}, {PM_KEY_STEPS, true},   {PM_KEY_OUTPUTS, false}, /* of which the worker reads a part of
+                                                                                    each */
+};
+
 const PmSection pm_sections[] = {
     PM_SECTION("", PmTopConfig, top, "The pipeline itself."),
-    PM_SECTION("limits", PmLimits, limits, "What an image may cost. Beyond a limit it is set aside with the reason."),
-    PM_SECTION("on_error", PmOnError, on_error, "What happens when a job fails and may work later."),
-    PM_SECTION("sandbox", PmSandboxConfig, sandbox, "How well the worker processes must be locked in."),
-    PM_SECTION("fetch", PmFetchConfig, fetch, "What plugins that ask an HTTP endpoint may do."),
+    PM_SECTION(PM_KEY_LIMITS, PmLimits, limits,
+               "What an image may cost. Beyond a limit it is set aside with the reason."),
+    PM_SECTION(PM_KEY_ON_ERROR, PmOnError, on_error, "What happens when a job fails and may work later."),
+    PM_SECTION(PM_KEY_SANDBOX, PmSandboxConfig, sandbox, "How well the worker processes must be locked in."),
+    PM_SECTION(PM_KEY_FETCH, PmFetchConfig, fetch, "What plugins that ask an HTTP endpoint may do."),
     {NULL, NULL, NULL, 0, 0},
 };
 

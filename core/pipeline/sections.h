@@ -8,6 +8,31 @@
 
 #include "pipeline/pipeline.h"
 
+/* Keys that hold a mapping or a list. */
+#define PM_KEY_TRIGGER    "trigger"
+#define PM_KEY_SOURCE     "source"
+#define PM_KEY_LIMITS     "limits"
+#define PM_KEY_ON_ERROR   "on_error"
+#define PM_KEY_SANDBOX    "sandbox"
+#define PM_KEY_FETCH      "fetch"
+#define PM_KEY_NOTIFY     "notify"
+#define PM_KEY_QUARANTINE "quarantine"
+#define PM_KEY_STEPS      "steps" /* of an output, too */
+#define PM_KEY_OUTPUTS    "outputs"
+/* of an output, and `when` of a step */
+#define PM_KEY_WHEN "when"
+#define PM_KEY_TO   "to"
+
+/* One such key of the top level. */
+typedef struct PmTopKey {
+    const char *name; /* NULL: here stand the sections that kinds share */
+    bool worker;      /* the worker reads it, too */
+} PmTopKey;
+
+/* All of them, in the order in which a message lists what is allowed. */
+enum { PM_TOP_KEYS = 11 };
+extern const PmTopKey pm_top_keys[PM_TOP_KEYS];
+
 /* Ended by a NULL path. The first, "", holds the plain keys of the top level. */
 extern const PmSection pm_sections[];
 

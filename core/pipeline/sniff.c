@@ -3,23 +3,26 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
+
+enum { ENDINGS_MAX = 4 };
 
 typedef struct FormatInfo {
-    const char *name, *extension, *mime;
+    const char *name, *mime, *endings[ENDINGS_MAX + 1]; /* the usual ending first */
 } FormatInfo;
 
 static const FormatInfo formats[PM_FORMAT_COUNT] = {
-    [PM_FORMAT_UNKNOWN] = {"unknown", "bin", "application/octet-stream"},
-    [PM_FORMAT_JPEG] = {"jpeg", "jpg", "image/jpeg"},
-    [PM_FORMAT_PNG] = {"png", "png", "image/png"},
-    [PM_FORMAT_WEBP] = {"webp", "webp", "image/webp"},
-    [PM_FORMAT_GIF] = {"gif", "gif", "image/gif"},
-    [PM_FORMAT_TIFF] = {"tiff", "tif", "image/tiff"},
-    [PM_FORMAT_AVIF] = {"avif", "avif", "image/avif"},
-    [PM_FORMAT_HEIF] = {"heif", "heic", "image/heif"},
-    [PM_FORMAT_JXL] = {"jxl", "jxl", "image/jxl"},
-    [PM_FORMAT_SVG] = {"svg", "svg", "image/svg+xml"},
-    [PM_FORMAT_PDF] = {"pdf", "pdf", "application/pdf"},
+    [PM_FORMAT_UNKNOWN] = {"unknown", "application/octet-stream", {"bin"}},
+    [PM_FORMAT_JPEG] = {"jpeg", "image/jpeg", {"jpg", "jpeg", "jpe", "jfif"}},
+    [PM_FORMAT_PNG] = {"png", "image/png", {"png"}},
+    [PM_FORMAT_WEBP] = {"webp", "image/webp", {"webp"}},
+    [PM_FORMAT_GIF] = {"gif", "image/gif", {"gif"}},
+    [PM_FORMAT_TIFF] = {"tiff", "image/tiff", {"tif", "tiff"}},
+    [PM_FORMAT_AVIF] = {"avif", "image/avif", {"avif"}},
+    [PM_FORMAT_HEIF] = {"heif", "image/heif", {"heic", "heif"}},
+    [PM_FORMAT_JXL] = {"jxl", "image/jxl", {"jxl"}},
+    [PM_FORMAT_SVG] = {"svg", "image/svg+xml", {"svg"}},
+    [PM_FORMAT_PDF] = {"pdf", "application/pdf", {"pdf"}},
 };
 
 static bool begins(const uint8_t *p, size_t size, const char *magic, size_t length)
@@ -120,9 +123,18 @@ PmFormat pm_format_from_name(const char *name)
     return PM_FORMAT_UNKNOWN;
 }
 
+PmFormat pm_format_from_ending(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 1; dot != NULL && i < PM_FORMAT_COUNT; i++)
+        for (const char *const *ending = formats[i].endings; *ending != NULL; ending++)
+            if (strcasecmp(dot + 1, *ending) == 0) return (PmFormat)i;
+    return PM_FORMAT_UNKNOWN;
+}
+
 const char *pm_format_extension(PmFormat format)
 {
-    return (size_t)format < PM_FORMAT_COUNT ? formats[format].extension : formats[0].extension;
+    return formats[(size_t)format < PM_FORMAT_COUNT ? format : PM_FORMAT_UNKNOWN].endings[0];
 }
 
 const char *pm_format_mime(PmFormat format)

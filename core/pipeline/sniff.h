@@ -28,7 +28,9 @@ PmFormat pm_sniff(const void *bytes, size_t size);
 /* "jpeg" ... as written in `limits.formats`, facts and `convert`; "unknown". */
 const char *pm_format_name(PmFormat format);
 PmFormat pm_format_from_name(const char *name);
-const char *pm_format_extension(PmFormat format); /* "jpg" */
+/* What a file's name says of its format, whatever is in it: "a/b.JPEG" is PM_FORMAT_JPEG. */
+PmFormat pm_format_from_ending(const char *name);
+const char *pm_format_extension(PmFormat format); /* the usual ending: "jpg" */
 const char *pm_format_mime(PmFormat format);      /* "image/jpeg" */
 
 #endif

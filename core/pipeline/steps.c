@@ -58,7 +58,7 @@ const PmPair *pm_read_choice(const PmReading *r, const PmNode *node, const char 
     return found;
 }
 
-static const char *const step_keys[] = {"name", "when", "on_reject", NULL};
+static const char *const step_keys[] = {"name", PM_KEY_WHEN, "on_reject", NULL};
 
 static const char *arena_text(const PmReading *r, const char *a, const char *b, const char *c)
 {
@@ -81,7 +81,8 @@ static const PmPair *plugin_of(const PmReading *r, const PmNode *node, const cha
         PmError *err =
             pm_read_error(r, pair->key, where, "a step has one plugin, and this one has \"%.60s\" and \"%.60s\"",
                           plugin->key->text, pair->key->text);
-        const char *near = strcmp(pair->key->text, "if") == 0 ? "when" : pm_text_nearest(pair->key->text, step_keys);
+        const char *near =
+            strcmp(pair->key->text, "if") == 0 ? PM_KEY_WHEN : pm_text_nearest(pair->key->text, step_keys);
         if (err != NULL && near != NULL)
             pm_error_hint(err, "did you mean \"%s\"?", near);
         else if (err != NULL)
@@ -204,7 +205,7 @@ static void read_step(const PmReading *r, const PmNode *node, const char *where,
     const PmPair *plugin = plugin_of(r, node, where);
     if (plugin == NULL) return;
     set_plugin(r, plugin->key, plugin->value, where, step);
-    const PmNode *name = pm_node_get(node, "name"), *when = pm_node_get(node, "when"),
+    const PmNode *name = pm_node_get(node, "name"), *when = pm_node_get(node, PM_KEY_WHEN),
                  *on_reject = pm_node_get(node, "on_reject");
     if (name != NULL)
         read_name(r, name, before, count, step);

@@ -234,14 +234,12 @@ static void store(PmImageJob *job, const PmPlace *place, const PmFacts *facts, c
     pm_memfd_unmap(&put->bytes);
 }
 
-/* Facts of steps ("nsfw-hook.score") and of the header come from the child; what pixmill itself knows does not. */
+/* What the child may say was sorted out where it said so (workers/said.h). */
 static void add_step_facts(PmFacts *facts, const json_t *from)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)from, name,
-                        value) if (json_is_string(value) && pm_fact_from_worker(name, json_string_value(value)))
-        pm_facts_set(facts, name, json_string_value(value));
+    json_object_foreach((json_t *)from, name, value) pm_facts_set(facts, name, json_string_value(value));
 }
 
 /* What the key of a rendition may name. New; NULL: out of memory. */

@@ -22,7 +22,7 @@ typedef struct Room {
 
 static PmLimits default_limits(void)
 {
-    const PmSection *section = pm_section("limits");
+    const PmSection *section = pm_section(PM_KEY_LIMITS);
     PmLimits limits = {0};
     PmErrorList errors = {0};
     PmArena *arena = pm_arena_new();

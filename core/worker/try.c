@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "engine/engine.h"
+#include "engine/formats.h"
 #include "engine/registry.h"
 
 enum { EXIT_FINE = 0, EXIT_USAGE = 2, EXIT_FAILED = 3, FOLDERS_MAX = 16, TEXT_MAX = 64 * 1024 };
@@ -25,14 +26,20 @@ static void print_error(const PmError *err)
 
 /* --- a pipeline of one step --- */
 
+/* The format that a file of that name is to have; NULL: it ends in none that can be written. */
 static const char *format_of(const char *path)
 {
-    static const char *const formats[][2] = {{"jpg", "jpeg"},  {"jpeg", "jpeg"}, {"png", "png"},  {"webp", "webp"},
-                                             {"avif", "avif"}, {"gif", "gif"},   {"tif", "tiff"}, {"tiff", "tiff"}};
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof formats / sizeof formats[0]; i++)
-        if (strcasecmp(dot + 1, formats[i][0]) == 0) return formats[i][1];
-    return NULL;
+    PmFormat format = pm_format_from_ending(path);
+    return pm_formats_writes(format) ? pm_format_name(format) : NULL;
+}
+
+static void refuse_ending(const char *path)
+{
+    fprintf(stderr, "%s: its ending must be one of", path);
+    for (int i = 1, n = 0; i < PM_FORMAT_COUNT; i++)
+        if (pm_formats_writes((PmFormat)i))
+            fprintf(stderr, "%s %s", n++ > 0 ? "," : "", pm_format_extension((PmFormat)i));
+    fprintf(stderr, "\n");
 }
 
 /* As in the file of a pipeline, but for what YAML would take for a comment or a mapping. */
@@ -51,7 +58,7 @@ static bool write_pipeline(const PmTry *try, const PmTransform *step, PmBuffer *
 {
     const char *format = format_of(try->out);
     if (format == NULL && step->encode == NULL) {
-        fprintf(stderr, "%s: its ending must be one of jpg, png, webp, avif, gif, tiff\n", try->out);
+        refuse_ending(try->out);
         return false;
     }
     pm_buffer_addf(

@@ -428,6 +428,23 @@ VipsImage *step_apply(Step *step, VipsImage *in)
     return step_apply_shrunk(step, in, shape.width, shape.height);
 }
 
+PmPlan plan_of_new(const char *plugin, const char *yaml, const PmShape *in)
+{
+    Step *step = step_new(plugin, yaml);
+    PmPlan plan = step_plan(step, in);
+    step_free(step);
+    return plan;
+}
+
+VipsImage *apply_to_new(const char *plugin, const char *yaml, VipsImage *in)
+{
+    Step *step = step_new(plugin, yaml);
+    VipsImage *out = step_apply(step, in);
+    step_free(step);
+    g_object_unref(in);
+    return out;
+}
+
 PmStatus step_inspect(Step *step, VipsImage *in, PmVerdict *verdict)
 {
     PmShape shape = image_shape(in);

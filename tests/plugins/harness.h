@@ -61,6 +61,10 @@ PmStatus step_try_apply_as(Step *step, const PmShape *shape, VipsImage *in, Vips
 /* As step_apply for a picture that the decoder shrank from source_width x source_height. */
 VipsImage *step_apply_shrunk(Step *step, VipsImage *in, int source_width, int source_height);
 
+/* Of a step that is made for this one call. */
+PmPlan plan_of_new(const char *plugin, const char *yaml, const PmShape *in);
+VipsImage *apply_to_new(const char *plugin, const char *yaml, VipsImage *in); /* takes `in` */
+
 PmStatus step_inspect(Step *step, VipsImage *in, PmVerdict *verdict);
 
 /* plan() and encode(), cut to the first page as need_pages says. New bytes, g_free() them. */
@@ -70,13 +74,16 @@ PmStatus step_try_encode(Step *step, VipsImage *in, void **bytes, size_t *size, 
 /* --- images; all new, in memory --- */
 
 PmShape image_shape(VipsImage *image);
+extern const PmShape shape_photo;              /* sRGB of 1600 x 1200, as it lies in its file */
 VipsImage *image_photo(int width, int height); /* smooth RGB: x in red, y in green */
 VipsImage *image_flat(int width, int height, int bands, double r, double g, double b, double a); /* 1..4 bands */
 VipsImage *image_alpha(int width, int height);    /* opaque red left, clear green right */
 VipsImage *image_quarters(int width, int height); /* red, green / blue, white */
 VipsImage *image_places(int width, int height);   /* every pixel another: x in red, y in green, 77 in blue */
 VipsImage *image_animation(int width, int height, int pages); /* page n is grey n*40, with delays and loop */
-VipsImage *image_load(const void *bytes, size_t size);        /* all pages; bytes are copied */
+/* 90, 100, 110 and opaque, 40 x 30; deep: 16 bits, 257 times as much */
+VipsImage *image_kind(int bands, bool deep);
+VipsImage *image_load(const void *bytes, size_t size); /* all pages; bytes are copied */
 
 /* Value of one band; fails the test outside the image. */
 double image_at(VipsImage *image, int x, int y, int band);

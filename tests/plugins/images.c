@@ -178,3 +178,29 @@ void assert_says_(const char *text, const char *file, int line)
         _fail(file, line);
     }
 }
+
+const PmShape shape_photo = {
+    .width = 1600,
+    .height = 1200,
+    .pages = 1,
+    .bands = 3,
+    .source_width = 1600,
+    .source_height = 1200,
+    .interpretation = VIPS_INTERPRETATION_sRGB,
+    .orientation = 1,
+};
+
+VipsImage *image_kind(int bands, bool deep)
+{
+    VipsImage *flat = image_flat(40, 30, bands, 90, 100, 110, 255), *scaled = NULL, *cast = NULL, *out = NULL;
+    assert_int_equal(vips_linear1(flat, &scaled, deep ? 257 : 1, 0, NULL), 0);
+    assert_int_equal(vips_cast(scaled, &cast, deep ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR, NULL), 0);
+    VipsInterpretation space = bands < 3 ? deep ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W
+                               : deep    ? VIPS_INTERPRETATION_RGB16
+                                         : VIPS_INTERPRETATION_sRGB;
+    assert_int_equal(vips_copy(cast, &out, "interpretation", space, NULL), 0);
+    g_object_unref(cast);
+    g_object_unref(scaled);
+    g_object_unref(flat);
+    return out;
+}

@@ -3,16 +3,6 @@
 
 #include <math.h>
 
-/* Applies once, frees the input. */
-static VipsImage *bordered(const char *yaml, VipsImage *in)
-{
-    Step *step = step_new("border", yaml);
-    VipsImage *out = step_apply(step, in);
-    step_free(step);
-    g_object_unref(in);
-    return out;
-}
-
 static void the_picture_lies_in_the_middle(void **state)
 {
     (void)state;
@@ -21,7 +11,7 @@ static void the_picture_lies_in_the_middle(void **state)
             for (int height = 1; height < 12; height += 3) {
                 char yaml[64];
                 snprintf(yaml, sizeof yaml, "{width: %d, color: \"#090807\"}", border);
-                VipsImage *out = bordered(yaml, image_places(width, height));
+                VipsImage *out = apply_to_new("border", yaml, image_places(width, height));
                 assert_size(out, width + 2 * border, height + 2 * border);
                 assert_int_equal(out->Bands, 3);
                 const uint8_t *p = vips_image_get_data(out);
@@ -33,25 +23,6 @@ static void the_picture_lies_in_the_middle(void **state)
                     }
                 g_object_unref(out);
             }
-}
-
-static const PmShape photo = {
-    .width = 1600,
-    .height = 1200,
-    .pages = 1,
-    .bands = 3,
-    .source_width = 1600,
-    .source_height = 1200,
-    .interpretation = VIPS_INTERPRETATION_sRGB,
-    .orientation = 1,
-};
-
-static PmPlan plan_of(const char *yaml, const PmShape *shape)
-{
-    Step *step = step_new("border", yaml);
-    PmPlan plan = step_plan(step, shape);
-    step_free(step);
-    return plan;
 }
 
 static void plans_say_what_is_done(void **state)
@@ -68,7 +39,7 @@ static void plans_say_what_is_done(void **state)
         {"{radius: 50%}", 1600, 1200, 4},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        PmPlan plan = plan_of(cases[i].yaml, &photo);
+        PmPlan plan = plan_of_new("border", cases[i].yaml, &shape_photo);
         if (plan.out.width != cases[i].width || plan.out.height != cases[i].height || plan.out.bands != cases[i].bands)
             fail_msg("%s: %dx%d, %d bands", cases[i].yaml, plan.out.width, plan.out.height, plan.out.bands);
         assert_int_equal(plan.flags, 0);
@@ -76,14 +47,14 @@ static void plans_say_what_is_done(void **state)
         assert_int_equal(plan.need_height, 0);
         assert_int_equal(plan.out.source_width, cases[i].width);
     }
-    PmShape shrunk = photo;
+    PmShape shrunk = shape_photo;
     shrunk.width = 400, shrunk.height = 300;
-    PmPlan plan = plan_of("{width: 20}", &shrunk);
+    PmPlan plan = plan_of_new("border", "{width: 20}", &shrunk);
     assert_true(plan.out.width == 410 && plan.out.height == 310 && plan.out.source_width == 1640);
     /* A percentage of a few pixels may be none. */
-    shrunk = photo;
+    shrunk = shape_photo;
     shrunk.width = shrunk.source_width = 10;
-    assert_int_equal(plan_of("{width: 1%}", &shrunk).flags, PM_SKIP);
+    assert_int_equal(plan_of_new("border", "{width: 1%}", &shrunk).flags, PM_SKIP);
 }
 
 static double alpha_area(VipsImage *image)
@@ -111,7 +82,8 @@ static void corners_are_quarters_of_a_circle(void **state)
         {"{width: 5, radius: 30}", 80, 100, 30}, {"{width: 30, radius: 10}", 80, 100, 10},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        VipsImage *out = bordered(cases[i].yaml, image_flat(cases[i].width, cases[i].height, 3, 200, 100, 50, 255));
+        VipsImage *out =
+            apply_to_new("border", cases[i].yaml, image_flat(cases[i].width, cases[i].height, 3, 200, 100, 50, 255));
         int width = out->Xsize, height = out->Ysize;
         double expected = width * height - (4 - G_PI) * cases[i].radius * cases[i].radius, area = alpha_area(out);
         if (fabs(area - expected) > 3) fail_msg("%s: %g px, expected %g", cases[i].yaml, area, expected);
@@ -131,7 +103,8 @@ static void corners_are_quarters_of_a_circle(void **state)
 static void the_border_follows_the_corner(void **state)
 {
     (void)state;
-    VipsImage *out = bordered("{width: 10, color: \"#0000ff\", radius: 40}", image_flat(180, 180, 3, 255, 0, 0, 255));
+    VipsImage *out =
+        apply_to_new("border", "{width: 10, color: \"#0000ff\", radius: 40}", image_flat(180, 180, 3, 255, 0, 0, 255));
     assert_size(out, 200, 200);
     for (int degrees = 180; degrees <= 270; degrees += 5) { /* around the upper left one, whose middle is 40, 40 */
         double c = cos(degrees * G_PI / 180), s = sin(degrees * G_PI / 180);
@@ -171,16 +144,9 @@ static void any_kind_of_picture(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         for (int bands = 1; bands <= 4; bands++)
             for (int deep = 0; deep < 2; deep++) {
-                VipsImage *flat = image_flat(40, 30, bands, 90, 100, 110, 255), *scaled = NULL, *cast = NULL,
-                          *in = NULL;
                 double unit = deep ? 257 : 1;
-                assert_int_equal(vips_linear1(flat, &scaled, unit, 0, NULL), 0);
-                assert_int_equal(vips_cast(scaled, &cast, deep ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR, NULL), 0);
-                VipsInterpretation space = bands < 3 ? deep ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W
-                                           : deep    ? VIPS_INTERPRETATION_RGB16
-                                                     : VIPS_INTERPRETATION_sRGB;
-                assert_int_equal(vips_copy(cast, &in, "interpretation", space, NULL), 0);
-                VipsImage *out = bordered(cases[i].yaml, in);
+                VipsImage *in = image_kind(bands, deep);
+                VipsImage *out = apply_to_new("border", cases[i].yaml, in);
                 assert_int_equal(out->Bands, cases[i].bands[bands - 1]);
                 double middle = image_at(out, out->Xsize / 2, out->Ysize / 2, 0), top = image_at(out, 26, 2, 0);
                 if (fabs(middle - 90 * unit) > unit) fail_msg("%s: %g in the middle", cases[i].yaml, middle);
@@ -190,16 +156,13 @@ static void any_kind_of_picture(void **state)
                 assert_true(opaque == 255 * unit);
                 if (i >= 3) assert_true(image_at(out, 0, 0, out->Bands - 1) < 140 * unit);
                 g_object_unref(out);
-                g_object_unref(cast);
-                g_object_unref(scaled);
-                g_object_unref(flat);
             }
 }
 
 static void an_animation_has_one_on_every_page(void **state)
 {
     (void)state;
-    VipsImage *out = bordered("{width: 3, color: white, radius: 8}", image_animation(64, 48, 5));
+    VipsImage *out = apply_to_new("border", "{width: 3, color: white, radius: 8}", image_animation(64, 48, 5));
     assert_size(out, 70, 54);
     for (int page = 0; page < 5; page++) {
         assert_pixel(out, 35, page * 54 + 1, 255, 255, 255, 0);
@@ -219,7 +182,7 @@ static void reads_top_to_bottom_once(void **state)
     assert_int_equal(vips_pngsave_buffer(photo_image, &bytes, &size, "compression", 1, NULL), 0);
     VipsImage *in = vips_image_new_from_buffer(bytes, size, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);
     assert_non_null(in);
-    g_object_unref(bordered("{width: 20, radius: 10%}", in));
+    g_object_unref(apply_to_new("border", "{width: 20, radius: 10%}", in));
     g_free(bytes);
     g_object_unref(photo_image);
 }

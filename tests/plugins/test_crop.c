@@ -7,16 +7,6 @@ typedef struct Box {
     int left, top, width, height;
 } Box;
 
-/* Applies once, frees the input. */
-static VipsImage *cropped(const char *yaml, VipsImage *in)
-{
-    Step *step = step_new("crop", yaml);
-    VipsImage *out = step_apply(step, in);
-    step_free(step);
-    g_object_unref(in);
-    return out;
-}
-
 /* Every pixel of `out` is that of image_places() at its place in the box. */
 static void assert_is_box(VipsImage *out, Box box, const char *yaml)
 {
@@ -110,50 +100,32 @@ static void boxes_by_lengths_and_shapes(void **state)
         {"{aspect: \"16:9\"}", {0, 0, 160, 90}}, /* nothing to do */
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        VipsImage *out = cropped(cases[i].yaml, image_places(160, 90));
+        VipsImage *out = apply_to_new("crop", cases[i].yaml, image_places(160, 90));
         assert_is_box(out, cases[i].box, cases[i].yaml);
         g_object_unref(out);
     }
 }
 
-static const PmShape photo = {
-    .width = 1600,
-    .height = 1200,
-    .pages = 1,
-    .bands = 3,
-    .source_width = 1600,
-    .source_height = 1200,
-    .interpretation = VIPS_INTERPRETATION_sRGB,
-    .orientation = 1,
-};
-
-static PmPlan plan_of(const char *yaml, const PmShape *shape)
-{
-    Step *step = step_new("crop", yaml);
-    PmPlan plan = step_plan(step, shape);
-    step_free(step);
-    return plan;
-}
-
 static void a_crop_is_a_resample_that_needs_what_follows(void **state)
 {
     (void)state;
-    PmPlan plan = plan_of("{width: 400, height: 300, gravity: south-east}", &photo);
+    PmPlan plan = plan_of_new("crop", "{width: 400, height: 300, gravity: south-east}", &shape_photo);
     assert_int_equal(plan.flags, 0);
     assert_int_equal(plan.need_width, 0);
     assert_int_equal(plan.need_height, 0);
     assert_true(plan.resample.left == 1200 && plan.resample.top == 900);
     assert_true(plan.resample.width == 400 && plan.resample.height == 300);
     assert_int_equal(plan.resample.kernel, PM_KERNEL_NEAREST);
-    plan = plan_of("{aspect: \"4:3\"}", &photo);
+    plan = plan_of_new("crop", "{aspect: \"4:3\"}", &shape_photo);
     assert_int_equal(plan.flags, PM_SKIP);
-    plan = plan_of("{width: 400, gravity: attention}", &photo);
+    plan = plan_of_new("crop", "{width: 400, gravity: attention}", &shape_photo);
     assert_int_equal(plan.flags, PM_RANDOM | PM_EAGER);
     assert_true(plan.resample.width == 0);
-    PmShape animation = photo;
+    PmShape animation = shape_photo;
     animation.pages = 3;
-    assert_int_equal(plan_of("{width: 400, gravity: entropy}", &animation).flags, PM_RANDOM | PM_EAGER | PM_ALL_PAGES);
-    assert_int_equal(plan_of("{width: 400}", &animation).flags, 0);
+    assert_int_equal(plan_of_new("crop", "{width: 400, gravity: entropy}", &animation).flags,
+                     PM_RANDOM | PM_EAGER | PM_ALL_PAGES);
+    assert_int_equal(plan_of_new("crop", "{width: 400}", &animation).flags, 0);
 }
 
 /* The same part, whatever the decoder gave: both ends of the box are off by less than a pixel of the picture at hand.
@@ -165,11 +137,11 @@ static void the_part_is_the_same_of_a_shrunk_picture(void **state)
                                        "{aspect: \"1:1\", gravity: east}", "{x: 1599, y: 1199}"};
     for (size_t i = 0; i < sizeof(yaml) / sizeof(yaml[0]); i++)
         for (int shrink = 1; shrink <= 8; shrink *= 2) {
-            PmResample full = plan_of(yaml[i], &photo).resample;
-            PmShape shrunk = photo;
+            PmResample full = plan_of_new("crop", yaml[i], &shape_photo).resample;
+            PmShape shrunk = shape_photo;
             shrunk.width = (1600 + shrink - 1) / shrink;
             shrunk.height = (1200 + shrink - 1) / shrink;
-            PmPlan plan = plan_of(yaml[i], &shrunk);
+            PmPlan plan = plan_of_new("crop", yaml[i], &shrunk);
             double across = (double)shrunk.width / 1600, down = (double)shrunk.height / 1200;
             PmResample box = plan.resample;
             assert_true(fabs(box.left - full.left * across) < 1 && fabs(box.top - full.top * down) < 1);
@@ -180,12 +152,12 @@ static void the_part_is_the_same_of_a_shrunk_picture(void **state)
             assert_int_equal(plan.out.source_height, full.height);
         }
     /* A drawing that is rendered larger, and a step that does nothing to the full size. */
-    PmShape large = photo;
+    PmShape large = shape_photo;
     large.width = 3200, large.height = 2400;
-    PmPlan plan = plan_of("{width: 400, height: 300}", &large);
+    PmPlan plan = plan_of_new("crop", "{width: 400, height: 300}", &large);
     assert_true(plan.resample.left == 1200 && plan.out.width == 800 && plan.out.height == 600);
     large.width = 801;
-    assert_int_equal(plan_of("{aspect: \"4:3\"}", &large).flags, PM_SKIP);
+    assert_int_equal(plan_of_new("crop", "{aspect: \"4:3\"}", &large).flags, PM_SKIP);
     Step *step = step_new("crop", "{x: 100, y: 60, width: 10, height: 20}");
     VipsImage *in = image_places(100, 60), *out = step_apply_shrunk(step, in, 200, 120);
     assert_is_box(out, (Box){50, 30, 5, 10}, "shrunk by two");
@@ -205,7 +177,7 @@ static void smart_gravity_finds_the_spot(void **state)
         double red[] = {230, 120, 90};
         for (int k = 0; k < 6; k++)
             assert_int_equal(vips_draw_circle(in, red, 3, 500, 50, 4 + k * 2, "fill", k == 0, NULL), 0);
-        VipsImage *out = cropped(yaml, in);
+        VipsImage *out = apply_to_new("crop", yaml, in);
         double most = 0;
         for (int x = 0; x < 100; x++) most = fmax(most, image_at(out, x, 50, 0) - image_at(out, x, 50, 2));
         assert_true(most > 60);
@@ -214,7 +186,8 @@ static void smart_gravity_finds_the_spot(void **state)
     /* At any size, down to a pixel. */
     for (int width = 1; width < 40; width += 7)
         for (int height = 1; height < 40; height += 7) {
-            VipsImage *out = cropped("{width: 5, height: 9, gravity: attention}", image_photo(width, height));
+            VipsImage *out =
+                apply_to_new("crop", "{width: 5, height: 9, gravity: attention}", image_photo(width, height));
             assert_size(out, width < 5 ? width : 5, height < 9 ? height : 9);
             g_object_unref(out);
         }
@@ -226,7 +199,7 @@ static void an_animation_is_cut_alike(void **state)
     static const char *const yaml[] = {"{width: 16, height: 12, gravity: south-east}",
                                        "{width: 16, height: 12, gravity: attention}"};
     for (size_t i = 0; i < 2; i++) {
-        VipsImage *out = cropped(yaml[i], image_animation(64, 48, 5));
+        VipsImage *out = apply_to_new("crop", yaml[i], image_animation(64, 48, 5));
         assert_size(out, 16, 12);
         assert_int_equal(out->Ysize, 60);
         for (int page = 0; page < 5; page++) {
@@ -252,7 +225,7 @@ static void any_kind_of_picture_stays_as_it_is(void **state)
                                            : deep    ? VIPS_INTERPRETATION_RGB16
                                                      : VIPS_INTERPRETATION_sRGB;
                 assert_int_equal(vips_copy(wide, &in, "interpretation", space, NULL), 0);
-                VipsImage *out = cropped(yaml[i], in);
+                VipsImage *out = apply_to_new("crop", yaml[i], in);
                 assert_size(out, 4, 5);
                 assert_int_equal(out->Bands, bands);
                 assert_true(image_at(out, 3, 4, 0) == 90);
@@ -271,7 +244,7 @@ static void reads_top_to_bottom_once(void **state)
     assert_int_equal(vips_pngsave_buffer(photo_image, &bytes, &size, "compression", 1, NULL), 0);
     VipsImage *in = vips_image_new_from_buffer(bytes, size, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);
     assert_non_null(in);
-    VipsImage *out = cropped("{width: 50%, height: 20%, gravity: south}", in);
+    VipsImage *out = apply_to_new("crop", "{width: 50%, height: 20%, gravity: south}", in);
     assert_size(out, 450, 260);
     g_object_unref(out);
     g_free(bytes);
@@ -338,7 +311,7 @@ static void a_place_outside_is_told(void **state)
     (void)state;
     Step *step = step_new("crop", "{x: 1600, width: 10}");
     PmPlan plan;
-    assert_int_equal(step_try_plan(step, &photo, &plan), PM_BAD_INPUT);
+    assert_int_equal(step_try_plan(step, &shape_photo, &plan), PM_BAD_INPUT);
     assert_says("x and y lie outside the picture of 1600 x 1200 px");
     step_free(step);
 }

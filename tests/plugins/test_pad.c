@@ -3,16 +3,6 @@
 
 #include <math.h>
 
-/* Applies once, frees the input. */
-static VipsImage *padded(const char *yaml, VipsImage *in)
-{
-    Step *step = step_new("pad", yaml);
-    VipsImage *out = step_apply(step, in);
-    step_free(step);
-    g_object_unref(in);
-    return out;
-}
-
 /* `out` is width x height px, image_places() of in_width x in_height lies at left, top, and what is around it is
  * 9, 8, 7 or, by `fill`, the pixel of the picture that belongs there. */
 static int belongs(const char *fill, int at, int side)
@@ -113,48 +103,29 @@ static void margins_sizes_and_shapes(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char yaml[160];
         snprintf(yaml, sizeof yaml, "{%s, background: \"#090807\"}", cases[i].yaml);
-        VipsImage *out = padded(yaml, image_places(40, 20));
+        VipsImage *out = apply_to_new("pad", yaml, image_places(40, 20));
         assert_padded(out, yaml, "color", cases[i].left, cases[i].top, 40, 20, cases[i].width, cases[i].height);
         g_object_unref(out);
     }
 }
 
-static const PmShape photo = {
-    .width = 1600,
-    .height = 1200,
-    .pages = 1,
-    .bands = 3,
-    .source_width = 1600,
-    .source_height = 1200,
-    .interpretation = VIPS_INTERPRETATION_sRGB,
-    .orientation = 1,
-};
-
-static PmPlan plan_of(const char *yaml, const PmShape *shape)
-{
-    Step *step = step_new("pad", yaml);
-    PmPlan plan = step_plan(step, shape);
-    step_free(step);
-    return plan;
-}
-
 static void plans_say_what_is_done(void **state)
 {
     (void)state;
-    PmPlan plan = plan_of("{width: 2000, height: 1300}", &photo);
+    PmPlan plan = plan_of_new("pad", "{width: 2000, height: 1300}", &shape_photo);
     assert_int_equal(plan.flags, 0);
     assert_true(plan.need_width == 0 && plan.need_height == 0);
     assert_true(plan.out.bands == 4 && plan.out.has_alpha);
-    assert_int_equal(plan_of("{width: 2000, background: white}", &photo).out.bands, 3);
-    assert_int_equal(plan_of("{width: 2000, fill: edge}", &photo).flags, PM_RANDOM);
-    assert_int_equal(plan_of("{width: 2000, fill: mirror}", &photo).out.bands, 3);
-    assert_int_equal(plan_of("{width: 2000, fill: blur}", &photo).flags, PM_RANDOM | PM_EAGER);
-    assert_int_equal(plan_of("{width: 1000}", &photo).flags, PM_SKIP);
-    assert_int_equal(plan_of("{aspect: \"4:3\"}", &photo).flags, PM_SKIP);
+    assert_int_equal(plan_of_new("pad", "{width: 2000, background: white}", &shape_photo).out.bands, 3);
+    assert_int_equal(plan_of_new("pad", "{width: 2000, fill: edge}", &shape_photo).flags, PM_RANDOM);
+    assert_int_equal(plan_of_new("pad", "{width: 2000, fill: mirror}", &shape_photo).out.bands, 3);
+    assert_int_equal(plan_of_new("pad", "{width: 2000, fill: blur}", &shape_photo).flags, PM_RANDOM | PM_EAGER);
+    assert_int_equal(plan_of_new("pad", "{width: 1000}", &shape_photo).flags, PM_SKIP);
+    assert_int_equal(plan_of_new("pad", "{aspect: \"4:3\"}", &shape_photo).flags, PM_SKIP);
     /* What is added shrinks with what the decoder gives. */
-    PmShape shrunk = photo;
+    PmShape shrunk = shape_photo;
     shrunk.width = 400, shrunk.height = 300;
-    plan = plan_of("{left: 80, bottom: 41}", &shrunk);
+    plan = plan_of_new("pad", "{left: 80, bottom: 41}", &shrunk);
     assert_true(plan.out.width == 420 && plan.out.height == 310);
     assert_true(plan.out.source_width == 1680 && plan.out.source_height == 1241);
     Step *step = step_new("pad", "{left: 10, top: 20, background: \"#090807\"}");
@@ -185,16 +156,9 @@ static void any_kind_of_picture(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         for (int bands = 1; bands <= 4; bands++)
             for (int deep = 0; deep < 2; deep++) {
-                VipsImage *flat = image_flat(40, 30, bands, 90, 100, 110, 255), *scaled = NULL, *cast = NULL,
-                          *in = NULL;
                 double unit = deep ? 257 : 1;
-                assert_int_equal(vips_linear1(flat, &scaled, unit, 0, NULL), 0);
-                assert_int_equal(vips_cast(scaled, &cast, deep ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR, NULL), 0);
-                VipsInterpretation space = bands < 3 ? deep ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W
-                                           : deep    ? VIPS_INTERPRETATION_RGB16
-                                                     : VIPS_INTERPRETATION_sRGB;
-                assert_int_equal(vips_copy(cast, &in, "interpretation", space, NULL), 0);
-                VipsImage *out = padded(cases[i].yaml, in);
+                VipsImage *in = image_kind(bands, deep);
+                VipsImage *out = apply_to_new("pad", cases[i].yaml, in);
                 assert_int_equal(out->Bands, cases[i].bands[bands - 1]);
                 double middle = image_at(out, out->Xsize / 2, out->Ysize / 2, 0), corner = image_at(out, 0, 0, 0);
                 if (fabs(middle - 90 * unit) > unit) fail_msg("%s: %g in the middle", cases[i].yaml, middle);
@@ -202,9 +166,6 @@ static void any_kind_of_picture(void **state)
                 if (i == 3) assert_true(fabs(image_at(out, 0, 0, 3) - 128 * unit) <= unit);
                 if (i >= 4 && fabs(corner - 90 * unit) > unit) fail_msg("%s: %g at the corner", cases[i].yaml, corner);
                 g_object_unref(out);
-                g_object_unref(cast);
-                g_object_unref(scaled);
-                g_object_unref(flat);
             }
 }
 
@@ -212,7 +173,7 @@ static void any_kind_of_picture(void **state)
 static void blur_is_the_picture_itself(void **state)
 {
     (void)state;
-    VipsImage *out = padded("{aspect: \"3:1\", fill: blur}", image_quarters(100, 100));
+    VipsImage *out = apply_to_new("pad", "{aspect: \"3:1\", fill: blur}", image_quarters(100, 100));
     assert_size(out, 300, 100);
     assert_pixel(out, 100, 49, 255, 0, 0, 0);
     assert_pixel(out, 199, 50, 255, 255, 255, 0);
@@ -224,8 +185,8 @@ static void blur_is_the_picture_itself(void **state)
     /* At any size, and colours of clear pixels stay out. */
     for (int width = 1; width < 200; width += 66)
         for (int height = 1; height < 200; height += 66)
-            g_object_unref(padded("{top: 7, left: 300%, fill: blur}", image_photo(width, height)));
-    out = padded("{aspect: \"1:3\", fill: blur}", image_alpha(60, 40));
+            g_object_unref(apply_to_new("pad", "{top: 7, left: 300%, fill: blur}", image_photo(width, height)));
+    out = apply_to_new("pad", "{aspect: \"1:3\", fill: blur}", image_alpha(60, 40));
     for (int x = 0; x < 60; x++)
         if (image_at(out, x, 5, 3) > 8) assert_pixel(out, x, 5, 255, 0, 0, 8);
     g_object_unref(out);
@@ -238,7 +199,7 @@ static void an_animation_is_padded_page_by_page(void **state)
     for (size_t i = 0; i < 3; i++) {
         char yaml[64];
         snprintf(yaml, sizeof yaml, "{width: 80, height: 100, fill: %s}", fills[i]);
-        VipsImage *out = padded(yaml, image_animation(64, 48, 5));
+        VipsImage *out = apply_to_new("pad", yaml, image_animation(64, 48, 5));
         assert_size(out, 80, 100);
         for (int page = 0; page < 5; page++) {
             assert_pixel(out, 0, page * 100, page * 40, page * 40, page * 40, 1);
@@ -257,7 +218,7 @@ static void colour_reads_top_to_bottom_once(void **state)
     assert_int_equal(vips_pngsave_buffer(photo_image, &bytes, &size, "compression", 1, NULL), 0);
     VipsImage *in = vips_image_new_from_buffer(bytes, size, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);
     assert_non_null(in);
-    g_object_unref(padded("{aspect: \"1:1\", top: 30}", in));
+    g_object_unref(apply_to_new("pad", "{aspect: \"1:1\", top: 30}", in));
     g_free(bytes);
     g_object_unref(photo_image);
 }
@@ -305,15 +266,15 @@ static void absurd_sizes_are_a_limit(void **state)
     for (size_t i = 0; i < 4; i++) {
         Step *step = step_new("pad", yaml[i]);
         PmPlan plan;
-        assert_int_equal(step_try_plan(step, &photo, &plan), PM_LIMIT);
+        assert_int_equal(step_try_plan(step, &shape_photo, &plan), PM_LIMIT);
         assert_says("a 1600 x 1200 picture would be padded to ");
         assert_says(" px; the limit is 16384 a side");
         step_free(step);
     }
     /* A picture that is beyond it already may stay as it is. */
-    PmShape long_one = photo;
+    PmShape long_one = shape_photo;
     long_one.width = long_one.source_width = 20000;
-    assert_int_equal(plan_of("{height: 1300}", &long_one).out.height, 1300);
+    assert_int_equal(plan_of_new("pad", "{height: 1300}", &long_one).out.height, 1300);
 }
 
 int main(int argc, char **argv)

@@ -14,24 +14,6 @@ static const PmShape photo = {
     .orientation = 1,
 };
 
-static PmPlan plan_of(const char *yaml, const PmShape *shape)
-{
-    Step *step = step_new("resize", yaml);
-    PmPlan plan = step_plan(step, shape);
-    step_free(step);
-    return plan;
-}
-
-/* Applies once, frees the input. */
-static VipsImage *resized(const char *yaml, VipsImage *in)
-{
-    Step *step = step_new("resize", yaml);
-    VipsImage *out = step_apply(step, in);
-    step_free(step);
-    g_object_unref(in);
-    return out;
-}
-
 static void sizes_follow_the_fit(void **state)
 {
     (void)state;
@@ -59,7 +41,7 @@ static void sizes_follow_the_fit(void **state)
         {"{width: 1}", 1, 1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        PmPlan plan = plan_of(cases[i].yaml, &photo);
+        PmPlan plan = plan_of_new("resize", cases[i].yaml, &photo);
         if (plan.out.width != cases[i].width || plan.out.height != cases[i].height)
             fail_msg("%s: %dx%d, expected %dx%d", cases[i].yaml, plan.out.width, plan.out.height, cases[i].width,
                      cases[i].height);
@@ -122,28 +104,28 @@ static void every_step_of_width_is_exact(void **state)
 static void demand_follows_quality(void **state)
 {
     (void)state;
-    PmPlan plan = plan_of("{width: 300, quality: fast}", &photo);
+    PmPlan plan = plan_of_new("resize", "{width: 300, quality: fast}", &photo);
     assert_int_equal(plan.need_width, 300);
     assert_int_equal(plan.need_height, 245);
-    plan = plan_of("{width: 300}", &photo);
+    plan = plan_of_new("resize", "{width: 300}", &photo);
     assert_int_equal(plan.need_width, 600);
     assert_int_equal(plan.need_height, 490);
-    plan = plan_of("{width: 300, quality: best}", &photo);
+    plan = plan_of_new("resize", "{width: 300, quality: best}", &photo);
     assert_int_equal(plan.need_width, 2725);
-    plan = plan_of("{width: 300, kernel: nearest}", &photo);
+    plan = plan_of_new("resize", "{width: 300, kernel: nearest}", &photo);
     assert_int_equal(plan.need_width, 2725);
     /* of the picture before it is cut */
-    plan = plan_of("{width: 300, height: 300, quality: fast}", &photo);
+    plan = plan_of_new("resize", "{width: 300, height: 300, quality: fast}", &photo);
     assert_int_equal(plan.need_width, 367);
     assert_int_equal(plan.need_height, 300);
-    plan = plan_of("{width: 2000}", &photo);
+    plan = plan_of_new("resize", "{width: 2000}", &photo);
     assert_int_equal(plan.need_width, 2725);
 }
 
 /* The box of the photo's 2725x2225 px, rounded, that the result is said to be; all 0: it is more than a resample. */
 static void assert_resamples(const char *yaml, int left, int top, int width, int height)
 {
-    PmResample box = plan_of(yaml, &photo).resample;
+    PmResample box = plan_of_new("resize", yaml, &photo).resample;
     if ((int)lround(box.left) != left || (int)lround(box.top) != top || (int)lround(box.width) != width ||
         (int)lround(box.height) != height)
         fail_msg("%s: %g,%g %gx%g", yaml, box.left, box.top, box.width, box.height);
@@ -162,28 +144,30 @@ static void a_resample_is_said_to_be_one(void **state)
     assert_resamples("{width: 300, height: 300, gravity: entropy}", 0, 0, 0, 0);
     assert_resamples("{width: 3000, enlarge: true}", 0, 0, 0, 0);
     assert_resamples("{width: 4000}", 0, 0, 0, 0);
-    assert_int_equal(plan_of("{width: 300}", &photo).resample.kernel, PM_KERNEL_LANCZOS3);
-    assert_int_equal(plan_of("{width: 300, kernel: nearest}", &photo).resample.kernel, PM_KERNEL_NEAREST);
-    assert_int_equal(plan_of("{width: 300, kernel: mitchell}", &photo).resample.kernel, PM_KERNEL_MITCHELL);
+    assert_int_equal(plan_of_new("resize", "{width: 300}", &photo).resample.kernel, PM_KERNEL_LANCZOS3);
+    assert_int_equal(plan_of_new("resize", "{width: 300, kernel: nearest}", &photo).resample.kernel, PM_KERNEL_NEAREST);
+    assert_int_equal(plan_of_new("resize", "{width: 300, kernel: mitchell}", &photo).resample.kernel,
+                     PM_KERNEL_MITCHELL);
     /* In pixels of what it is given, where the decoder shrank. */
     PmShape shrunk = photo;
     shrunk.width = 1363, shrunk.height = 1113;
-    PmResample box = plan_of("{width: 300}", &shrunk).resample;
+    PmResample box = plan_of_new("resize", "{width: 300}", &shrunk).resample;
     assert_true(box.width == 1363 && box.height == 1113);
 }
 
 static void flags_say_what_is_done(void **state)
 {
     (void)state;
-    assert_int_equal(plan_of("{width: 300}", &photo).flags, 0);
-    PmPlan plan = plan_of("{width: 4000}", &photo);
+    assert_int_equal(plan_of_new("resize", "{width: 300}", &photo).flags, 0);
+    PmPlan plan = plan_of_new("resize", "{width: 4000}", &photo);
     assert_int_equal(plan.flags, PM_SKIP);
     assert_int_equal(plan.need_width, 0);
-    assert_int_equal(plan_of("{width: 300, height: 300, gravity: entropy}", &photo).flags, PM_EAGER);
+    assert_int_equal(plan_of_new("resize", "{width: 300, height: 300, gravity: entropy}", &photo).flags, PM_EAGER);
     PmShape animation = photo;
     animation.pages = 3;
-    assert_int_equal(plan_of("{width: 300, height: 300, gravity: entropy}", &animation).flags, PM_EAGER | PM_ALL_PAGES);
-    assert_int_equal(plan_of("{width: 300, height: 300}", &animation).flags, 0);
+    assert_int_equal(plan_of_new("resize", "{width: 300, height: 300, gravity: entropy}", &animation).flags,
+                     PM_EAGER | PM_ALL_PAGES);
+    assert_int_equal(plan_of_new("resize", "{width: 300, height: 300}", &animation).flags, 0);
 }
 
 /* What the decoder shrank must end at the size that the header promised. */
@@ -209,7 +193,7 @@ static void shrunk_input_ends_at_the_promised_size(void **state)
     PmShape shrunk = photo;
     shrunk.width = 681;
     shrunk.height = 556;
-    assert_int_equal(plan_of("{width: 3000}", &shrunk).flags, PM_SKIP);
+    assert_int_equal(plan_of_new("resize", "{width: 3000}", &shrunk).flags, PM_SKIP);
 }
 
 /* Two jobs, or two outputs, whose decoders gave the same size of pictures of different sizes: each call goes by its
@@ -284,13 +268,13 @@ static void gravity_keeps_its_part(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char yaml[128];
         snprintf(yaml, sizeof(yaml), "{width: 20, height: 80, gravity: %s}", cases[i].gravity);
-        VipsImage *wide = resized(yaml, image_quarters(160, 80));
+        VipsImage *wide = apply_to_new("resize", yaml, image_quarters(160, 80));
         assert_size(wide, 20, 80);
         bool lower = cases[i].b > 0;
         assert_pixel(wide, 10, lower ? 60 : 20, cases[i].r, cases[i].g, cases[i].b, 2);
         g_object_unref(wide);
         snprintf(yaml, sizeof(yaml), "{width: 80, height: 20, gravity: %s}", cases[i].gravity);
-        VipsImage *tall = resized(yaml, image_quarters(80, 160));
+        VipsImage *tall = apply_to_new("resize", yaml, image_quarters(80, 160));
         bool right = cases[i].g > 0;
         assert_pixel(tall, right ? 60 : 20, 10, cases[i].r, cases[i].g, cases[i].b, 2);
         g_object_unref(tall);
@@ -302,7 +286,7 @@ static void focal_point_is_centred(void **state)
 {
     (void)state;
     VipsImage *in = image_photo(1000, 100); /* red = 255 * x / 999 */
-    VipsImage *out = resized("{width: 100, height: 100, gravity: \"0.3,0.5\"}", in);
+    VipsImage *out = apply_to_new("resize", "{width: 100, height: 100, gravity: \"0.3,0.5\"}", in);
     assert_true(fabs(image_at(out, 50, 50, 0) - 0.3 * 255) < 2);
     g_object_unref(out);
 }
@@ -323,7 +307,7 @@ static void smart_gravity_finds_the_spot(void **state)
     for (size_t i = 0; i < 2; i++) {
         char yaml[96];
         snprintf(yaml, sizeof(yaml), "{width: 100, height: 100, gravity: %s}", names[i]);
-        VipsImage *out = resized(yaml, with_spot(600, 100, 500, 50));
+        VipsImage *out = apply_to_new("resize", yaml, with_spot(600, 100, 500, 50));
         double most = 0;
         for (int x = 0; x < 100; x++) most = fmax(most, image_at(out, x, 50, 0) - image_at(out, x, 50, 2));
         assert_true(most > 60);
@@ -339,7 +323,7 @@ static void animation_is_cut_alike_on_all_pages(void **state)
     assert_int_equal(vips_arrayjoin(pages, &strip, 2, "across", 1, NULL), 0);
     assert_int_equal(vips_copy(strip, &in, NULL), 0);
     vips_image_set_int(in, VIPS_META_PAGE_HEIGHT, 100);
-    VipsImage *out = resized("{width: 50, height: 50, gravity: attention}", in);
+    VipsImage *out = apply_to_new("resize", "{width: 50, height: 50, gravity: attention}", in);
     assert_size(out, 50, 50);
     assert_int_equal(out->Ysize, 100);
     double first = 0, second = 0;
@@ -358,7 +342,7 @@ static void animation_is_cut_alike_on_all_pages(void **state)
 static void pages_do_not_bleed(void **state)
 {
     (void)state;
-    VipsImage *out = resized("{width: 16}", image_animation(64, 48, 5));
+    VipsImage *out = apply_to_new("resize", "{width: 16}", image_animation(64, 48, 5));
     assert_size(out, 16, 12);
     assert_int_equal(out->Ysize, 60);
     for (int page = 0; page < 5; page++) {
@@ -374,7 +358,7 @@ static void clear_colours_do_not_bleed(void **state)
     (void)state;
     static const char *const yaml[] = {"{width: 31}", "{width: 31, kernel: nearest}", "{width: 230, enlarge: true}"};
     for (size_t i = 0; i < 3; i++) {
-        VipsImage *out = resized(yaml[i], image_alpha(100, 40));
+        VipsImage *out = apply_to_new("resize", yaml[i], image_alpha(100, 40));
         int y = out->Ysize / 2;
         for (int x = 0; x < out->Xsize; x++)
             if (image_at(out, x, y, 3) > 8) assert_pixel(out, x, y, 255, 0, 0, 3);
@@ -387,10 +371,10 @@ static void clear_colours_do_not_bleed(void **state)
 static void half_clear_pixels_keep_their_colour(void **state)
 {
     (void)state;
-    VipsImage *out = resized("{width: 10}", image_flat(40, 40, 4, 200, 100, 50, 60));
+    VipsImage *out = apply_to_new("resize", "{width: 10}", image_flat(40, 40, 4, 200, 100, 50, 60));
     assert_pixel(out, 5, 5, 200, 100, 50, 4);
     g_object_unref(out);
-    out = resized("{width: 10, quality: best}", image_flat(40, 40, 4, 200, 100, 50, 60));
+    out = apply_to_new("resize", "{width: 10, quality: best}", image_flat(40, 40, 4, 200, 100, 50, 60));
     assert_pixel(out, 5, 5, 200, 100, 50, 2);
     assert_true(image_at(out, 5, 5, 3) == 60);
     g_object_unref(out);
@@ -399,8 +383,8 @@ static void half_clear_pixels_keep_their_colour(void **state)
 static void bars_are_painted(void **state)
 {
     (void)state;
-    VipsImage *out = resized("{width: 100, height: 100, fit: contain, background: \"#2040a0\"}",
-                             image_flat(200, 100, 3, 255, 255, 255, 255));
+    VipsImage *out = apply_to_new("resize", "{width: 100, height: 100, fit: contain, background: \"#2040a0\"}",
+                                  image_flat(200, 100, 3, 255, 255, 255, 255));
     assert_int_equal(out->Bands, 3);
     assert_pixel(out, 50, 10, 0x20, 0x40, 0xa0, 0);
     assert_pixel(out, 50, 50, 255, 255, 255, 0);
@@ -409,27 +393,29 @@ static void bars_are_painted(void **state)
     assert_pixel(out, 50, 90, 0x20, 0x40, 0xa0, 0);
     g_object_unref(out);
 
-    out =
-        resized("{width: 100, height: 100, fit: contain, gravity: south}", image_flat(200, 100, 3, 255, 255, 255, 255));
+    out = apply_to_new("resize", "{width: 100, height: 100, fit: contain, gravity: south}",
+                       image_flat(200, 100, 3, 255, 255, 255, 255));
     assert_int_equal(out->Bands, 4);
     assert_true(image_at(out, 50, 49, 3) == 0);
     assert_true(image_at(out, 50, 50, 3) == 255);
     g_object_unref(out);
 
     /* grey stays grey under a grey background, and turns to colour under a coloured one */
-    out = resized("{width: 50, height: 100, fit: contain, background: white}", image_flat(100, 100, 1, 9, 9, 9, 0));
+    out = apply_to_new("resize", "{width: 50, height: 100, fit: contain, background: white}",
+                       image_flat(100, 100, 1, 9, 9, 9, 0));
     assert_int_equal(out->Bands, 1);
     assert_pixel(out, 25, 5, 255, 255, 255, 0);
     g_object_unref(out);
-    out = resized("{width: 50, height: 100, fit: contain, background: red}", image_flat(100, 100, 2, 9, 9, 9, 255));
+    out = apply_to_new("resize", "{width: 50, height: 100, fit: contain, background: red}",
+                       image_flat(100, 100, 2, 9, 9, 9, 255));
     assert_int_equal(out->Bands, 4);
     assert_pixel(out, 25, 5, 255, 0, 0, 0);
     assert_pixel(out, 25, 50, 9, 9, 9, 1);
     g_object_unref(out);
 
     /* not enlarged, but the box is whole */
-    out =
-        resized("{width: 90, height: 90, fit: contain, background: black}", image_flat(30, 30, 3, 255, 255, 255, 255));
+    out = apply_to_new("resize", "{width: 90, height: 90, fit: contain, background: black}",
+                       image_flat(30, 30, 3, 255, 255, 255, 255));
     assert_size(out, 90, 90);
     assert_pixel(out, 29, 45, 0, 0, 0, 0);
     assert_pixel(out, 30, 45, 255, 255, 255, 0);
@@ -454,7 +440,8 @@ static void bars_follow_the_profile(void **state)
         for (int bands = 3; bands <= 4; bands++) {
             VipsImage *flat = image_flat(80, 40, bands, 200, 100, 50, 255), *wide = NULL;
             assert_int_equal(vips_icc_transform(flat, &wide, "p3", "input_profile", "srgb", "depth", depth, NULL), 0);
-            VipsImage *out = resized("{width: 40, height: 40, fit: contain, background: \"#e02010\"}", wide);
+            VipsImage *out =
+                apply_to_new("resize", "{width: 40, height: 40, fit: contain, background: \"#e02010\"}", wide);
             assert_int_equal(out->BandFmt, depth == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR);
             assert_int_equal(out->Bands, bands);
             assert_true(image_at(out, 20, 2, 0) < (depth == 16 ? 215 * 257 : 215)); /* P3's red is stronger */
@@ -474,7 +461,7 @@ static void bars_do_without_a_profile(void **state)
     const void *profile = NULL;
     size_t size = 0;
     vips_image_set_blob_copy(junk, VIPS_META_ICC_NAME, "no profile", 10);
-    VipsImage *out = resized("{width: 40, height: 40, fit: contain, background: \"#e02010\"}", junk);
+    VipsImage *out = apply_to_new("resize", "{width: 40, height: 40, fit: contain, background: \"#e02010\"}", junk);
     assert_pixel(out, 20, 2, 0xe0, 0x20, 0x10, 0);
     g_object_unref(out);
 
@@ -482,7 +469,7 @@ static void bars_do_without_a_profile(void **state)
     assert_int_equal(vips_icc_transform(flat, &p3, "p3", "input_profile", "srgb", NULL), 0);
     assert_int_equal(vips_image_get_blob(p3, VIPS_META_ICC_NAME, &profile, &size), 0);
     vips_image_set_blob_copy(grey, VIPS_META_ICC_NAME, profile, size);
-    out = resized("{width: 40, height: 40, fit: contain, background: \"#808080\"}", grey);
+    out = apply_to_new("resize", "{width: 40, height: 40, fit: contain, background: \"#808080\"}", grey);
     assert_int_equal(out->Bands, 1);
     assert_true(image_at(out, 20, 2, 0) == 0x80);
     g_object_unref(out);
@@ -497,7 +484,7 @@ static void deep_pictures_stay_deep(void **state)
     assert_int_equal(vips_linear1(flat, &scaled, 257, 3, NULL), 0);
     assert_int_equal(vips_cast(scaled, &deep, VIPS_FORMAT_USHORT, NULL), 0);
     assert_int_equal(vips_copy(deep, &tagged, "interpretation", VIPS_INTERPRETATION_RGB16, NULL), 0);
-    VipsImage *out = resized("{width: 40, height: 40, fit: contain, background: \"#ff8000\"}", tagged);
+    VipsImage *out = apply_to_new("resize", "{width: 40, height: 40, fit: contain, background: \"#ff8000\"}", tagged);
     assert_int_equal(out->BandFmt, VIPS_FORMAT_USHORT);
     assert_int_equal(out->Bands, 4);
     assert_pixel(out, 20, 20, 200 * 257 + 3, 100 * 257 + 3, 50 * 257 + 3, 2);
@@ -523,7 +510,7 @@ static void reads_top_to_bottom_once(void **state)
     for (size_t i = 0; i < sizeof(yaml) / sizeof(yaml[0]); i++) {
         VipsImage *in = vips_image_new_from_buffer(bytes, size, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);
         assert_non_null(in);
-        g_object_unref(resized(yaml[i], in));
+        g_object_unref(apply_to_new("resize", yaml[i], in));
     }
     g_free(bytes);
     g_object_unref(photo_image);

@@ -3,16 +3,6 @@
 
 #include <math.h>
 
-/* Applies once, frees the input. */
-static VipsImage *rotated(const char *yaml, VipsImage *in)
-{
-    Step *step = step_new("rotate", yaml);
-    VipsImage *out = step_apply(step, in);
-    step_free(step);
-    g_object_unref(in);
-    return out;
-}
-
 /* Where the pixel at x, y of a width x height picture goes by a quarter turn clockwise, then by mirrors. */
 static void reference_place(int quarters, bool across, bool down, int width, int height, int *x, int *y)
 {
@@ -41,7 +31,7 @@ static void quarters_and_mirrors_move_every_pixel(void **state)
                 char yaml[96];
                 int width = sides[size / 5], height = sides[size % 5], quarters = (angles[a] + 360) / 90 % 4;
                 snprintf(yaml, sizeof yaml, "{angle: %d, flip: %s}", angles[a], flips[f].name);
-                VipsImage *out = rotated(yaml, image_places(width, height));
+                VipsImage *out = apply_to_new("rotate", yaml, image_places(width, height));
                 assert_size(out, quarters % 2 ? height : width, quarters % 2 ? width : height);
                 const uint8_t *pixels = vips_image_get_data(out);
                 for (int i = 0; i < width * height; i++) {
@@ -53,25 +43,6 @@ static void quarters_and_mirrors_move_every_pixel(void **state)
                 }
                 g_object_unref(out);
             }
-}
-
-static const PmShape photo = {
-    .width = 1600,
-    .height = 1200,
-    .pages = 1,
-    .bands = 3,
-    .source_width = 1600,
-    .source_height = 1200,
-    .interpretation = VIPS_INTERPRETATION_sRGB,
-    .orientation = 1,
-};
-
-static PmPlan plan_of(const char *yaml, const PmShape *shape)
-{
-    Step *step = step_new("rotate", yaml);
-    PmPlan plan = step_plan(step, shape);
-    step_free(step);
-    return plan;
 }
 
 static void plans_say_what_is_done(void **state)
@@ -94,7 +65,7 @@ static void plans_say_what_is_done(void **state)
         {"{angle: 210, background: white, flip: both}", 1986, 1840, 3, PM_RANDOM},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        PmPlan plan = plan_of(cases[i].yaml, &photo);
+        PmPlan plan = plan_of_new("rotate", cases[i].yaml, &shape_photo);
         if (plan.out.width != cases[i].width || plan.out.height != cases[i].height ||
             plan.out.bands != cases[i].bands || plan.flags != cases[i].flags)
             fail_msg("%s: %dx%d, %d bands, flags %u", cases[i].yaml, plan.out.width, plan.out.height, plan.out.bands,
@@ -103,11 +74,11 @@ static void plans_say_what_is_done(void **state)
         assert_int_equal(plan.need_height, 0);
         assert_int_equal(plan.out.source_width, cases[i].width);
     }
-    PmShape shrunk = photo;
+    PmShape shrunk = shape_photo;
     shrunk.width = 400, shrunk.height = 300;
-    PmPlan plan = plan_of("{angle: 270}", &shrunk);
+    PmPlan plan = plan_of_new("rotate", "{angle: 270}", &shrunk);
     assert_true(plan.out.width == 300 && plan.out.height == 400 && plan.out.source_width == 1200);
-    plan = plan_of("{angle: 45}", &shrunk);
+    plan = plan_of_new("rotate", "{angle: 45}", &shrunk);
     assert_true(plan.out.width == 495 && plan.out.source_width == 1980);
 }
 
@@ -139,7 +110,7 @@ static void any_angle_turns_about_the_middle(void **state)
             char yaml[96];
             int width = sizes[k][0], height = sizes[k][1], seen = 0;
             snprintf(yaml, sizeof yaml, "{angle: %g, background: \"#0a141e\"}", angles[a]);
-            VipsImage *out = rotated(yaml, slope(width, height));
+            VipsImage *out = apply_to_new("rotate", yaml, slope(width, height));
             double c = cos(angles[a] * G_PI / 180), s = sin(angles[a] * G_PI / 180);
             const uint8_t *pixels = vips_image_get_data(out);
             for (int y = 0; y < out->Ysize; y++)
@@ -167,7 +138,7 @@ static void the_area_stays(void **state)
     for (int angle = 5; angle < 90; angle += 16) {
         char yaml[64];
         snprintf(yaml, sizeof yaml, "{angle: %d}", angle);
-        VipsImage *out = rotated(yaml, image_flat(120, 70, 3, 200, 100, 50, 255));
+        VipsImage *out = apply_to_new("rotate", yaml, image_flat(120, 70, 3, 200, 100, 50, 255));
         double mean = 0;
         VipsImage *alpha = NULL;
         assert_int_equal(vips_extract_band(out, &alpha, 3, NULL), 0);
@@ -182,22 +153,6 @@ static void the_area_stays(void **state)
         g_object_unref(alpha);
         g_object_unref(out);
     }
-}
-
-static VipsImage *of_kind(int bands, bool deep)
-{
-    VipsImage *flat = image_flat(40, 30, bands, 90, 100, 110, 255), *scaled = NULL, *cast = NULL, *out = NULL;
-    /* Of two bands the second is alpha, whose place image_flat() gives the last value. */
-    assert_int_equal(vips_linear1(flat, &scaled, deep ? 257 : 1, 0, NULL), 0);
-    assert_int_equal(vips_cast(scaled, &cast, deep ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR, NULL), 0);
-    VipsInterpretation space = bands < 3 ? deep ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W
-                               : deep    ? VIPS_INTERPRETATION_RGB16
-                                         : VIPS_INTERPRETATION_sRGB;
-    assert_int_equal(vips_copy(cast, &out, "interpretation", space, NULL), 0);
-    g_object_unref(cast);
-    g_object_unref(scaled);
-    g_object_unref(flat);
-    return out;
 }
 
 /* step_apply() holds each against the plan. */
@@ -218,7 +173,7 @@ static void any_kind_of_picture(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         for (int bands = 1; bands <= 4; bands++)
             for (int deep = 0; deep < 2; deep++) {
-                VipsImage *out = rotated(cases[i].yaml, of_kind(bands, deep));
+                VipsImage *out = apply_to_new("rotate", cases[i].yaml, image_kind(bands, deep));
                 assert_int_equal(out->Bands, cases[i].bands[bands - 1]);
                 double unit = deep ? 257 : 1, middle = image_at(out, out->Xsize / 2, out->Ysize / 2, 0);
                 if (fabs(middle - 90 * unit) > unit) fail_msg("%s: %g in the middle", cases[i].yaml, middle);
@@ -233,7 +188,7 @@ static void an_animation_turns_page_by_page(void **state)
     (void)state;
     static const char *const yaml[] = {"{angle: 90}", "{flip: vertical}", "{angle: 30, background: white}"};
     for (size_t i = 0; i < 3; i++) {
-        VipsImage *out = rotated(yaml[i], image_animation(64, 48, 5));
+        VipsImage *out = apply_to_new("rotate", yaml[i], image_animation(64, 48, 5));
         int height = vips_image_get_page_height(out);
         assert_int_equal(out->Ysize, 5 * height);
         for (int page = 0; page < 5; page++)
@@ -251,7 +206,7 @@ static void a_mirror_reads_top_to_bottom_once(void **state)
     assert_int_equal(vips_pngsave_buffer(photo_image, &bytes, &size, "compression", 1, NULL), 0);
     VipsImage *in = vips_image_new_from_buffer(bytes, size, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);
     assert_non_null(in);
-    g_object_unref(rotated("{flip: horizontal}", in));
+    g_object_unref(apply_to_new("rotate", "{flip: horizontal}", in));
     g_free(bytes);
     g_object_unref(photo_image);
 }

@@ -10,6 +10,7 @@
 #include "connectors/aws/blocking_call.h"
 #include "connectors/aws/settings.h"
 #include "net/retry.h"
+#include "pipeline/sections.h"
 
 enum { VISIBILITY_FACTOR = 2, RECEIVES_LEAST = 3 };
 
@@ -211,7 +212,7 @@ static void look_at_places(Doctor *doctor)
         for (size_t k = 0; k < i && !seen; k++) seen = same_place(&p->outputs[i].to, &p->outputs[k].to);
         if (!seen) look_at_place(doctor, &p->outputs[i].to, p->outputs[i].where);
     }
-    if (p->quarantine.kind == &pm_kind_s3) look_at_place(doctor, &p->quarantine, "quarantine");
+    if (p->quarantine.kind == &pm_kind_s3) look_at_place(doctor, &p->quarantine, PM_KEY_QUARANTINE);
 }
 
 /* --- what each connector looks at --- */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,12 +33,7 @@ static bool same(const struct stat *a, const struct stat *b)
 /* A damaged photo is an image that fails, not a file to pass over. */
 bool pm_listing_is_image_name(const char *name)
 {
-    static const char *const endings[] = {"jpg",  "jpeg", "jpe",  "png",  "webp", "gif", "tif",
-                                          "tiff", "avif", "heic", "heif", "jxl",  "svg", "pdf"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof endings / sizeof endings[0]; i++)
-        if (strcasecmp(dot + 1, endings[i]) == 0) return true;
-    return false;
+    return pm_format_from_ending(name) != PM_FORMAT_UNKNOWN;
 }
 
 static bool let_in(const PmLimits *limits, const char *format)

@@ -146,6 +146,11 @@ static void names_go_both_ways(void **state)
     }
     assert_int_equal(pm_format_from_name("jpg"), PM_FORMAT_UNKNOWN);
     assert_int_equal(pm_format_from_name(NULL), PM_FORMAT_UNKNOWN);
+    assert_int_equal(pm_format_from_ending("a.b/photo.JFIF"), PM_FORMAT_JPEG);
+    assert_int_equal(pm_format_from_ending("photo.tiff"), PM_FORMAT_TIFF);
+    assert_int_equal(pm_format_from_ending("photo.heic"), PM_FORMAT_HEIF);
+    assert_int_equal(pm_format_from_ending("jpg"), PM_FORMAT_UNKNOWN);
+    assert_int_equal(pm_format_from_ending("photo.jpg.bin"), PM_FORMAT_UNKNOWN);
 }
 
 /* ------------------------------------------------------------------ sizes from the first bytes */
