@@ -76,7 +76,7 @@ const PmCommand pm_command_doctor = {
     .summary = "Try everything that a pipeline needs of AWS, and say what is missing.",
     .text = "The formats that this build reads and writes; credentials, the queue and its dead-letter queue, reading "
             "the source, a conditional write to each\n"
-            "destination (a probe object, taken away again). What is denied is told with the IAM action to allow.\n"
+            "destination (a probe object, taken away again). For what is denied it names the IAM action to allow.\n"
             "Ends with 3 when something is missing.\n"
             "\n"
             "Examples:\n"

@@ -53,7 +53,7 @@ const PmCommand pm_command_validate = {
     .name = "validate",
     .usage = "PIPELINE...",
     .summary = "Check pipeline files, plugins' parameters included.",
-    .text = "Tells all errors of a file at once, each with line and column. Nothing is run and no image is read.\n"
+    .text = "Prints all errors of a file at once, each with line and column. Nothing is run and no image is read.\n"
             "\n"
             "Examples:\n"
             "  pixmill validate photos.yaml\n"

@@ -47,7 +47,7 @@ static int run(const PmArguments *arguments)
     else
         print_text(answer);
     fflush(stdout);
-    if (answer == NULL) fprintf(stderr, "pixmill: which formats it reads cannot be told: %s\n", err.message);
+    if (answer == NULL) fprintf(stderr, "pixmill: cannot find out which formats it reads: %s\n", err.message);
     json_decref(answer);
     return PM_EXIT_FINE;
 }

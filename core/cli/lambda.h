@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is different when AWS Lambda starts pixmill: where the pipeline lies, how logs are written, whom to tell errors.
+ * What is different when AWS Lambda starts pixmill: where the pipeline lies, how logs are written, where errors are
+ * reported.
  */
 #ifndef PM_CLI_LAMBDA_H
 #define PM_CLI_LAMBDA_H
@@ -20,7 +21,7 @@ void pm_lambda_log(int *format, int *level);
 /* One log line for each image. */
 void pm_lambda_log_result(void *data, const PmJobResult *result);
 
-/* Tells Lambda that the function cannot start. Nothing outside Lambda. */
+/* Reports to Lambda that the function cannot start. Nothing outside Lambda. */
 void pm_lambda_init_error(const PmErrorList *errors);
 
 #endif

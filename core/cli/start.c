@@ -73,7 +73,7 @@ PmStatus pm_start_read_steps(const char *steps, const PmPoolOptions *pool, PmSta
     char *dir = realpath(".", NULL);
     PmStatus status = PM_LIMIT;
     if (start->line == NULL || dir == NULL)
-        pm_error_set(&err, PM_LIMIT, "cannot tell the folder that this runs in");
+        pm_error_set(&err, PM_LIMIT, "cannot find out the current directory");
     else
         status = pm_steps_line_read(steps, start->line, &err);
     if (status == PM_OK) {

@@ -11,7 +11,7 @@
 #define PM_REDRIVEN "redrive_policy"
 
 typedef struct PmDeadLetter {
-    const char *id, *reason, *message, *source, *where; /* "" when not told */
+    const char *id, *reason, *message, *source, *where; /* "" when unknown */
     int64_t sent_ms;                                    /* since 1970 UTC */
     int receive_count;
 } PmDeadLetter; /* borrowed for the call */

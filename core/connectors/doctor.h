@@ -36,7 +36,7 @@ typedef struct PmDoctor {
 void pm_doctor_tell(const PmDoctor *doctor, PmFindingKind kind, const char *subject, const char *hint, const char *fmt,
                     ...) PM_PRINTF(5, 6);
 
-/* Tells finding after finding. PM_OK whatever it finds; other when it could not look at all (err). Blocks. */
+/* Reports finding after finding. PM_OK whatever it finds; other when it could not look at all (err). Blocks. */
 PmStatus pm_doctor(const PmPipeline *pipeline, PmDoctorFound *found, void *data, PmError *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tells the waiting party that a source is finished, with a record of what was done. Hides where records go.
+ * Reports that a source is finished, with a record of what was done. Hides where records go.
  */
 #ifndef PM_CONNECTORS_NOTIFIER_H
 #define PM_CONNECTORS_NOTIFIER_H

@@ -22,7 +22,7 @@ typedef struct PmFetched {
     int fd; /* sealed memfd, given away to the callback */
     int64_t size;
     const char *etag, *version_id; /* as delivered, or NULL; borrowed */
-    const char *sha256;            /* of the bytes, in hex, when the source was told to; NULL: unknown. Borrowed */
+    const char *sha256;            /* of the bytes, in hex, when the source was asked to; NULL: unknown. Borrowed */
     int64_t modified_ms;           /* when this version was written, wall clock; 0 unknown */
     bool ours; /* written by pixmill, as a rendition or by the quarantine at this very place: no source */
     const PmError *err;
@@ -31,8 +31,8 @@ typedef struct PmFetched {
 typedef void PmSourceDone(void *data, const PmFetched *fetched);
 
 typedef struct PmSourceOps {
-    /* `done` comes once, never from here. `object` outlives the call. Reads at most max bytes: more is PM_LIMIT, told
-     * before reading where the size is known. NULL and err set when it cannot start. */
+    /* `done` comes once, never from here. `object` outlives the call. Reads at most max bytes: more is PM_LIMIT, before
+     * anything is read where the size is known. NULL and err set when it cannot start. */
     PmSourceCall *(*get)(PmSource *source, const PmObject *object, int64_t max, PmSourceDone *done, void *data,
                          PmError *err);
     void (*cancel)(PmSource *source, PmSourceCall *call);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where renditions go. Hides what it writes to. A put is told done only when the bytes are durable.
+ * Where renditions go. Hides what it writes to. A put is done only when the bytes are durable.
  */
 #ifndef PM_CONNECTORS_STORE_H
 #define PM_CONNECTORS_STORE_H
@@ -46,7 +46,7 @@ typedef struct PmStoreOps {
     /* `done` comes once, never from here. All strings are copied as needed. NULL and err set when it cannot start. */
     PmStoreCall *(*put)(PmStore *store, const PmStorePut *put, PmStoreDone *done, void *data, PmError *err);
     /* A put will follow whose bytes are not there yet: looks what lies at its key meanwhile. Or NULL, where there is
-     * nothing to gain. Returns NULL when it cannot; the put will tell why. */
+     * nothing to gain. Returns NULL when it cannot; the put will fail with the reason. */
     PmStoreCall *(*expect)(PmStore *store, const PmStorePut *put);
     void (*cancel)(PmStore *store, PmStoreCall *call);
     /* Where a put to that key ends, as text: two that are equal are one file or object. New; NULL: out of memory. */

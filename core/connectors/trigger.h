@@ -49,7 +49,7 @@ struct PmJobResult; /* run.h */
 typedef struct PmTriggerSink {
     void *data;
     void (*event)(void *data, PmEvent *event);
-    void (*drained)(void *data);                    /* nothing more will come until told otherwise: `--once` may end */
+    void (*drained)(void *data);                    /* nothing more will come until more is wanted: `--once` may end */
     void (*failed)(void *data, const PmError *err); /* it cannot go on at all */
     /* What log lines are about from now on: an invocation and its trace; NULL: nothing more. Or NULL. */
     void (*context)(void *data, const char *request_id, const char *trace_id);
@@ -66,7 +66,7 @@ typedef struct PmTriggerOps {
                    void *data);
     /* What became of one object of an event, before the event is settled; all borrowed. NULL: it does not care. */
     void (*result)(PmTrigger *trigger, PmEvent *event, const struct PmJobResult *result);
-    /* The pipeline cannot run: tell the waiting client, then say `drained`. NULL: no client waits. */
+    /* The pipeline cannot run: answer the waiting client, then call `drained`. NULL: no client waits. */
     void (*refuse)(PmTrigger *trigger, const PmErrorList *errors);
     /* Whether a rendition may lie at that location, as its store tells it: PM_BAD_INPUT when it would replace one of
      * the trigger's own sources, or be taken for one. NULL: anywhere. */
@@ -83,8 +83,8 @@ struct PmTrigger {
     bool redrives; /* it counts deliveries itself and puts aside what fails too often: transient failures are left to it
                     */
     bool stays; /* what it hands over lies where it lies for as long as it takes: a failing store sets nothing aside */
-    bool sole;  /* what it hands over reaches no other process: what this one has written tells of all renditions */
-    bool answers; /* somebody waits for what becomes of it: a failure is told at once, nothing is held */
+    bool sole;  /* what it hands over reaches no other process: this one has written all renditions there are */
+    bool answers; /* somebody waits for what becomes of it: a failure is reported at once, nothing is held */
     bool early;   /* what it hands over is ours whatever comes: it is fetched while the workers still start */
 };
 

@@ -59,7 +59,8 @@ static const PmParam limits[] = {
                  .doc = "Longest side of a rendition."),
     PM_PARAM_LIST(PmLimits, formats, "formats", .def = "[jpeg, png, webp, gif, tiff, avif, heif, jxl]", .min = 1,
                   .max = 10, .choices = formats,
-                  .doc = "Source formats let in, told by their content. svg and pdf only when they are named here."),
+                  .doc =
+                      "Source formats let in, recognized by their content. svg and pdf only when they are named here."),
 };
 
 static const PmParam on_error[] = {

@@ -137,7 +137,7 @@ static PmTrigger *open_trigger(PmRunContext *run, const PmSessionOptions *option
     if (options->instead != NULL)
         return options->instead->open_trigger(options->instead->data, &run->context, sink, err);
     if (connector != NULL) return connector->open_trigger(&run->context, sink, err);
-    pm_error_at(err, PM_BAD_CONFIG, pipeline->file, 1, 1, "trigger is missing: nothing tells when an image arrives");
+    pm_error_at(err, PM_BAD_CONFIG, pipeline->file, 1, 1, "trigger is missing: nothing brings images");
     pm_error_hint(err, "trigger: { directory: { path: in } }, or use `pixmill apply` on files");
     return NULL;
 }

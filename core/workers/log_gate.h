@@ -19,12 +19,12 @@ typedef struct PmLogShare {
 typedef struct PmLogGate {
     PmLoop *loop; /* borrowed */
     PmLogShare all;
-    unsigned long dropped; /* not told yet */
-    PmTimer *timer;        /* until that is told */
+    unsigned long dropped; /* not reported yet */
+    PmTimer *timer;        /* until that is reported */
 } PmLogGate;
 
 void pm_log_gate_init(PmLogGate *gate, PmLoop *loop);
-void pm_log_gate_finish(PmLogGate *gate); /* tells what is not told yet */
+void pm_log_gate_finish(PmLogGate *gate); /* reports what is still to be reported */
 
 /* Whether one more line may be written. `share` is the child's, or NULL for the zygote's own lines. */
 bool pm_log_gate_admits(PmLogGate *gate, PmLogShare *share);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The worker processes: a zygote and its children. Hides processes, sockets and the protocol; treats whatever a child
- * says as an attacker's words. A child's death ends one job and is told as an error that names plugin and signal.
+ * says as an attacker's words. A child's death ends one job, with an error that names plugin and signal.
  */
 #ifndef PM_WORKERS_POOL_H
 #define PM_WORKERS_POOL_H
@@ -18,7 +18,7 @@ typedef struct PmPoolOptions {
     const char *worker; /* path of pixmill-worker; NULL: PIXMILL_WORKER, beside this executable, the installed one */
     const char *plugin_dirs; /* folders separated by ':'; NULL: PIXMILL_PLUGIN_PATH, the build's, the installed one */
     int workers;             /* 0: as the pipeline says, see count.h */
-    bool check;              /* only to be told whether the pipeline is fine */
+    bool check;              /* only to find out whether the pipeline is fine */
 } PmPoolOptions;
 
 typedef struct PmPoolSink {
@@ -29,8 +29,8 @@ typedef struct PmPoolSink {
     void (*idle)(void *data);                               /* a worker became free */
 } PmPoolSink;
 
-/* New; the zygote starts at once and tells from the loop. `text` (borrowed for the call) is what `pipeline` was read
- * from; pipeline and loop outlive the pool. */
+/* New; the zygote starts at once; callbacks come from the loop. `text` (borrowed for the call) is what `pipeline` was
+ * read from; pipeline and loop outlive the pool. */
 PmPool *pm_pool_new(PmLoop *loop, const PmPipeline *pipeline, const char *text, size_t size,
                     const PmPoolOptions *options, const PmPoolSink *sink, PmError *err);
 void pm_pool_free(PmPool *pool); /* ends all processes; no callback comes any more */
@@ -56,7 +56,7 @@ typedef struct PmPoolOutput {
 } PmPoolOutput;
 
 typedef struct PmPoolReport {
-    PmError error;          /* PM_OK: all outputs were told */
+    PmError error;          /* PM_OK: all outputs were reported */
     const char *crash;      /* "plugin_crash:watermark:SIGSEGV" when the child died, else NULL */
     PmOnReject rejected_as; /* with PM_REJECTED */
     const json_t *facts, *verdicts, *warnings, *timings; /* or NULL */

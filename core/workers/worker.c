@@ -207,7 +207,7 @@ static void on_overdue(void *data)
 {
     PmWorker *worker = data;
     worker->grace = NULL;
-    pm_pool_restart(worker->pool, "pixmill-worker does not tell the end of a process that was killed");
+    pm_pool_restart(worker->pool, "pixmill-worker does not report the end of a process that was killed");
 }
 
 void pm_worker_kill(PmWorker *worker)

@@ -17,7 +17,7 @@ typedef enum PmWorkerState {
     PM_WORKER_STARTING, /* asked for; its socket is ours already */
     PM_WORKER_IDLE,
     PM_WORKER_BUSY,
-    PM_WORKER_ENDING /* told to end or killed, EXITED not yet reported */
+    PM_WORKER_ENDING /* asked to end, or killed, EXITED not yet reported */
 } PmWorkerState;
 
 typedef enum PmWorkerOutput { PM_OUTPUT_OPEN, PM_OUTPUT_BEGUN, PM_OUTPUT_UNWANTED, PM_OUTPUT_REPORTED } PmWorkerOutput;

@@ -201,7 +201,7 @@ static void on_done(PmWorker *worker, const json_t *body)
     const PmPipeline *pipeline = pm_pool_pipeline(worker->pool);
     const json_t *error = json_object_get(body, "error");
     if (error == NULL && !all_told(worker)) {
-        pm_worker_break(worker, "DONE before every output was told");
+        pm_worker_break(worker, "DONE before every output was reported");
         return;
     }
     json_t *facts = pm_said_facts(json_object_get(body, "facts"), pm_pool_declared(worker->pool),

@@ -30,7 +30,7 @@ static const PmParam params[] = {
     PM_PARAM_INT(Config, max_pages, "max_pages", .min = 1, .max = 1000000,
                  .doc = "The most pages: 1 refuses animations and documents of several pages."),
     PM_PARAM_STRING(Config, message, "message", .min = 1, .max = 400, .flags = PM_TEMPLATE,
-                    .doc = "What to tell when a condition is not met, in your own words; may hold {facts}. What was "
+                    .doc = "What to say when a condition is not met, in your own words; may hold {facts}. What was "
                            "wrong follows in parentheses. Default: what was wrong."),
     PM_PARAM_ENUM(Config, status, "status", .def = "bad_input", .choices = statuses,
                   .doc = "bad_input: the picture fails, as one that cannot be read does. reject: it is rejected as by "

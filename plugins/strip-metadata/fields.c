@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "strip.h"
 
-/* What libvips needs to show and write the picture; none of it tells about people or places. */
+/* What libvips needs to show and write the picture; none of it says anything about people or places. */
 static bool is_structure(const char *name)
 {
     static const char *const names[] = {

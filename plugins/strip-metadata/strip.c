@@ -13,12 +13,13 @@ static const char *const icc_modes[] = {"convert", "keep", "strip", NULL};
 
 static const PmParam params[] = {
     PM_PARAM_LIST(Config, keep, "keep", .max = 16, .choices = keeps,
-                  .doc = "What may stay; all other metadata goes, thumbnails and comments included. copyright: artist, "
-                         "credit and rights in EXIF, IPTC and XMP and nothing else of those. exif: the tags of the "
-                         "EXIF standard, values byte for byte, without positions, maker notes and thumbnail. gps: "
-                         "positions in EXIF; with xmp or iptc their positions and names of places, too. xmp: "
-                         "properties that are known to tell no place; with gps the whole packet. iptc: the records of "
-                         "the IPTC standard but places. icc: the colour profile, same as `icc: keep`."),
+                  .doc =
+                      "What may stay; all other metadata goes, thumbnails and comments included. copyright: artist, "
+                      "credit and rights in EXIF, IPTC and XMP and nothing else of those. exif: the tags of the "
+                      "EXIF standard, values byte for byte, without positions, maker notes and thumbnail. gps: "
+                      "positions in EXIF; with xmp or iptc their positions and names of places, too. xmp: "
+                      "properties that are known to reveal no place; with gps the whole packet. iptc: the records of "
+                      "the IPTC standard but places. icc: the colour profile, same as `icc: keep`."),
     PM_PARAM_LIST(Config, exif, "exif", .max = 100,
                   .doc = "Single EXIF tags that stay, by the names of the EXIF standard: [Make, Model, "
                          "DateTimeOriginal]. Upper and lower case are the same. A GPS tag stays when it is named. "
@@ -101,7 +102,7 @@ static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *i
 
 static const PmTransform transform = {
     .name = "strip-metadata",
-    .summary = "Take out what a picture tells beside its pixels.",
+    .summary = "Remove what a picture carries besides its pixels.",
     PM_PARAMS(Config, params),
     .create = create,
     .destroy = destroy,

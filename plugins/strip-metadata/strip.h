@@ -23,7 +23,7 @@ enum { BLOB_MAX = 1024 * 1024 };
  * in part (EXIF, XMP, IPTC) are replaced; the ICC profile is left alone. */
 void fields_strip(VipsImage *image, unsigned keep, const PmList *tags);
 
-/* The packet with properties that are known to tell no position and no place, or with the rights only; new text,
+/* The packet with properties that are known to reveal no position and no place, or with the rights only; new text,
  * g_free() it; NULL when nothing is left or it can't be read. */
 char *xmp_without_positions(const char *packet, size_t size);
 char *xmp_rights(const char *packet, size_t size);

@@ -30,7 +30,7 @@ $found"
 
 found=$(grep -nE '#include <(vips|glib)' core/{base,net,pipeline,aws,workers,session,cli}/*.[ch] core/connectors/*.[ch] core/connectors/*/*.[ch])
 [ -z "$found" ] || say "no image library outside engine and worker: $found"
-found=$(grep -nE 'pm_(kind|connector)_(directory|file|s3|sqs|lambda|list|http)\b|\bis_file\b *[=;,)]' core/{base,net,pipeline,aws,workers,session,cli,engine,worker}/*.[ch] core/connectors/*.[ch] | grep -vE '^core/connectors/registry.c:|cmd_plugin_new.c')
+found=$(grep -nE '&pm_(kind|connector)_[a-z0-9]+\b|\bis_file\b *[=;,)]' core/{base,net,pipeline,aws,workers,session,cli,engine,worker}/*.[ch] core/connectors/*.[ch] | grep -vE '^core/connectors/registry.c:|cmd_plugin_new.c')
 [ -z "$found" ] || say "what a pipeline is connected to is asked of its table, not compared:
 $found"
 found=$(grep -nE '#include <curl' core/*/*.[ch] core/*/*/*.[ch] | grep -v '^core/net/')

@@ -8,8 +8,8 @@
 #include "connectors/dead_letter.h"
 #include "pipeline/pipeline.h"
 
-/* Tells each message once, at most max. They are hidden from others for a moment and visible again at the end. Blocks.
- * PM_BAD_CONFIG: the pipeline has no SQS trigger, or no dead-letter queue. */
+/* Reports each message once, at most max. They are hidden from others for a moment and visible again at the end.
+ * Blocks. PM_BAD_CONFIG: the pipeline has no SQS trigger, or no dead-letter queue. */
 PmStatus pm_dead_letters_list(const PmPipeline *pipeline, size_t max, PmDeadLetterSeen *seen, void *data, PmError *err);
 
 /* Sends messages back to the trigger's queue, then takes them from this one: reason NULL: all, at most max. Those that

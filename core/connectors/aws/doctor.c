@@ -64,7 +64,7 @@ static void look_at_dead_letters(Doctor *doctor, PmSqs *sqs, const PmQueueFacts 
     }
     tell(doctor, PM_FINDING_GOOD, subject, NULL, "%s: %lld waiting", url, (long long)facts.messages);
     if (facts.messages > 0)
-        tell(doctor, PM_FINDING_WARNING, subject, "`pixmill dlq list` tells why", "%lld dead %s",
+        tell(doctor, PM_FINDING_WARNING, subject, "`pixmill dlq list` shows why", "%lld dead %s",
              (long long)facts.messages, facts.messages == 1 ? "message" : "messages");
     if (facts.fifo != queue->fifo)
         tell(doctor, PM_FINDING_BAD, subject,
@@ -134,7 +134,8 @@ static void look_at_source(Doctor *doctor, const PmS3Source *source)
         snprintf(resource, sizeof resource, "arn:aws:s3:::%s/%s*", bucket, prefix);
         snprintf(list, sizeof list, "arn:aws:s3:::%s", bucket);
         if (pm_blocking_list(&doctor->blocking, s3, bucket, prefix) != PM_OK) {
-            tell_failed(doctor, subject, "s3:ListBucket (which tells a missing object from a forbidden one)", list);
+            tell_failed(doctor, subject, "s3:ListBucket (which distinguishes a missing object from a forbidden one)",
+                        list);
             continue;
         }
         pm_text_copy(key, sizeof key, doctor->blocking.key);

@@ -37,7 +37,7 @@ bool pm_runtime_respond(PmRuntimeApi *api, const char *request_id, const char *b
 bool pm_runtime_fail(PmRuntimeApi *api, const char *request_id, const char *type, const char *message,
                      PmRuntimeDone *done, void *data, PmError *err);
 
-/* Tells that the runtime cannot start, before the first pm_runtime_next. Blocks, a few seconds at most. */
+/* Reports that the runtime cannot start, before the first pm_runtime_next. Blocks, a few seconds at most. */
 PmStatus pm_runtime_init_error(const char *host, const char *type, const char *message, PmError *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Renditions in S3. HEAD tells what is there; the stamp in its metadata whether it is ours, current or newer; the put
+ * Renditions in S3. HEAD shows what is there, the stamp in its metadata whether it is ours, current or newer; the put
  * is conditional on exactly that, so that of two workers with the same key one wins and the other looks again. Looking
  * may begin while the bytes are still being made.
  */
@@ -222,8 +222,9 @@ static void put_now(PmStoreCall *call)
     }
     if (!call->turn.has) {
         if (!takes_turn(call)) return;
-        /* An ETag tells bytes, not stamps: when the same bytes are written again for a newer event, a condition from
-         * before still holds. So what is written over something is looked at while nobody else here writes to it. */
+        /* An ETag identifies bytes, not stamps: when the same bytes are written again for a newer event, a condition
+         * from before still holds. So what is written over something is looked at while nobody else here writes to it.
+         */
         if (call->if_match != NULL) {
             forget_look(call);
             look(call);

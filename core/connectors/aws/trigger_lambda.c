@@ -275,7 +275,7 @@ static void settle(PmTrigger *base, PmEvent *event, const PmFate *fate, void (*d
         break;
     case PM_FATE_RELEASE:
         pm_error_set(&over, PM_TRANSIENT, "%s",
-                     trigger->expired ? "not finished before the invocation's deadline" : "pixmill was told to stop");
+                     trigger->expired ? "not finished before the invocation's deadline" : "pixmill was asked to stop");
         fail_task(task, &over, true);
         task->late = trigger->expired;
         break;
@@ -399,7 +399,7 @@ static bool stop(PmTrigger *base)
 {
     LambdaTrigger *trigger = (LambdaTrigger *)base;
     trigger->stopped = true;
-    if (trigger->busy) fail_rest(trigger, PM_TRANSIENT, "pixmill was told to stop", false);
+    if (trigger->busy) fail_rest(trigger, PM_TRANSIENT, "pixmill was asked to stop", false);
     maybe_answer(trigger);
     return true;
 }

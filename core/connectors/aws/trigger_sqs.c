@@ -310,7 +310,7 @@ static void on_start_failed(SqsTrigger *trigger, const PmError *why, const char 
         return;
     }
     if (strstr(err.message, "AccessDenied") != NULL)
-        pm_error_hint(&err, "allow %s on the queue: `pixmill doctor` tells what is missing", action);
+        pm_error_hint(&err, "allow %s on the queue: `pixmill doctor` shows what is missing", action);
     refuse(trigger, &err);
 }
 

@@ -15,8 +15,8 @@
 PmTrigger *pm_trigger_directory_new(PmLoop *loop, PmHelper *helper, const PmPipeline *pipeline, const char *digest,
                                     bool once, const PmTriggerSink *sink, PmError *err);
 
-/* The files of the listing that are not skipped, each once; settling leaves them where they are. Each settlement is
- * told to `settled` (may be NULL). `listing` outlives it. New. */
+/* The files of the listing that are not skipped, each once; settling leaves them where they are. `settled` (may be
+ * NULL) is called with each settlement. `listing` outlives it. New. */
 typedef void PmListSettled(void *data, const PmEvent *event, const PmFate *fate);
 PmTrigger *pm_trigger_list_new(PmLoop *loop, const PmListing *listing, const PmTriggerSink *sink,
                                PmListSettled *settled, void *data, PmError *err);

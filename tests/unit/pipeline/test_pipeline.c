@@ -13,6 +13,10 @@
 #define OUTPUT "outputs: { o: { to: { file: { path: \"out/{stem}.{ext}\" } } } }\n"
 #define LEAST  "version: 1\n" OUTPUT
 
+/* Their names stand in messages: a connector more changes none of these tests. */
+static const PmKind *const kinds_here[] = {&pm_kind_directory, &pm_kind_file,   &pm_kind_s3,
+                                           &pm_kind_sqs,       &pm_kind_lambda, NULL};
+
 static PmPipeline *read_as(const char *yaml, const PmKind *const *kinds, PmErrorList *errors)
 {
     return pm_pipeline_read("dir/photos.yaml", "/srv/pipes", yaml, strlen(yaml), kinds, test_env, NULL, errors);
@@ -21,7 +25,7 @@ static PmPipeline *read_as(const char *yaml, const PmKind *const *kinds, PmError
 static PmPipeline *read_good(const char *yaml)
 {
     PmErrorList errors = {0};
-    PmPipeline *p = read_as(yaml, pm_kinds, &errors);
+    PmPipeline *p = read_as(yaml, kinds_here, &errors);
     if (errors.count > 0) fail_msg("%s\n%s", yaml, errors_text(&errors));
     assert_non_null(p);
     return p;
@@ -30,7 +34,7 @@ static PmPipeline *read_good(const char *yaml)
 static void expect(const char *yaml, const char *expected)
 {
     PmErrorList errors = {0};
-    PmPipeline *p = read_as(yaml, pm_kinds, &errors);
+    PmPipeline *p = read_as(yaml, kinds_here, &errors);
     assert_string_equal(errors_text(&errors), expected);
     pm_pipeline_free(p);
     pm_error_list_finish(&errors);
@@ -280,7 +284,7 @@ static void check_loop(const char *trigger, const char *path, bool loops)
              "version: 1\ntrigger: { directory: { path: in%s } }\noutputs: { o: { to: { file: { path: \"%s\" } } } }\n",
              trigger, path);
     PmErrorList errors = {0};
-    PmPipeline *p = read_as(yaml, pm_kinds, &errors);
+    PmPipeline *p = read_as(yaml, kinds_here, &errors);
     if ((errors.count == 1 && strcmp(errors.items[0].message, LOOP) == 0) != loops || errors.count > 1)
         fail_msg("%s with %s: %s", path, trigger, errors_text(&errors));
     pm_pipeline_free(p);
@@ -325,7 +329,7 @@ static void check_s3_loop(const char *bucket, const char *key, bool loops)
              "outputs: { o: { to: { s3: { bucket: %s, key: \"%s\" } } } }\n",
              bucket, key);
     PmErrorList errors = {0};
-    PmPipeline *p = read_as(yaml, pm_kinds, &errors);
+    PmPipeline *p = read_as(yaml, kinds_here, &errors);
     if ((errors.count == 1) != loops) fail_msg("%s in %s: %s", key, bucket, errors_text(&errors));
     if (loops) assert_contains(errors.items[0].message, "can write to s3://src/incoming/, where the sources come from");
     pm_pipeline_free(p);
