@@ -404,6 +404,7 @@ static void check_unknown(Binding *b, const PmNode *mapping, const PmParam *para
     for (size_t i = 0; i < mapping->count; i++) {
         const PmNode *key = mapping->pairs[i].key;
         if (pm_text_is_one_of(key->text, names)) continue;
+        if (b->context->extensions && strncmp(key->text, "x-", 2) == 0) continue;
         PmError *err = complain(b, key, "unknown key \"%.80s\"", key->text);
         const char *near = pm_text_nearest(key->text, names), *colon = strchr(key->text, ':');
         char all[220];

@@ -15,6 +15,7 @@ typedef struct PmDecodeContext {
     PmErrorList *errors;
     /* Keys that the caller reads itself, besides the table's; NULL-terminated, or NULL. */
     const char *const *also;
+    bool extensions;       /* keys that begin with "x-" are the operator's own, and let pass */
     int line, column;      /* where to report what a NULL mapping lacks; 0: no place */
     PmErrorList *warnings; /* deprecated parameters that are used; NULL: not wanted */
 } PmDecodeContext;

@@ -25,7 +25,11 @@ const void *pm_read_section(const PmReading *r, const PmSection *section, const 
                             const char *const *also)
 {
     void *config = section->count > 0 ? pm_arena_alloc(r->pipeline->arena, section->config_size) : NULL;
-    PmDecodeContext context = {.file = r->pipeline->file, .where = where, .errors = r->errors, .also = also};
+    PmDecodeContext context = {.file = r->pipeline->file,
+                               .where = where,
+                               .errors = r->errors,
+                               .also = also,
+                               .extensions = section->path[0] == '\0'}; /* the top level */
     pm_decode_params(&context, node, section->params, section->count, config, r->pipeline->arena);
     return config;
 }

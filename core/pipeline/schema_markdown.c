@@ -209,6 +209,9 @@ char *pm_schema_pipeline_markdown(const PmKind *const *kinds)
         &page, "# The pipeline file\n\n"
                "One YAML document of at most 1 MiB. `${NAME}` and `${NAME:-default}` are taken from the environment "
                "when the file is read; `$${` is a literal `${`. Relative paths start at the pipeline file.\n\n"
+               "What comes more than once may be written once: anchors (`&name`), aliases (`*name`) and merge keys "
+               "(`<<: *name`) are YAML's own, and top-level keys that begin with `x-` are left alone, as a place for "
+               "them.\n\n"
                "Values: an *integer* may have a suffix (`50M`, `2k`), a *size* is written `50MiB`, `200KiB` or "
                "`1GB`, a *duration* `15s`, `1500ms` or `2m`, a *length* `12`, `12px` or `5%`, a *color* "
                "`\"#20a0ff\"`, `\"#20a0ff80\"` or `white`. A *list* of one may be written without brackets.\n\n");

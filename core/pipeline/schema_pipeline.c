@@ -257,6 +257,10 @@ json_t *pm_schema_pipeline(const PmKind *const *kinds, const json_t *plugins)
     json_t *schema = section_schema(pm_section(""));
     json_object_set_new(schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
     json_object_set_new(schema, "title", json_string("pixmill pipeline"));
+    json_object_set_new(schema, "patternProperties",
+                        json_pack("{s{ss}}", "^x-", "description",
+                                  "Your own: never looked at. A place for anchors (&name) that aliases (*name) and "
+                                  "merge keys (<<: *name) stand for."));
     add_sections(json_object_get(schema, "properties"), kinds);
     json_array_append_new(json_object_get(schema, "required"), json_string(PM_KEY_OUTPUTS));
     json_object_set_new(schema, "$defs",

@@ -168,7 +168,7 @@ static void read_sequence(Reader *reader, PmNode *node)
 static const PmPair *find_pair(const Growing *list, const char *key)
 {
     const PmPair *pairs = list->items;
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; pairs != NULL && i < list->count; i++)
         if (strcmp(pairs[i].key->text, key) == 0) return &pairs[i];
     return NULL;
 }
@@ -179,11 +179,6 @@ static bool check_key(Reader *reader, const Growing *list, const PmNode *key)
         fail(reader, key->line, key->column, NULL, "a key must be a word, not %s", pm_node_kind_name(key));
         return false;
     }
-    if (key->plain && strcmp(key->text, "<<") == 0) {
-        fail(reader, key->line, key->column, "write the keys out, or use an alias as a whole value",
-             "merge keys (<<) are not supported");
-        return false;
-    }
     const PmPair *before = find_pair(list, key->text);
     if (before == NULL) return true;
     fail(reader, key->line, key->column, NULL, "key \"%.100s\" is written twice (first on line %d)", key->text,
@@ -191,9 +186,39 @@ static bool check_key(Reader *reader, const Growing *list, const PmNode *key)
     return false;
 }
 
+/* Adds the pairs of `from` whose keys are not there yet. */
+static void merge_mapping(Reader *reader, Growing *list, const PmNode *from)
+{
+    if (from->kind != PM_NODE_MAPPING) {
+        fail(reader, from->line, from->column, "name a mapping that an anchor (&name) stands before: <<: *name",
+             "<< takes a mapping, or a list of mappings, not %s", pm_node_kind_name(from));
+        return;
+    }
+    for (size_t i = 0; i < from->count; i++) {
+        PmPair *slot = find_pair(list, from->pairs[i].key->text) == NULL ? grow(list) : NULL;
+        if (slot != NULL) *slot = from->pairs[i];
+    }
+}
+
+/* YAML 1.1's `<<`: what the mapping says itself counts, then the first of those that are merged. */
+static void merge(Reader *reader, Growing *list, const PmNode *from)
+{
+    if (from->kind != PM_NODE_SEQUENCE) {
+        merge_mapping(reader, list, from);
+        return;
+    }
+    for (size_t i = 0; i < from->count; i++) merge_mapping(reader, list, from->items[i]);
+}
+
+static bool is_merge(const PmNode *key)
+{
+    return key->kind == PM_NODE_SCALAR && key->plain && strcmp(key->text, "<<") == 0;
+}
+
 static void read_mapping(Reader *reader, PmNode *node)
 {
     Growing list = {.size = sizeof(PmPair)};
+    PmPair merged = {NULL, NULL};
     yaml_event_t event;
     while (next_event(reader, &event)) {
         if (event.type == YAML_MAPPING_END_EVENT) {
@@ -204,9 +229,17 @@ static void read_mapping(Reader *reader, PmNode *node)
         if (key == NULL || !next_event(reader, &event)) break;
         PmNode *value = read_node(reader, &event);
         if (value == NULL) break;
+        bool merges = is_merge(key);
+        if (merges && merged.key != NULL)
+            fail(reader, key->line, key->column, "merge a list: <<: [*a, *b]",
+                 "key \"<<\" is written twice (first on line %d)", merged.key->line);
+        else if (merges)
+            merged = (PmPair){key, value};
+        if (merges) continue;
         PmPair *slot = check_key(reader, &list, key) ? grow(&list) : NULL;
         if (slot != NULL) *slot = (PmPair){key, value};
     }
+    if (merged.value != NULL && !reader->failed) merge(reader, &list, merged.value);
     node->pairs = settle(reader, &list);
     node->count = list.count;
 }

@@ -2,8 +2,8 @@
  *
  * A YAML document as a tree of nodes that know their line and column. Hides libyaml (its event API: the
  * document loader is quadratic on nested input). Caps: 1 MiB of text, depth 64, 10,000 nodes, aliases
- * counted as what they stand for. One document; duplicate keys, tags other than the core schema's, and
- * merge keys are errors.
+ * counted as what they stand for. One document; duplicate keys and tags other than the core schema's are errors.
+ * Merge keys (`<<`) are carried out: nobody sees them.
  */
 #ifndef PM_PIPELINE_TREE_H
 #define PM_PIPELINE_TREE_H

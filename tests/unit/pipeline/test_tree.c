@@ -104,11 +104,50 @@ static void duplicate_keys_name_the_first_line_and_keep_it(void **state)
     pm_error_list_finish(&errors);
 }
 
+static const char *at(const PmNode *mapping, const char *key)
+{
+    const PmNode *node = pm_node_get(mapping, key);
+    return node != NULL ? node->text : "(none)";
+}
+
+static void merge_keys_fill_in_what_a_mapping_does_not_say(void **state)
+{
+    (void)state;
+    PmErrorList errors = {0};
+    PmTree *tree = parse("a: &a {x: 1, y: 2}\n"
+                         "b: &b {x: 3, z: 4}\n"
+                         "one: {<<: *a, y: 5}\n"
+                         "late: {y: 5, <<: *a}\n"
+                         "two: &two {<<: [*b, *a]}\n"
+                         "again: {<<: *two, w: 6}\n",
+                         &errors);
+    assert_string_equal(errors_text(&errors), "");
+    const PmNode *root = pm_tree_root(tree), *one = pm_node_get(root, "one"), *two = pm_node_get(root, "two"),
+                 *again = pm_node_get(root, "again");
+    assert_int_equal(one->count, 2);
+    assert_string_equal(at(one, "x"), "1");
+    assert_string_equal(at(one, "y"), "5");
+    assert_string_equal(at(pm_node_get(root, "late"), "y"), "5");
+    assert_int_equal(two->count, 3);
+    assert_string_equal(at(two, "x"), "3"); /* the first of the list counts */
+    assert_string_equal(at(two, "y"), "2");
+    assert_string_equal(at(again, "z"), "4");
+    assert_string_equal(at(again, "w"), "6");
+    assert_int_equal(pm_node_get(again, "z")->line, 2);
+    pm_tree_free(tree);
+    expect("a: &a {x: 1}\nb: {<<: *a, <<: *a}\n", "t.yaml:2:13: key \"<<\" is written twice (first on line 2)\n"
+                                                  "  hint: merge a list: <<: [*a, *b]\n");
+    expect("b: {<<: 1}\n", "t.yaml:1:9: << takes a mapping, or a list of mappings, not a number\n"
+                           "  hint: name a mapping that an anchor (&name) stands before: <<: *name\n");
+    expect("a: &a {x: 1}\nb: {<<: [*a, [1]]}\n",
+           "t.yaml:2:14: << takes a mapping, or a list of mappings, not a list\n"
+           "  hint: name a mapping that an anchor (&name) stands before: <<: *name\n");
+    expect("a: &a {<<: *a}\n", "t.yaml:1:12: alias *a stands inside what it names\n");
+}
+
 static void what_a_pipeline_file_may_not_hold(void **state)
 {
     (void)state;
-    expect("a: &x {b: 1}\nc:\n  <<: *x\n", "t.yaml:3:3: merge keys (<<) are not supported\n"
-                                           "  hint: write the keys out, or use an alias as a whole value\n");
     expect("[a]: 1\n", "t.yaml:1:1: a key must be a word, not a list\n");
     expect("a: !secret x\nb: !!set {}\n", "t.yaml:1:4: unknown tag !secret\n  hint: a pipeline file needs no tags\n"
                                           "t.yaml:2:4: unknown tag tag:yaml.org,2002:set\n"
@@ -363,6 +402,7 @@ int main(void)
         cmocka_unit_test(empty_documents_have_no_root),
         cmocka_unit_test(byte_order_mark_shifts_no_column),
         cmocka_unit_test(duplicate_keys_name_the_first_line_and_keep_it),
+        cmocka_unit_test(merge_keys_fill_in_what_a_mapping_does_not_say),
         cmocka_unit_test(what_a_pipeline_file_may_not_hold),
         cmocka_unit_test(syntax_errors_speak_the_writers_words),
         cmocka_unit_test(texts_that_need_quotes_are_found),
