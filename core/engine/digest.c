@@ -101,6 +101,8 @@ void pm_engine_digest(const PmEngine *engine, char out[65])
     }
     for (size_t i = 0; outputs != NULL && outputs->kind == PM_NODE_MAPPING && i < outputs->count; i++) {
         put_text(hash, outputs->pairs[i].key->text);
+        const PmNode *matrix = pm_node_get(outputs->pairs[i].value, PM_KEY_FOR);
+        if (matrix != NULL) put_node(hash, matrix);
         put_node(hash, pm_node_get(outputs->pairs[i].value, PM_KEY_WHEN));
         put_node(hash, pm_node_get(outputs->pairs[i].value, PM_KEY_STEPS));
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "pipeline/matrix.h"
 #include "pipeline/read.h"
 #include "pipeline/sections.h"
 
@@ -52,26 +53,27 @@ static bool output_name_ok(const char *name)
     return n > 0 && n <= 48 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
-static void read_output(const PmReading *r, const PmPair *pair, PmOutput *output)
+static void read_output(const PmReading *r, const PmOutputSource *source, PmOutput *output)
 {
-    static const char *const keys[] = {PM_KEY_WHEN, PM_KEY_STEPS, PM_KEY_TO, NULL};
-    const PmNode *node = pair->value;
-    output->name = pair->key->text;
-    output->where = pm_read_text(r, "outputs.%.60s", output->name);
-    output->line = pair->key->line;
-    output->column = pair->key->column;
+    static const char *const keys[] = {PM_KEY_FOR, PM_KEY_WHEN, PM_KEY_STEPS, PM_KEY_TO, NULL};
+    const PmNode *node = source->node;
+    output->name = source->key->text;
+    output->where = source->where;
+    output->matrix = source->matrix;
+    output->line = source->key->line;
+    output->column = source->key->column;
     if (!output_name_ok(output->name)) {
-        PmError *err = pm_read_error(r, pair->key, "outputs", "\"%.60s\" cannot name an output", output->name);
+        PmError *err = pm_read_error(r, source->key, "outputs", "\"%.60s\" cannot name an output", output->name);
         if (err != NULL) pm_error_hint(err, "use 1 to 48 of a-z, 0-9, - and _");
     }
-    if (!pm_read_mapping(r, node, output->where, keys)) return;
+    if (node == NULL || !pm_read_mapping(r, node, output->where, keys)) return;
     const PmNode *when = pm_node_get(node, PM_KEY_WHEN), *to = pm_node_get(node, PM_KEY_TO);
     if (when != NULL) output->when = pm_when_new(r->pipeline->file, output->where, when, r->errors);
     pm_read_steps(r, pm_node_get(node, PM_KEY_STEPS), pm_read_text(r, "outputs.%.60s.steps", output->name),
                   output->where, &output->steps, &output->step_count);
     if (r->kinds == NULL) return;
     if (to == NULL) {
-        PmError *err = pm_read_error(r, pair->key, output->where, "to is missing");
+        PmError *err = pm_read_error(r, source->key, output->where, "to is missing");
         if (err != NULL)
             pm_error_hint(err, "say where the rendition goes: to: { file: { path: \"out/{stem}_%s.{ext}\" } }",
                           output->name);
@@ -102,8 +104,10 @@ static void read_outputs(const PmReading *r, const PmNode *root)
         pm_read_error(r, node, NULL, "outputs has %zu entries; %d are allowed", node->count, (int)PM_OUTPUTS_MAX);
         return;
     }
-    p->outputs = pm_arena_alloc(p->arena, node->count * sizeof *p->outputs);
-    for (size_t i = 0; i < node->count; i++) read_output(r, &node->pairs[i], &p->outputs[p->output_count++]);
+    const PmOutputSource *sources;
+    size_t count = pm_matrix_expand(r, node, &sources);
+    p->outputs = pm_arena_alloc(p->arena, (count + 1) * sizeof *p->outputs);
+    for (size_t i = 0; i < count; i++) read_output(r, &sources[i], &p->outputs[p->output_count++]);
 }
 
 /* --- the rest --- */
@@ -160,6 +164,7 @@ static void visit_worker_part(const PmNode *root, void (*visit)(void *data, cons
         if (pm_top_keys[i].worker) visit(data, pm_node_get(root, pm_top_keys[i].name));
     const PmNode *outputs = pm_node_get(root, PM_KEY_OUTPUTS);
     for (size_t i = 0; outputs != NULL && outputs->kind == PM_NODE_MAPPING && i < outputs->count; i++) {
+        visit(data, pm_node_get(outputs->pairs[i].value, PM_KEY_FOR));
         visit(data, pm_node_get(outputs->pairs[i].value, PM_KEY_WHEN));
         visit(data, pm_node_get(outputs->pairs[i].value, PM_KEY_STEPS));
     }

@@ -60,7 +60,8 @@ typedef struct PmPlace {
 
 typedef struct PmOutput {
     const char *name;
-    const char *where; /* "outputs.thumb" */
+    const char *where;  /* "outputs.thumb"; of a matrix with the combination behind it, in brackets */
+    const char *matrix; /* "photo", where `for` made photo-320-avif and others of it; else NULL */
     const PmWhen *when;
     PmStep *steps;
     size_t step_count;
@@ -131,9 +132,9 @@ typedef struct PmPipeline {
 
 /* New. Reads `text` (borrowed). `dir` is the absolute folder of the file. kinds: what it may be connected to, ended by
  * NULL. kinds NULL reads the worker's part alone: variables are expanded only below limits, steps, sandbox and
- * outputs.*.{when,steps}, where all it needs was handed over; the rest keeps its ${..} and its values are not checked.
- * All errors go to `errors`; the result is NULL only when there is nothing to go on with, so that a caller can collect
- * the engine's errors too. Valid only when no error was added. */
+ * outputs.*.{for,when,steps}, where all it needs was handed over; the rest keeps its ${..} and its values are not
+ * checked. All errors go to `errors`; the result is NULL only when there is nothing to go on with, so that a caller can
+ * collect the engine's errors too. Valid only when no error was added. */
 PmPipeline *pm_pipeline_read(const char *file, const char *dir, const char *text, size_t size,
                              const PmKind *const *kinds, PmEnvLookup *lookup, void *data, PmErrorList *errors);
 void pm_pipeline_free(PmPipeline *pipeline);

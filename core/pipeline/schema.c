@@ -6,8 +6,8 @@
 
 #include "pipeline/schema_internal.h"
 
-/* What an editor must let pass in place of any scalar: a text with a variable in it. */
-#define VARIABLE "\\$\\{[A-Za-z_]"
+/* What an editor must let pass in place of any scalar: a text with a variable in it, ${NAME} or {name} of `for`. */
+#define VARIABLE "\\{[A-Za-z_]"
 
 /* --- PmParam to description --- */
 

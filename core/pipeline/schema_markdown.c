@@ -175,11 +175,14 @@ static void add_steps(PmBuffer *page, const PmKind *const *kinds)
     for (size_t i = 0; pm_on_reject_names[i] != NULL; i++)
         pm_buffer_addf(page, "%s`%s`", i > 0 ? ", " : "", pm_on_reject_names[i]);
     pm_buffer_addf(page, " | `%s` | %s |\n\n", pm_on_reject_names[PM_ON_REJECT_QUARANTINE], PM_ON_REJECT_DOC);
-    pm_buffer_adds(page, "## `outputs.NAME`\n\nA rendition. At least one; names are made of a-z, 0-9, - and _.\n\n"
-                         "| Key | Value | Default | Meaning |\n|---|---|---|---|\n"
-                         "| `when` | conditions |  | Make this rendition only for images whose facts match. |\n"
-                         "| `steps` | list |  | What is done after the trunk. |\n"
-                         "| `to` | ");
+    pm_buffer_adds(page,
+                   "## `outputs.NAME`\n\nA rendition. At least one; names are made of a-z, 0-9, - and _.\n\n"
+                   "| Key | Value | Default | Meaning |\n|---|---|---|---|\n"
+                   "| `for` | mapping of names to values or lists of them |  | " PM_FOR_DOC " At most 8 names; all "
+                   "outputs of a file are 64 at the most. |\n"
+                   "| `when` | conditions |  | Make this rendition only for images whose facts match. |\n"
+                   "| `steps` | list |  | What is done after the trunk. |\n"
+                   "| `to` | ");
     add_place_names(page, kinds);
     pm_buffer_adds(page, " | required | Where the rendition goes. |\n\n");
 }

@@ -167,7 +167,7 @@ static json_t *shorthand_schema(const json_t *params, const json_t *shorthand)
             return value;
         }
     }
-    pm_text_copy(pattern + strlen(pattern), sizeof pattern - strlen(pattern), "$|\\$\\{[A-Za-z_]");
+    pm_text_copy(pattern + strlen(pattern), sizeof pattern - strlen(pattern), "$|\\{[A-Za-z_]");
     return json_pack("{s[{s[ss]}{ssss}] ss}", "anyOf", "type", "integer", "number", "type", "string", "pattern",
                      pattern, "description", doc);
 }
@@ -223,11 +223,19 @@ static json_t *steps_schema(void)
                      "What is done to the picture, in this order.");
 }
 
+static json_t *for_schema(void)
+{
+    json_t *scalar = json_pack("{s[sss]}", "type", "string", "number", "boolean");
+    return json_pack("{ss ss si s{ss} s{s[o {ss si sO}]}}", "description", PM_FOR_DOC, "type", "object",
+                     "minProperties", 1, "propertyNames", "pattern", "^[a-z][a-z0-9_]{0,31}$", "additionalProperties",
+                     "anyOf", scalar, "type", "array", "minItems", 1, "items", scalar);
+}
+
 static json_t *output_schema(const PmKind *const *kinds)
 {
-    return json_pack("{ss ss sb s[s] s{so so so}}", "description", "A rendition.", "type", "object",
-                     "additionalProperties", 0, "required", PM_KEY_TO, "properties", PM_KEY_WHEN, ref("when"),
-                     PM_KEY_STEPS, steps_schema(), PM_KEY_TO,
+    return json_pack("{ss ss sb s[s] s{so so so so}}", "description", "A rendition.", "type", "object",
+                     "additionalProperties", 0, "required", PM_KEY_TO, "properties", PM_KEY_FOR, for_schema(),
+                     PM_KEY_WHEN, ref("when"), PM_KEY_STEPS, steps_schema(), PM_KEY_TO,
                      kinds_schema(kinds, PM_ROLE_PLACE, "Where the rendition goes."));
 }
 

@@ -20,6 +20,7 @@
 #define PM_KEY_STEPS      "steps" /* of an output, too */
 #define PM_KEY_OUTPUTS    "outputs"
 /* of an output, and `when` of a step */
+#define PM_KEY_FOR  "for"
 #define PM_KEY_WHEN "when"
 #define PM_KEY_TO   "to"
 
@@ -54,6 +55,11 @@ typedef struct PmSandboxConfig {
 } PmSandboxConfig;
 
 extern const char *const pm_on_reject_names[]; /* in the order of PmOnReject */
+
+/* What an output may have beside its steps. */
+#define PM_FOR_DOC                                                                                                    \
+    "Names and their values: one output for each combination, named `NAME-VALUE-VALUE`. `\"{name}\"` in steps, when " \
+    "and to stands for the value."
 
 /* What a step may have beside its plugin. */
 #define PM_STEP_NAME_DOC "Name of the step in facts, logs and messages."

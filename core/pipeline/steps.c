@@ -63,7 +63,7 @@ static const char *const step_keys[] = {"name", PM_KEY_WHEN, "on_reject", NULL};
 static const char *arena_text(const PmReading *r, const char *a, const char *b, const char *c)
 {
     char text[300];
-    snprintf(text, sizeof text, "%.120s%.20s%.120s", a, b, c);
+    snprintf(text, sizeof text, "%.200s%.20s%.60s", a, b, c);
     return pm_arena_strdup(r->pipeline->arena, text);
 }
 

@@ -160,6 +160,11 @@ static void the_digest_follows_what_decides_the_outputs(void **state)
         g_free(again);
         g_free(changed);
     }
+    char *five = digest_of("outputs: { a: { for: { n: [4, 5] }, steps: [ resize: { width: \"{n}\" } ] } }\n"),
+         *six = digest_of("outputs: { a: { for: { n: [4, 6] }, steps: [ resize: { width: \"{n}\" } ] } }\n");
+    assert_string_not_equal(five, six);
+    g_free(five);
+    g_free(six);
     assert_true(g_file_set_contents("/tmp/pm-test-steps-asset", "two", 3, NULL));
     char *after = digest_of(base);
     assert_string_not_equal(after, digest);

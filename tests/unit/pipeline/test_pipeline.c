@@ -716,6 +716,70 @@ static void paths_start_at_the_file(void **state)
     pm_pipeline_free(p);
 }
 
+static void a_matrix_stands_for_its_outputs(void **state)
+{
+    (void)state;
+    static const char matrix[] = "version: 1\n"
+                                 "outputs:\n"
+                                 "  photo:\n"
+                                 "    for: { size: [320, \"${WIDTH}\"], format: [avif, webp] }\n"
+                                 "    when: { width: \">={size}\" }\n"
+                                 "    steps: [ { resize: { width: \"{size}\" } }, { convert: \"{format}\" } ]\n"
+                                 "    to: { file: { path: \"{stem}-{size}.{format}\" } }\n"
+                                 "  other: { to: { file: { path: \"o/{stem}.{ext}\" } } }\n";
+    static const char *const names[] = {"photo-320-avif", "photo-320-webp", "photo-300-avif", "photo-300-webp",
+                                        "other"};
+    static const char *const keys[] = {"{stem}-320.avif", "{stem}-320.webp", "{stem}-300.avif", "{stem}-300.webp",
+                                       "o/{stem}.{ext}"};
+    PmErrorList errors = {0};
+    PmPipeline *broker = read_good(matrix), *worker = read_as(matrix, NULL, &errors);
+    assert_int_equal(errors.count, 0);
+    assert_int_equal(broker->output_count, 5);
+    assert_int_equal(worker->output_count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_string_equal(broker->outputs[i].name, names[i]);
+        assert_string_equal(worker->outputs[i].name, names[i]); /* both sides agree, without a word between them */
+        assert_string_equal(pm_template_text(broker->outputs[i].to.key), keys[i]);
+    }
+    assert_string_equal(broker->outputs[1].where, "outputs.photo-320-webp (for on line 4: size 320, format webp)");
+    assert_string_equal(broker->outputs[0].matrix, "photo");
+    assert_null(broker->outputs[4].matrix);
+    assert_string_equal(pm_node_get(worker->outputs[2].steps[0].params, "width")->text, "300");
+    assert_string_equal(worker->outputs[3].steps[1].params->text, "webp");
+    assert_string_equal(worker->outputs[3].steps[1].path, "outputs.photo-300-webp.steps[1]");
+    json_t *variables = pm_pipeline_worker_variables(broker);
+    assert_int_equal(json_array_size(variables), 1);
+    json_decref(variables);
+    pm_pipeline_free(broker);
+    pm_pipeline_free(worker);
+}
+
+/* 64 outputs of so many values or so much text would be a thousand times the file. */
+static void a_matrix_cannot_stand_for_more_than_the_cap(void **state)
+{
+    (void)state;
+    enum { SIZE = 200 * 1024 };
+    char *yaml = malloc(SIZE + 400);
+    static const char head[] = "version: 1\noutputs:\n  a:\n    for: { n: [1, 2, 3, 4, 5, 6, 7, 8] }\n"
+                               "    to: { file: { path: \"{stem}-{n}.{ext}\" } }\n    steps:\n    - x: { t: ";
+    size_t used = (size_t)snprintf(yaml, SIZE + 400, "%s\"{n}", head);
+    memset(yaml + used, 'x', SIZE);
+    snprintf(yaml + used + SIZE, 100, "\" }\n");
+    expect(yaml,
+           "dir/photos.yaml:7:15: outputs.a-6 (for on line 4: n 6): the matrices of this file stand for more than "
+           "10000 values or 1 MiB of text\n");
+    used = (size_t)snprintf(yaml, SIZE, "%s[", head);
+    for (size_t i = 0; i < 2000; i++) used += (size_t)snprintf(yaml + used, SIZE - used, "\"{n}\",");
+    snprintf(yaml + used, 100, "] }\n");
+    PmErrorList errors = {0};
+    PmPipeline *p = read_as(yaml, kinds_here, &errors);
+    assert_contains(errors_text(&errors), "outputs.a-3 (for on line 4: n 3): the matrices of this file stand for more "
+                                          "than 10000 values or 1 MiB of text\n");
+    pm_pipeline_free(p);
+    pm_error_list_finish(&errors);
+    free(yaml);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -743,6 +807,8 @@ int main(void)
         cmocka_unit_test(unset_variables_are_reported_once_each),
         cmocka_unit_test(files_are_loaded_with_their_folder),
         cmocka_unit_test(paths_start_at_the_file),
+        cmocka_unit_test(a_matrix_stands_for_its_outputs),
+        cmocka_unit_test(a_matrix_cannot_stand_for_more_than_the_cap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
