@@ -26,9 +26,10 @@ struct PmContext {
     PmLoop *loop;
     PmHelper *helper; /* for what blocks */
     const PmPipeline *pipeline;
-    const char *digest; /* of pipeline and plugins; "" until the workers have reported it */
-    bool once;          /* the trigger ends when nothing is left */
-    const char *host;   /* where the environment is reached that hosts the trigger; NULL: it is not hosted */
+    struct PmMetrics *metrics; /* what is counted of this run (metrics.h); or NULL */
+    const char *digest;        /* of pipeline and plugins; "" until the workers have reported it */
+    bool once;                 /* the trigger ends when nothing is left */
+    const char *host;          /* where the environment is reached that hosts the trigger; NULL: it is not hosted */
     struct {
         const PmFamily *family;
         void *part;

@@ -1,249 +1,241 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connectors/metrics.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
-#include "base/json.h"
-
-enum { VALUES_MAX = 100, EMF_MAX = 4 * 1024 * 1024 }; /* values of one member; bytes of all lines */
-
-/* --- what is counted --- */
-
-/* The one list of metrics. A counter adds up; a latency keeps its values. */
-typedef enum Metric {
-    MESSAGES,
-    IMAGES,
-    OUTPUTS,
-    FAILURES,
-    SKIPPED,
-    BYTES_IN,
-    BYTES_OUT,
-    LATENCY,
-    FETCH_LATENCY,
-    WAIT_LATENCY,
-    PLAN_LATENCY,
-    DECODE_LATENCY,
-    WORK_LATENCY,
-    STORE_LATENCY,
-    FAILURES_BY_STATUS,
-    STEP_LATENCY,
-    METRICS
-} Metric;
-
-static const struct {
-    PmMetricInfo info;
-    const char *timing; /* the member of a job's timings that it is, in milliseconds; or NULL */
-} table[METRICS] = {
-    [MESSAGES] = {{"Messages", "Count", NULL, "Messages that arrived."}, NULL},
-    [IMAGES] = {{"Images", "Count", NULL, "Images that were worked on, whatever became of them."}, NULL},
-    [OUTPUTS] = {{"Outputs", "Count", NULL, "Renditions that were written."}, NULL},
-    [FAILURES] = {{"Failures", "Count", NULL, "Images that ended with an error."}, NULL},
-    [SKIPPED] = {{"Skipped", "Count", NULL, "Images of which nothing was made: deleted, replaced, or our own."}, NULL},
-    [BYTES_IN] = {{"BytesIn", "Bytes", NULL, "Bytes of sources."}, NULL},
-    [BYTES_OUT] = {{"BytesOut", "Bytes", NULL, "Bytes of renditions that were written."}, NULL},
-    [LATENCY] = {{"Latency", "Milliseconds", NULL, "From an image's beginning to its end."}, NULL},
-    [FETCH_LATENCY] = {{"FetchLatency", "Milliseconds", NULL, "Reading the source."}, "fetch_ms"},
-    [WAIT_LATENCY] = {{"WaitLatency", "Milliseconds", NULL, "Waiting for a worker."}, "wait_ms"},
-    [PLAN_LATENCY] = {{"PlanLatency", "Milliseconds", NULL, "Reading the header and planning."}, "plan_ms"},
-    [DECODE_LATENCY] = {{"DecodeLatency", "Milliseconds", NULL, "Decoding and the shared steps."}, "decode_ms"},
-    [WORK_LATENCY] = {{"WorkLatency", "Milliseconds", NULL, "All of a worker's time for an image."}, "work_ms"},
-    [STORE_LATENCY] = {{"StoreLatency", "Milliseconds", NULL, "Storing renditions."}, "store_ms"},
-    [FAILURES_BY_STATUS] = {{"Failures", "Count", "Status", "Images that ended with an error, by its status."}, NULL},
-    [STEP_LATENCY] = {{"StepLatency", "Milliseconds", "Step", "Time in one step."}, NULL},
-};
-
-const PmMetricInfo *pm_metrics_info(size_t i)
-{
-    return i < METRICS ? &table[i].info : NULL;
-}
-
-/* What a metric has come to since the last lines. */
-typedef struct Cell {
-    bool used;
-    int64_t sum;
-    json_t *values; /* of a latency, milliseconds; NULL: none left */
-} Cell;
-
-/* All metrics with one value of a dimension, which is a line. */
-typedef struct Series {
-    struct Series *next;
-    const char *dimension; /* NULL: the pipeline alone */
-    Cell cells[METRICS];
-    char value[]; /* of the dimension */
-} Series;
-
 struct PmMetrics {
-    const char *name_space, *pipeline;
-    Series *series; /* in the order in which they came */
+    const PmPipeline *pipeline;
+    PmMetricSet *set;
 };
 
-PmMetrics *pm_metrics_new(const char *name_space, const char *pipeline)
+const PmMetricFamily pm_metric_families[PM_METRICS] = {
+    [PM_METRIC_PIPELINE_INFO] = {"pixmill_pipeline_info",
+                                 PM_GAUGE,
+                                 {"pipeline", "digest", "trigger"},
+                                 "The pipeline that runs; its value is 1."},
+    [PM_METRIC_GENERATION] = {"pixmill_config_generation", PM_GAUGE, {"pipeline"}, "Which reading of the file runs."},
+    [PM_METRIC_RECEIVED] = {"pixmill_events_received", PM_COUNTER, {"pipeline"}, "Events taken from the trigger."},
+    [PM_METRIC_SETTLED] = {"pixmill_events_settled",
+                           PM_COUNTER,
+                           {"pipeline", "outcome"},
+                           "Events that were settled: ack, retry, dead, quarantine, release."},
+    [PM_METRIC_IMAGES] = {"pixmill_images",
+                          PM_COUNTER,
+                          {"pipeline", "outcome"},
+                          "Images finished: stored, current, stale, gone, rejected, failed."},
+    [PM_METRIC_OUTPUTS] = {"pixmill_outputs",
+                           PM_COUNTER,
+                           {"pipeline", "output", "outcome", "format"},
+                           "Renditions by what storing them came to: stored, current, stale, failed."},
+    [PM_METRIC_FAILURES] = {"pixmill_failures",
+                            PM_COUNTER,
+                            {"pipeline", "status", "step"},
+                            "Attempts at an image that ended with an error."},
+    [PM_METRIC_RETRIES] = {"pixmill_retries",
+                           PM_COUNTER,
+                           {"pipeline", "status"},
+                           "Attempts at an image that are followed by another one."},
+    [PM_METRIC_DEAD_LETTERS] = {"pixmill_dead_letters",
+                                PM_COUNTER,
+                                {"pipeline", "status"},
+                                "Events set aside as hopeless."},
+    [PM_METRIC_STAGES] = {"pixmill_stage_duration_seconds",
+                          PM_HISTOGRAM,
+                          {"pipeline", "stage"},
+                          "Time of an image in each stage: queue, fetch, wait, plan, decode, work, store."},
+    [PM_METRIC_STEPS] = {"pixmill_step_duration_seconds",
+                         PM_HISTOGRAM,
+                         {"pipeline", "step"},
+                         "Time of an image in each step."},
+    [PM_METRIC_DURATION] = {"pixmill_image_duration_seconds",
+                            PM_HISTOGRAM,
+                            {"pipeline"},
+                            "From an image's beginning to its end, each attempt for itself."},
+    [PM_METRIC_AGE] = {"pixmill_message_age_seconds",
+                       PM_HISTOGRAM,
+                       {"pipeline"},
+                       "From when a message was sent until it was taken."},
+    [PM_METRIC_SOURCE_BYTES] = {"pixmill_source_bytes", PM_COUNTER, {"pipeline"}, "Bytes of sources that were read."},
+    [PM_METRIC_OUTPUT_BYTES] = {"pixmill_output_bytes",
+                                PM_COUNTER,
+                                {"pipeline"},
+                                "Bytes of renditions that were stored."},
+    [PM_METRIC_SOURCE_PIXELS] = {"pixmill_source_pixels", PM_COUNTER, {"pipeline"}, "Pixels of sources, all pages."},
+    [PM_METRIC_IN_FLIGHT] = {"pixmill_in_flight", PM_GAUGE, {"pipeline"}, "Objects taken and not finished."},
+    [PM_METRIC_WORKERS] = {"pixmill_workers", PM_GAUGE, {"pipeline"}, "Worker processes that there are to be."},
+    [PM_METRIC_WORKERS_BUSY] = {"pixmill_workers_busy", PM_GAUGE, {"pipeline"}, "Worker processes not free for a job."},
+    [PM_METRIC_SANDBOX] = {"pixmill_sandbox_tier", PM_GAUGE, {"pipeline"}, "How well workers are locked in, 1 to 3."},
+};
+
+PmMetrics *pm_metrics_new(const PmPipeline *pipeline)
 {
     PmMetrics *metrics = calloc(1, sizeof *metrics);
     if (metrics == NULL) return NULL;
-    *metrics = (PmMetrics){.name_space = name_space, .pipeline = pipeline};
-    return metrics;
-}
-
-static void forget(PmMetrics *metrics)
-{
-    while (metrics->series != NULL) {
-        Series *series = metrics->series;
-        metrics->series = series->next;
-        for (size_t i = 0; i < METRICS; i++) json_decref(series->cells[i].values);
-        free(series);
-    }
+    metrics->pipeline = pipeline;
+    metrics->set = pm_metric_set_new(pm_metric_families, PM_METRICS);
+    if (metrics->set != NULL) return metrics;
+    free(metrics);
+    return NULL;
 }
 
 void pm_metrics_free(PmMetrics *metrics)
 {
     if (metrics == NULL) return;
-    forget(metrics);
+    pm_metric_set_free(metrics->set);
     free(metrics);
+}
+
+const char *pm_metrics_pipeline(const PmMetrics *metrics)
+{
+    return metrics->pipeline->name;
+}
+
+PmMetricSet *pm_metrics_set(PmMetrics *metrics)
+{
+    return metrics->set;
 }
 
 /* --- counting --- */
 
-static bool same_dimension(const char *a, const char *b)
+/* The series of these values besides the pipeline, as many as the family has labels. */
+static PmSeries *series(PmMetrics *metrics, PmMetric metric, const char *a, const char *b, const char *c)
 {
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+    const char *const values[PM_METRIC_LABELS_MAX] = {metrics->pipeline->name, a, b, c};
+    return pm_metric_series(metrics->set, metric, values);
 }
 
-/* `value` of the metric's dimension, "" where it has none. NULL: out of memory, and it is not counted. */
-static Cell *cell_of(PmMetrics *metrics, Metric metric, const char *value)
+static void count(PmMetrics *metrics, PmMetric metric, const char *a, const char *b, double more)
 {
-    const char *dimension = table[metric].info.dimension;
-    Series **at = &metrics->series;
-    while (*at != NULL && (!same_dimension((*at)->dimension, dimension) || strcmp((*at)->value, value) != 0))
-        at = &(*at)->next;
-    if (*at == NULL) {
-        size_t size = strlen(value) + 1;
-        if ((*at = calloc(1, sizeof **at + size)) == NULL) return NULL;
-        (*at)->dimension = dimension;
-        memcpy((*at)->value, value, size);
+    pm_metric_add(series(metrics, metric, a, b, NULL), more);
+}
+
+static void observe(PmMetrics *metrics, PmMetric metric, const char *label, double seconds)
+{
+    pm_metric_observe(metrics->set, series(metrics, metric, label, NULL, NULL), seconds > 0 ? seconds : 0);
+}
+
+void pm_metrics_add_received(PmMetrics *metrics, size_t events)
+{
+    if (metrics != NULL) count(metrics, PM_METRIC_RECEIVED, NULL, NULL, (double)events);
+}
+
+void pm_metrics_add_settled(PmMetrics *metrics, const PmFate *fate)
+{
+    static const char *const outcomes[] = {[PM_FATE_ACK] = "ack",
+                                           [PM_FATE_RETRY] = "retry",
+                                           [PM_FATE_DEAD] = "dead",
+                                           [PM_FATE_QUARANTINE] = "quarantine",
+                                           [PM_FATE_RELEASE] = "release"};
+    if (metrics == NULL) return;
+    count(metrics, PM_METRIC_SETTLED, outcomes[fate->kind], NULL, 1);
+    if (fate->kind == PM_FATE_DEAD)
+        count(metrics, PM_METRIC_DEAD_LETTERS,
+              pm_status_name(fate->reason != NULL ? fate->reason->status : PM_BAD_INPUT), NULL, 1);
+}
+
+void pm_metrics_add_stage(PmMetrics *metrics, const char *stage, int64_t ms)
+{
+    if (metrics != NULL) observe(metrics, PM_METRIC_STAGES, stage, (double)ms / 1000);
+}
+
+void pm_metrics_add_age(PmMetrics *metrics, int64_t ms)
+{
+    if (metrics != NULL) observe(metrics, PM_METRIC_AGE, NULL, (double)ms / 1000);
+}
+
+void pm_metrics_put(PmMetrics *metrics, PmMetric gauge, double value)
+{
+    if (metrics != NULL) pm_metric_put(series(metrics, gauge, NULL, NULL, NULL), value);
+}
+
+void pm_metrics_put_info(PmMetrics *metrics, const char *digest)
+{
+    if (metrics == NULL) return;
+    const PmKind *trigger = metrics->pipeline->trigger.kind;
+    pm_metric_put(series(metrics, PM_METRIC_PIPELINE_INFO, digest, trigger != NULL ? trigger->name : "", NULL), 1);
+    pm_metrics_put(metrics, PM_METRIC_GENERATION, 1);
+}
+
+/* --- results --- */
+
+/* The name of the step with that path, "" for none: an error's words are a child's. */
+static const char *step_name(const PmPipeline *pipeline, const char *path)
+{
+    for (size_t i = 0; path[0] != '\0' && i < pipeline->step_count; i++)
+        if (strcmp(pipeline->steps[i].path, path) == 0) return pipeline->steps[i].name;
+    for (size_t k = 0; path[0] != '\0' && k < pipeline->output_count; k++)
+        for (size_t i = 0; i < pipeline->outputs[k].step_count; i++)
+            if (strcmp(pipeline->outputs[k].steps[i].path, path) == 0) return pipeline->outputs[k].steps[i].name;
+    return "";
+}
+
+/* What a finished image came to; NULL: it comes again. */
+static const char *outcome_of(const PmJobResult *result)
+{
+    size_t stored = 0, stale = 0, current = 0;
+    if (result->fate == PM_FATE_RETRY || result->fate == PM_FATE_RELEASE) return NULL;
+    if (result->error != NULL) return result->error->status == PM_REJECTED ? "rejected" : "failed";
+    if (result->skipped != NULL) return "gone";
+    for (size_t i = 0; i < result->output_count; i++) {
+        stored += result->outputs[i].stored == PM_STORED;
+        stale += result->outputs[i].stored == PM_STORE_STALE;
+        current += result->outputs[i].stored == PM_STORE_CURRENT;
     }
-    Cell *cell = &(*at)->cells[metric];
-    cell->used = true;
-    return cell;
+    return stored > 0 ? "stored" : stale > 0 ? "stale" : current > 0 ? "current" : "stored";
 }
 
-static void count(PmMetrics *metrics, Metric metric, const char *value, int64_t more)
+static void add_outputs(PmMetrics *metrics, const PmJobResult *result)
 {
-    Cell *cell = cell_of(metrics, metric, value);
-    if (cell != NULL) cell->sum += more;
-}
-
-static void sample(PmMetrics *metrics, Metric metric, const char *value, double ms)
-{
-    Cell *cell = cell_of(metrics, metric, value);
-    if (cell == NULL) return;
-    if (cell->values == NULL) cell->values = json_array();
-    json_array_append_new(cell->values, json_real(ms));
-}
-
-void pm_metrics_add_messages(PmMetrics *metrics, size_t messages)
-{
-    count(metrics, MESSAGES, "", (int64_t)messages);
+    static const char *const outcomes[] = {[PM_STORED] = "stored",
+                                           [PM_STORE_CURRENT] = "current",
+                                           [PM_STORE_STALE] = "stale",
+                                           [PM_STORE_FAILED] = "failed"};
+    for (size_t i = 0; i < result->output_count; i++) {
+        const PmOutputResult *output = &result->outputs[i];
+        pm_metric_add(series(metrics, PM_METRIC_OUTPUTS, output->output, outcomes[output->stored],
+                             output->format != NULL ? output->format : ""),
+                      1);
+        if (output->stored == PM_STORED) count(metrics, PM_METRIC_OUTPUT_BYTES, NULL, NULL, (double)output->size);
+    }
 }
 
 static void add_timings(PmMetrics *metrics, const json_t *timings)
 {
+    static const char *const stages[][2] = {{"fetch_ms", "fetch"},   {"wait_ms", "wait"}, {"plan_ms", "plan"},
+                                            {"decode_ms", "decode"}, {"work_ms", "work"}, {"store_ms", "store"}};
     const char *step;
     json_t *us;
-    for (Metric i = 0; i < METRICS; i++) {
-        const json_t *ms = table[i].timing != NULL ? json_object_get(timings, table[i].timing) : NULL;
-        if (ms != NULL) sample(metrics, i, "", json_number_value(ms));
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
+        const json_t *ms = json_object_get(timings, stages[i][0]);
+        if (ms != NULL) observe(metrics, PM_METRIC_STAGES, stages[i][1], json_number_value(ms) / 1000);
     }
     json_object_foreach(json_object_get(timings, "steps_us"), step, us)
-        sample(metrics, STEP_LATENCY, step, json_number_value(us) / 1000);
+        observe(metrics, PM_METRIC_STEPS, step, json_number_value(us) / 1000000);
+}
+
+/* Facts are texts. */
+static double fact(const json_t *facts, const char *name)
+{
+    const char *text = json_string_value(json_object_get(facts, name));
+    double value = text != NULL ? strtod(text, NULL) : 0;
+    return value > 0 && value < 1e9 ? value : 0;
 }
 
 void pm_metrics_add_result(PmMetrics *metrics, const PmJobResult *result)
 {
-    int64_t outputs = 0, bytes = 0;
-    for (size_t i = 0; i < result->output_count; i++) {
-        if (result->outputs[i].stored != PM_STORED) continue;
-        outputs++;
-        bytes += result->outputs[i].size;
-    }
-    bool failed = result->error != NULL;
-    count(metrics, IMAGES, "", 1);
-    count(metrics, OUTPUTS, "", outputs);
-    count(metrics, FAILURES, "", failed);
-    count(metrics, SKIPPED, "", result->skipped != NULL);
-    count(metrics, BYTES_IN, "", result->source_size);
-    count(metrics, BYTES_OUT, "", bytes);
-    if (failed) count(metrics, FAILURES_BY_STATUS, pm_status_name(result->error->status), 1);
-    sample(metrics, LATENCY, "", (double)result->ms);
+    if (metrics == NULL) return;
+    const char *outcome = outcome_of(result),
+               *status = result->error != NULL ? pm_status_name(result->error->status) : NULL;
+    double pages = fact(result->facts, "pages");
+    if (outcome != NULL) count(metrics, PM_METRIC_IMAGES, outcome, NULL, 1);
+    if (status != NULL)
+        count(metrics, PM_METRIC_FAILURES, status, step_name(metrics->pipeline, result->error->step), 1);
+    if (status != NULL && result->fate == PM_FATE_RETRY) count(metrics, PM_METRIC_RETRIES, status, NULL, 1);
+    count(metrics, PM_METRIC_SOURCE_BYTES, NULL, NULL, (double)result->source_size);
+    count(metrics, PM_METRIC_SOURCE_PIXELS, NULL, NULL,
+          fact(result->facts, "width") * fact(result->facts, "height") * (pages > 0 ? pages : 1));
+    add_outputs(metrics, result);
+    observe(metrics, PM_METRIC_DURATION, NULL, (double)result->ms / 1000);
     add_timings(metrics, result->timings);
-}
-
-/* --- lines --- */
-
-/* Moves up to VALUES_MAX values out; the rest waits for a line more. */
-static json_t *take_values(json_t *values)
-{
-    json_t *some = json_array();
-    while (json_array_size(values) > 0 && json_array_size(some) < VALUES_MAX) {
-        size_t last = json_array_size(values) - 1;
-        json_array_append(some, json_array_get(values, last));
-        json_array_remove(values, last);
-    }
-    return some;
-}
-
-/* One line's metrics; false when nothing is left. */
-static bool take_metrics(Series *series, json_t *line, json_t *definitions)
-{
-    for (size_t i = 0; i < METRICS; i++) {
-        Cell *cell = &series->cells[i];
-        const PmMetricInfo *info = &table[i].info;
-        if (!cell->used) continue;
-        json_array_append_new(definitions, json_pack("{ssss}", "Name", info->name, "Unit", info->unit));
-        json_object_set_new(line, info->name,
-                            cell->values != NULL ? take_values(cell->values) : json_integer(cell->sum));
-        cell->used = json_array_size(cell->values) > 0;
-    }
-    return json_array_size(definitions) > 0;
-}
-
-static void add_line(const PmMetrics *metrics, PmBuffer *lines, const Series *series, json_t *line, json_t *definitions,
-                     int64_t wall_ms)
-{
-    json_t *dimensions = json_pack("[s]", "Pipeline");
-    json_object_set_new(line, "Pipeline", json_string(metrics->pipeline));
-    if (series->dimension != NULL) {
-        json_array_append_new(dimensions, json_string(series->dimension));
-        json_object_set_new(line, series->dimension, json_string(series->value));
-    }
-    json_object_set_new(line, "_aws",
-                        json_pack("{sIs[{sss[o]sO}]}", "Timestamp", (json_int_t)wall_ms, "CloudWatchMetrics",
-                                  "Namespace", metrics->name_space, "Dimensions", dimensions, "Metrics", definitions));
-    char *text = pm_json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    if (text != NULL) {
-        pm_buffer_adds(lines, text);
-        pm_buffer_adds(lines, "\n");
-    }
-    free(text);
-}
-
-char *pm_metrics_take_emf(PmMetrics *metrics, int64_t wall_ms)
-{
-    PmBuffer lines;
-    pm_buffer_init(&lines, EMF_MAX);
-    pm_buffer_adds(&lines, "");
-    for (Series *series = metrics->series; series != NULL; series = series->next) {
-        for (bool more = true; more;) {
-            json_t *line = json_object(), *definitions = json_array();
-            more = take_metrics(series, line, definitions);
-            if (more) add_line(metrics, &lines, series, line, definitions, wall_ms);
-            json_decref(definitions);
-            json_decref(line);
-        }
-    }
-    forget(metrics);
-    return pm_buffer_steal(&lines);
 }

@@ -21,6 +21,7 @@ typedef struct PmEvent {
     size_t count;          /* 0: nothing to do (a test event): settle it with ACK */
     int attempt;           /* 1 the first time; grows with each redelivery that the trigger knows of */
     bool last;             /* it will not be delivered again: what is not done is set aside by the queue, unexplained */
+    int64_t sent_ms;       /* when it was sent, wall clock; 0: unknown */
     char id[128];          /* for logs: message id, path */
     PmError error; /* set: the event itself is bad, or part of it (no event at all, a forbidden bucket): its fate is
                       DEAD, for this reason, once its objects are done */
@@ -85,6 +86,8 @@ struct PmTrigger {
     bool stays; /* what it hands over lies where it lies for as long as it takes: a failing store sets nothing aside */
     bool sole;  /* what it hands over reaches no other process: this one has written all renditions there are */
     bool answers; /* somebody waits for what becomes of it: a failure is reported at once, nothing is held */
+    bool counted; /* it counts the events it receives itself, since it may have to answer some that it never hands over
+                   */
     bool early;   /* what it hands over is ours whatever comes: it is fetched while the workers still start */
 };
 

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "connectors/metrics.h"
 #include "session/fate.h"
 
 enum {
@@ -61,6 +63,7 @@ static void on_settled(void *data, const PmError *err)
 static void settle_event(PmDeliveries *all, PmEvent *event, const PmFate *fate)
 {
     all->settling++;
+    pm_metrics_add_settled(all->run->context.metrics, fate);
     PM_CRASH_POINT("run.settle_next");
     event->trigger->ops->settle(event->trigger, event, fate, on_settled, all);
 }
@@ -156,6 +159,7 @@ void pm_delivery_report(Item *item, const PmJobResult *result)
     PmJobResult told = *result;
     told.event_id = item->delivery->event->id;
     count_result(all->summary, &told, told.fate);
+    pm_metrics_add_result(all->run->context.metrics, &told);
     if (all->trigger->ops->result != NULL) all->trigger->ops->result(all->trigger, item->delivery->event, &told);
     if (all->options->result != NULL) all->options->result(all->options->data, &told);
 }
@@ -334,6 +338,7 @@ static void begin(Item *item)
         return;
     }
     item->bytes = bytes;
+    pm_metrics_add_stage(all->run->context.metrics, "queue", pm_clock_mono_ms() - item->taken_ms);
     item->probe = pm_breaker_is_open(all->breaker);
     all->begun++;
     all->bytes += bytes;
@@ -369,9 +374,17 @@ static void on_bad_event(Delivery *delivery)
                           .event_id = event->id,
                           .attempt = event->attempt};
     all->summary->failed++;
+    pm_metrics_add_result(all->run->context.metrics, &result);
     if (all->trigger->ops->result != NULL) all->trigger->ops->result(all->trigger, delivery->event, &result);
     if (all->options->result != NULL) all->options->result(all->options->data, &result);
     pm_delivery_decide(delivery, PM_FATE_DEAD, &event->error, NULL, NULL);
+}
+
+static void note_received(const PmDeliveries *all, const PmEvent *event)
+{
+    PmMetrics *metrics = all->run->context.metrics;
+    if (!all->trigger->counted) pm_metrics_add_received(metrics, 1);
+    if (event->sent_ms > 0) pm_metrics_add_age(metrics, pm_clock_wall_ms() - event->sent_ms);
 }
 
 void pm_deliveries_add(PmDeliveries *all, PmEvent *event)
@@ -384,6 +397,7 @@ void pm_deliveries_add(PmDeliveries *all, PmEvent *event)
     *delivery = (Delivery){.all = all, .next = all->first, .event = event};
     if (delivery->next != NULL) delivery->next->previous = delivery;
     all->first = delivery;
+    note_received(all, event);
     if (event->error.status != PM_OK) on_bad_event(delivery);
     if (event->count == 0) {
         settle(delivery);
@@ -394,7 +408,7 @@ void pm_deliveries_add(PmDeliveries *all, PmEvent *event)
     all->objects += event->count;
     for (size_t i = 0; i < event->count; i++) {
         Item *item = &delivery->items[i];
-        *item = (Item){.delivery = delivery, .object = &event->objects[i]};
+        *item = (Item){.delivery = delivery, .object = &event->objects[i], .taken_ms = pm_clock_mono_ms()};
         pm_queue_join(&all->waiting, item);
     }
     pm_delivery_begin_waiting(all);

@@ -17,6 +17,7 @@ typedef struct Item {
     struct Item *next; /* in the queue it stands in */
     const PmObject *object;
     int64_t bytes;      /* of the budget, once it has begun */
+    int64_t taken_ms;   /* monotonic: when it was handed over */
     bool larger;        /* than its event says */
     bool probe;         /* begun while the breaker was open */
     PmBreakerHold hold; /* of the last time it was held */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "connectors/metrics.h"
 #include "session/delivery.h"
 #include "session/run_context.h"
 
@@ -122,6 +123,9 @@ static void on_ready(void *data, const json_t *info)
     const char *digest = json_string_value(json_object_get(info, "digest"));
     pm_text_copy(session->digest, sizeof session->digest, digest != NULL ? digest : "");
     session->ready = true;
+    const json_t *tier = json_object_get(json_object_get(info, "sandbox"), "tier");
+    pm_metrics_put(session->run.context.metrics, PM_METRIC_SANDBOX, (double)json_integer_value(tier));
+    pm_metrics_put_info(session->run.context.metrics, session->digest);
     if (session->options.started != NULL)
         session->options.started(session->options.data, info, pm_pool_size(session->run.pool));
     ask_for_more(session);
@@ -216,6 +220,16 @@ json_t *pm_session_status(const PmSession *session)
         (json_int_t)sums->retried, "failing", failing);
 }
 
+const PmMetricSet *pm_session_metrics(PmSession *session)
+{
+    PmMetrics *metrics = session->run.context.metrics;
+    size_t size = pm_pool_size(session->run.pool), idle = pm_pool_idle(session->run.pool);
+    pm_metrics_put(metrics, PM_METRIC_IN_FLIGHT, (double)pm_deliveries_count(session->deliveries).objects);
+    pm_metrics_put(metrics, PM_METRIC_WORKERS, (double)size);
+    pm_metrics_put(metrics, PM_METRIC_WORKERS_BUSY, session->ready && size > idle ? (double)(size - idle) : 0);
+    return pm_metrics_set(metrics);
+}
+
 const PmSessionSummary *pm_session_summary(const PmSession *session)
 {
     return &session->summary;
@@ -272,8 +286,12 @@ PmSession *pm_session_new(PmLoop *loop, const PmPipeline *pipeline, const char *
     session->loop = loop;
     session->options = *options;
     session->started_ms = pm_clock_mono_ms();
-    session->run.context = (PmContext){.loop = loop, .pipeline = pipeline, .digest = session->digest};
-    if (wire(session, text, size, err) == PM_OK) return session;
+    session->run.context =
+        (PmContext){.loop = loop, .pipeline = pipeline, .metrics = pm_metrics_new(pipeline), .digest = session->digest};
+    if (session->run.context.metrics == NULL)
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+    else if (wire(session, text, size, err) == PM_OK)
+        return session;
     pm_session_free(session);
     return NULL;
 }
@@ -287,6 +305,7 @@ void pm_session_free(PmSession *session)
     if (session->trigger != NULL) session->trigger->ops->free(session->trigger);
     pm_pool_free(session->run.pool);
     pm_run_context_close(&session->run);
+    pm_metrics_free(session->run.context.metrics);
     pm_error_list_finish(&session->errors);
     free(session);
 }

@@ -7,6 +7,7 @@
 #ifndef PM_SESSION_SESSION_H
 #define PM_SESSION_SESSION_H
 
+#include "base/metric_set.h"
 #include "connectors/connector.h"
 #include "connectors/result.h"
 #include "workers/pool.h"
@@ -63,6 +64,8 @@ const PmErrorList *pm_session_errors(const PmSession *session);
 const PmError *pm_session_error(const PmSession *session);
 /* Somebody waits for what becomes of the trigger's events. */
 bool pm_session_answers(const PmSession *session);
+/* What was counted, with what it is at now: see connectors/metrics.h. Borrowed until the session is freed. */
+const PmMetricSet *pm_session_metrics(PmSession *session);
 /* For a status line: {pipeline, state, up_s, events, objects, ...}. New. */
 json_t *pm_session_status(const PmSession *session);
 

@@ -85,7 +85,9 @@ static PmTrigger *open_lambda(PmContext *context, const PmTriggerSink *sink, PmE
         return NULL;
     }
     PmAwsSession *session = pm_aws_session_of(context, err);
-    return session != NULL ? pm_trigger_lambda_new(context->loop, session, pipeline, context->host, sink, err) : NULL;
+    return session != NULL
+               ? pm_trigger_lambda_new(context->loop, session, pipeline, context->host, context->metrics, sink, err)
+               : NULL;
 }
 
 static const PmDeadLetterOps dead_letters = {.one = "message",

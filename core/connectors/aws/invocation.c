@@ -79,10 +79,12 @@ static bool read_sqs(const PmQueueMessageRules *rules, const json_t *records, Pm
         const json_t *record = json_array_get(records, i), *attributes = json_object_get(record, "attributes");
         const char *arn = text_at(record, "eventSourceARN"), *body = text_at(record, "body");
         const char *receives = text_at(attributes, "ApproximateReceiveCount");
+        const char *sent = text_at(attributes, "SentTimestamp");
         PmTask *task = &out->tasks[i];
         if (body == NULL) body = "";
         if (!take_message(rules, task, text_at(record, "messageId"), body, strlen(body), arn)) return false;
         long attempt = receives != NULL ? strtol(receives, NULL, 10) : 1;
+        task->event.sent_ms = sent != NULL ? strtoll(sent, NULL, 10) : 0;
         task->event.attempt = attempt > 1 && attempt < INT32_MAX ? (int)attempt : 1;
         if (pm_sqs_is_fifo(arn)) {
             out->fifo = true;

@@ -17,7 +17,7 @@
 #include "connectors/aws/invocation.h"
 #include "connectors/aws/runtime_api.h"
 #include "connectors/aws/triggers.h"
-#include "connectors/metrics.h"
+#include "connectors/emf.h"
 #include "connectors/record.h"
 
 enum { ERROR_TEXT_MAX = 16 * 1024 };
@@ -40,7 +40,7 @@ typedef struct LambdaTrigger {
     const PmLambdaTrigger *config;
     PmQueueMessageRules rules;
     PmRuntimeApi *api;
-    PmMetrics *metrics;
+    PmMetrics *metrics;  /* of the run; borrowed */
     PmSqs *dead_letters; /* or NULL */
     const char *dead_letter_url;
     /* the invocation at work */
@@ -61,7 +61,7 @@ static void ask_next(LambdaTrigger *trigger);
 
 static void write_metrics(LambdaTrigger *trigger)
 {
-    char *lines = pm_metrics_take_emf(trigger->metrics, pm_clock_wall_ms());
+    char *lines = pm_emf_take(trigger->metrics, trigger->config->metrics_namespace, pm_clock_wall_ms());
     if (lines == NULL) return;
     fputs(lines, stdout);
     fflush(stdout);
@@ -288,7 +288,6 @@ static void keep_result(PmTrigger *base, PmEvent *event, const PmJobResult *resu
 {
     LambdaTrigger *trigger = (LambdaTrigger *)base;
     PmTask *task = (PmTask *)event;
-    pm_metrics_add_result(trigger->metrics, result);
     if (trigger->invocation.kind == PM_INVOKED_SQS) return;
     PmJobResult told = *result;
     if (told.fate == PM_FATE_RETRY || told.fate == PM_FATE_RELEASE) told.fate = PM_FATE_DEAD; /* by us, no more */
@@ -354,7 +353,7 @@ static void on_next(void *data, const PmInvocationHead *head, const char *body, 
         fail_invocation(trigger, "Pixmill.Transient", "out of memory");
         return;
     }
-    pm_metrics_add_messages(trigger->metrics, trigger->invocation.count);
+    pm_metrics_add_received(trigger->metrics, trigger->invocation.count);
     hand_over(trigger);
     maybe_answer(trigger);
 }
@@ -414,7 +413,6 @@ static void free_trigger(PmTrigger *base)
     pm_runtime_api_free(trigger->api);
     pm_invocation_finish(&trigger->invocation);
     pm_sqs_free(trigger->dead_letters);
-    pm_metrics_free(trigger->metrics);
     free(trigger->settled);
     free(trigger->broken);
     free(trigger);
@@ -429,7 +427,7 @@ static const char *dead_letter_url(const PmPipeline *pipeline)
 }
 
 PmTrigger *pm_trigger_lambda_new(PmLoop *loop, PmAwsSession *session, const PmPipeline *pipeline, const char *host,
-                                 const PmTriggerSink *sink, PmError *err)
+                                 PmMetrics *metrics, const PmTriggerSink *sink, PmError *err)
 {
     static const PmTriggerOps ops = {
         .want = want, .settle = settle, .result = keep_result, .refuse = refuse, .stop = stop, .free = free_trigger};
@@ -438,18 +436,19 @@ PmTrigger *pm_trigger_lambda_new(PmLoop *loop, PmAwsSession *session, const PmPi
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    *trigger = (LambdaTrigger){.base = {.ops = &ops, .sink = *sink, .redrives = true, .early = true, .answers = true},
-                               .loop = loop,
-                               .session = session,
-                               .pipeline = pipeline,
-                               .config = pm_lambda_trigger(pipeline),
-                               .rules = pm_queue_message_rules(pipeline, true),
-                               .dead_letter_url = dead_letter_url(pipeline)};
-    trigger->metrics = pm_metrics_new(trigger->config->metrics_namespace, pipeline->name);
+    *trigger = (LambdaTrigger){
+        .base = {.ops = &ops, .sink = *sink, .redrives = true, .counted = true, .early = true, .answers = true},
+        .loop = loop,
+        .session = session,
+        .metrics = metrics,
+        .pipeline = pipeline,
+        .config = pm_lambda_trigger(pipeline),
+        .rules = pm_queue_message_rules(pipeline, true),
+        .dead_letter_url = dead_letter_url(pipeline)};
+    pm_emf_begin(trigger->metrics);
     trigger->api = pm_runtime_api_new(loop, host, err);
     if (trigger->dead_letter_url != NULL)
         trigger->dead_letters = pm_aws_session_sqs(session, trigger->dead_letter_url, NULL, NULL, err);
-    if (trigger->metrics == NULL) pm_error_set(err, PM_TRANSIENT, "out of memory");
     if (err->status == PM_OK && pm_runtime_next(trigger->api, on_next, trigger, err)) return &trigger->base;
     free_trigger(&trigger->base);
     return NULL;

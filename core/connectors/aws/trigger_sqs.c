@@ -193,6 +193,7 @@ static bool take(SqsTrigger *trigger, const PmSqsMessage *message, int64_t now)
     trigger->held = held;
     held->event.trigger = &trigger->base;
     count_attempt(held, message->receive_count > 0 ? message->receive_count : 1);
+    held->event.sent_ms = message->sent_ms;
     pm_text_copy(held->event.id, sizeof held->event.id, message->id);
     held->body = malloc(message->body_size + 1);
     bool ok = held->body != NULL && !message->damaged;

@@ -2,7 +2,7 @@
 #include "pipelines.h"
 
 #include "base/file.h"
-#include "connectors/metrics.h"
+#include "connectors/emf.h"
 
 /* The lines of `text`, parsed. New. */
 static json_t *lines_of(char *text)
@@ -45,8 +45,10 @@ static json_int_t integer_at(const json_t *line, const char *name)
 static void what_was_counted_is_told_once(void **state)
 {
     (void)state;
-    PmMetrics *metrics = pm_metrics_new("shop/images", "photos");
-    char *text = pm_metrics_take_emf(metrics, 1);
+    PmPipeline pipeline = {.name = "photos"};
+    PmMetrics *metrics = pm_metrics_new(&pipeline);
+    pm_emf_begin(metrics);
+    char *text = pm_emf_take(metrics, "shop/images", 1);
     assert_string_equal(text, "");
     free(text);
 
@@ -56,7 +58,7 @@ static void what_was_counted_is_told_once(void **state)
                                       {.output = "c", .size = 7, .stored = PM_STORE_CURRENT}};
     json_t *timings = json_pack("{sisis{si}}", "fetch_ms", 12, "store_ms", 30, "steps_us", "resize", 2500);
     PmError error = {.status = PM_LIMIT, .message = "too large"};
-    pm_metrics_add_messages(metrics, 3);
+    pm_metrics_add_received(metrics, 3);
     pm_metrics_add_result(metrics, &(PmJobResult){.object = &object,
                                                   .outputs = outputs,
                                                   .output_count = 3,
@@ -65,7 +67,7 @@ static void what_was_counted_is_told_once(void **state)
                                                   .ms = 40});
     pm_metrics_add_result(metrics, &(PmJobResult){.object = &object, .error = &error, .source_size = 10, .ms = 5});
     pm_metrics_add_result(metrics, &(PmJobResult){.object = &object, .skipped = "gone", .ms = 1});
-    text = pm_metrics_take_emf(metrics, 1700000000123);
+    text = pm_emf_take(metrics, "shop/images", 1700000000123);
     assert_null(strstr(text, "secret"));
     json_t *lines = lines_of(text);
     free(text);
@@ -110,7 +112,7 @@ static void what_was_counted_is_told_once(void **state)
     assert_int_equal(json_array_size(lines), 3);
     json_decref(lines);
 
-    text = pm_metrics_take_emf(metrics, 2);
+    text = pm_emf_take(metrics, "shop/images", 2);
     assert_string_equal(text, "");
     free(text);
     json_decref(timings);
@@ -119,7 +121,7 @@ static void what_was_counted_is_told_once(void **state)
 }
 
 /* Whether a row of the page's table has that name in its first column, for just these dimensions. */
-static bool page_has(const char *page, const PmMetricInfo *info)
+static bool page_has(const char *page, const PmEmfInfo *info)
 {
     char *copy = strdup(page), *lines = NULL, dimensions[100];
     bool found = false;
@@ -145,11 +147,11 @@ static void the_page_names_every_metric(void **state)
     if (!pm_file_read(PM_SOURCE_DIR "/docs/lambda.md", 0, NULL, &bytes, &size, why, sizeof why)) fail_msg("%s", why);
     char *page = strndup(bytes, size);
     size_t count = 0;
-    for (const PmMetricInfo *info; (info = pm_metrics_info(count)) != NULL; count++) {
+    for (const PmEmfInfo *info; (info = pm_emf_info(count)) != NULL; count++) {
         if (!page_has(page, info)) fail_msg("%s is not on the page", info->name);
         assert_true(info->doc[0] != '\0');
         for (size_t other = 0; other < count; other++) {
-            const PmMetricInfo *before = pm_metrics_info(other);
+            const PmEmfInfo *before = pm_emf_info(other);
             assert_true(strcmp(before->name, info->name) != 0 || before->dimension != info->dimension);
         }
     }
@@ -162,9 +164,11 @@ static void no_member_has_more_values_than_allowed(void **state)
 {
     (void)state;
     enum { RESULTS = 250, ALLOWED = 100 }; /* "values: at most 100 elements" */
-    PmMetrics *metrics = pm_metrics_new("pixmill", "p");
+    PmPipeline pipeline = {.name = "p"};
+    PmMetrics *metrics = pm_metrics_new(&pipeline);
+    pm_emf_begin(metrics);
     for (int i = 0; i < RESULTS; i++) pm_metrics_add_result(metrics, &(PmJobResult){.ms = i});
-    char *text = pm_metrics_take_emf(metrics, 1);
+    char *text = pm_emf_take(metrics, "shop/images", 1);
     json_t *lines = lines_of(text);
     free(text);
     double sum = 0;
