@@ -42,7 +42,8 @@ static json_t *output_of(const PmOutputResult *result)
 {
     static const char *const names[] = {"stored", "current", "stale", "failed"};
     json_t *output = json_object();
-    bool ok = output != NULL && add_text(output, "output", result->output);
+    bool ok =
+        output != NULL && add_text(output, "output", result->output) && add_text(output, "matrix", result->matrix);
     if (result->format != NULL)
         ok = ok && add_text(output, "format", result->format) && put(output, "width", json_integer(result->width)) &&
              put(output, "height", json_integer(result->height)) && put(output, "pages", json_integer(result->pages));

@@ -13,6 +13,7 @@
 /* What became of one rendition, or of a source in quarantine. */
 typedef struct PmOutputResult {
     const char *output;           /* the output's name, or "quarantine" */
+    const char *matrix;           /* the output whose `for` made it, or NULL */
     const char *format;           /* NULL: quarantine, and then the next three are 0 */
     int32_t width, height, pages; /* px */
     int64_t size;                 /* bytes */

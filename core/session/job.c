@@ -292,6 +292,7 @@ static void on_output(void *data, PmPoolOutput *out)
         pm_memfd_unmap(&out->bytes);
     } else {
         PmOutputResult result = {.output = out->output->name,
+                                 .matrix = out->output->matrix,
                                  .format = out->format,
                                  .width = out->width,
                                  .height = out->height,
