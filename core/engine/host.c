@@ -112,8 +112,11 @@ static PmStatus host_fetch(PmJob *job, const PmRequest *request, PmResponse *res
                          copy.endpoint != NULL ? copy.endpoint : "");
     PmError err = {0};
     PmStatus status = job->sink->fetch(job->sink->data, url, &copy, response, &err);
+    if (status == PM_OK) return PM_OK;
     /* Whether a failed exchange fails the step is the plugin's choice: it calls fail() with our text, or goes on. */
-    return status == PM_OK ? PM_OK : host_fail(job, status, "%s", err.message);
+    host_fail(job, status, "%s", err.message);
+    if (err.hint[0] != '\0') pm_error_hint(&job->failure, "%s", err.hint);
+    return status;
 }
 
 static PmStatus host_set_fact(PmJob *job, const char *name, const char *value)
