@@ -184,8 +184,10 @@ static void read_answer(const PmAwsCall *call, const PmHttpResponse *http, PmAws
     if (id == NULL) id = pm_http_header(http, "x-amzn-requestid");
     if (id != NULL) pm_text_copy(out->request_id, sizeof out->request_id, id);
     if (http->outcome != PM_OK) {
-        /* Only of an object is its length a reason; any other answer that is too long is not the service's. */
-        out->status = http->outcome == PM_LIMIT && call->request.body_fd <= 0 ? PM_TRANSIENT : http->outcome;
+        /* Of an object, and where a caller says so, its length is a reason; any other answer that is too long is not
+         * the service's. */
+        bool final = call->request.body_fd > 0 || call->request.length_is_final;
+        out->status = http->outcome == PM_LIMIT && !final ? PM_TRANSIENT : http->outcome;
         pm_text_copy(out->message, sizeof out->message, http->error);
         return;
     }

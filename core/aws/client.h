@@ -43,8 +43,9 @@ typedef struct PmAwsRequest {
     int64_t timeout_ms, bytes_per_s, first_byte_timeout_ms, stall_timeout_ms;
     int64_t poll_ms; /* so much later the first byte may come because the call asks for it (a long poll) */
     bool any_speed;
-    int attempts_max; /* 0: 3 */
-    bool error_in_ok; /* a 200 may carry an <Error> body (S3: all but GetObject) */
+    int attempts_max;     /* 0: 3 */
+    bool length_is_final; /* an answer above response_max is not asked for again */
+    bool error_in_ok;     /* a 200 may carry an <Error> body (S3: all but GetObject) */
 } PmAwsRequest;
 
 typedef struct PmAwsResponse {

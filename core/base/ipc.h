@@ -13,6 +13,7 @@
  *                                                        `fetch`: FETCH will be carried out; plugins are told so
  *                                                        `jobs_per_child`: number; after so many a child is ended
  *   READY     <- {plugins: [{name, version, file, mime_types: [..]}], facts: ["nsfw-hook.score", ..], digest, vips,
+ *                 endpoints: [{url, param, where, line, column}..]           that calls are to be signed to
  *                 formats: {"jpeg": {load: true, save: true}, ..}, sandbox: {tier, missing: [text..]},
  *                 warnings: [error..]}
  *   ERRORS    <- {errors: [error..]}                     after any request; the zygote then ends

@@ -58,7 +58,7 @@ static int run(const PmArguments *arguments)
     if (status == PM_OK) {
         on_found(&visit, &(PmFinding){PM_FINDING_GOOD, "pipeline", arguments->values[0], NULL});
         tell_worker(&visit, checked.info);
-        status = pm_doctor(checked.pipeline, on_found, &visit, &err);
+        status = pm_doctor(checked.pipeline, checked.info, on_found, &visit, &err);
     }
     pm_print_errors(&errors);
     if (err.status != PM_OK) pm_print_error(&err);
@@ -76,7 +76,8 @@ const PmCommand pm_command_doctor = {
     .summary = "Try everything that a pipeline needs of AWS, and say what is missing.",
     .text = "The formats that this build reads and writes; credentials, the queue and its dead-letter queue, reading "
             "the source, a conditional write to each\n"
-            "destination (a probe object, taken away again). For what is denied it names the IAM action to allow.\n"
+            "destination (a probe object, taken away again), calls that plugins make (one byte, which is refused). For "
+            "what is denied it names the IAM action to allow.\n"
             "Ends with 3 when something is missing.\n"
             "\n"
             "Examples:\n"

@@ -5,8 +5,9 @@
 
 #include "base/json.h"
 #include "cli/command.h"
-#include "cli/start.h"
+#include "cli/print.h"
 #include "connectors/aws/iam_policy.h"
+#include "session/check.h"
 
 static const PmCommandOption options[] = {
     {"for", "TARGET", "container, lambda or both; container by default.", 0},
@@ -24,15 +25,22 @@ static int run(const PmArguments *arguments)
     for (size_t i = 0; i < 3; i++)
         if (strcmp(target != NULL ? target : "container", targets[i]) == 0) request.target = (PmIamTarget)(i + 1);
     if (request.target == 0) return pm_cli_usage(NULL, "--for must be container, lambda or both, not \"%s\"", target);
-    PmStart start;
-    if (pm_start_read(arguments->values[0], &arguments->pool, &start, NULL) != PM_OK) return PM_EXIT_USAGE;
-    json_t *policy = pm_iam_policy(start.pipeline, &request, &wide);
+    PmChecked checked;
+    PmErrorList errors = {0};
+    PmError err = {0};
+    PmStatus status = pm_check(arguments->values[0], &arguments->pool, &checked, &errors, &err);
+    pm_print_errors(&errors);
+    if (err.status != PM_OK) pm_print_error(&err);
+    pm_error_list_finish(&errors);
+    if (status != PM_OK) return PM_EXIT_USAGE;
+    request.ready = checked.info;
+    json_t *policy = pm_iam_policy(checked.pipeline, &request, &wide);
     char *text = pm_json_text(policy, JSON_INDENT(2));
     if (text != NULL) puts(text);
     if (wide != NULL) fprintf(stderr, "pixmill: %s\n  hint: name it with --dead-letter-arn\n", wide);
     free(text);
     json_decref(policy);
-    pm_start_finish(&start);
+    pm_checked_finish(&checked);
     return PM_EXIT_FINE;
 }
 
@@ -40,7 +48,7 @@ const PmCommand pm_command_iam = {
     .name = "iam",
     .usage = "PIPELINE [--for container|lambda|both]",
     .summary = "Print the IAM policy that a pipeline needs, and no more.",
-    .text = "Worked out of the file alone; nobody is asked. The policy is JSON on standard output.\n"
+    .text = "Worked out of the file and its plugins; AWS is not asked. The policy is JSON on standard output.\n"
             "\n"
             "Examples:\n"
             "  pixmill iam photos.yaml --for lambda\n"

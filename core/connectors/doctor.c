@@ -3,6 +3,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "connectors/signers.h"
 
 void pm_doctor_tell(const PmDoctor *doctor, PmFindingKind kind, const char *subject, const char *hint, const char *fmt,
                     ...)
@@ -15,7 +18,15 @@ void pm_doctor_tell(const PmDoctor *doctor, PmFindingKind kind, const char *subj
     doctor->found(doctor->data, &(PmFinding){kind, subject, text, hint});
 }
 
-PmStatus pm_doctor(const PmPipeline *pipeline, PmDoctorFound *found, void *data, PmError *err)
+static bool seen_before(const json_t *ready, size_t end, const char *url)
+{
+    const json_t *at;
+    for (size_t i = 0; i < end; i++)
+        if (strcmp(pm_signed_endpoint(ready, i, &at), url) == 0) return true;
+    return false;
+}
+
+PmStatus pm_doctor(const PmPipeline *pipeline, const json_t *ready, PmDoctorFound *found, void *data, PmError *err)
 {
     PmDoctor doctor = {.pipeline = pipeline,
                        .found = found,
@@ -24,6 +35,10 @@ PmStatus pm_doctor(const PmPipeline *pipeline, PmDoctorFound *found, void *data,
     if (doctor.context.loop == NULL) return err->status;
     for (size_t i = 0; pm_connectors[i] != NULL && doctor.err.status == PM_OK; i++)
         if (pm_connectors[i]->doctor != NULL) pm_connectors[i]->doctor(&doctor);
+    const json_t *at;
+    const char *url;
+    for (size_t i = 0; doctor.err.status == PM_OK && (url = pm_signed_endpoint(ready, i, &at)) != NULL; i++)
+        if (!seen_before(ready, i, url) && pm_signer_kind_of(url) != NULL) pm_signer_kind_of(url)->doctor(&doctor, url);
     if (doctor.looked == 0 && doctor.err.status == PM_OK)
         pm_doctor_tell(&doctor, PM_FINDING_GOOD, "aws", NULL, "the pipeline needs nothing of AWS");
     pm_context_finish(&doctor.context);

@@ -36,7 +36,8 @@ typedef struct PmDoctor {
 void pm_doctor_tell(const PmDoctor *doctor, PmFindingKind kind, const char *subject, const char *hint, const char *fmt,
                     ...) PM_PRINTF(5, 6);
 
-/* Reports finding after finding. PM_OK whatever it finds; other when it could not look at all (err). Blocks. */
-PmStatus pm_doctor(const PmPipeline *pipeline, PmDoctorFound *found, void *data, PmError *err);
+/* Reports finding after finding; `ready`: READY's body. PM_OK whatever it finds; other when it could not look at all
+ * (err). Blocks. */
+PmStatus pm_doctor(const PmPipeline *pipeline, const json_t *ready, PmDoctorFound *found, void *data, PmError *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "connectors/aws/connectors.h"
+#include "connectors/aws/signer.h"
 #include "connectors/connector.h"
 #include "connectors/file/connectors.h"
 
@@ -13,6 +14,8 @@
 
 const PmConnector *const pm_connectors[] = {CONNECTORS(CONNECTOR) NULL};
 const PmKind *const pm_kinds[] = {CONNECTORS(KIND) NULL};
+
+const PmSignerKind *const pm_signer_kinds[] = {&pm_signer_aws, NULL};
 
 const PmConnector *pm_connector_of(const PmKind *kind)
 {

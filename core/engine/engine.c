@@ -112,6 +112,7 @@ PmEngine *pm_engine_new(const PmPipeline *pipeline, const PmEngineOptions *optio
                          .arena = engine->arena,
                          .errors = errors,
                          .facts = json_array(),
+                         .endpoints = json_array(),
                          .progress = options->progress,
                          .fetch = options->fetch,
                          .log = options->log};
@@ -119,6 +120,7 @@ PmEngine *pm_engine_new(const PmPipeline *pipeline, const PmEngineOptions *optio
     make_outputs(&maker, engine);
     engine->assets = maker.assets;
     engine->facts = maker.facts;
+    engine->endpoints = maker.endpoints;
     pm_pipeline_check_facts(pipeline, engine->facts, errors);
     if (errors->count + errors->dropped > before) {
         pm_engine_free(engine);
@@ -135,6 +137,7 @@ void pm_engine_free(PmEngine *engine)
     pm_steps_finish(&engine->trunk);
     pm_assets_free(engine->assets);
     json_decref(engine->facts);
+    json_decref(engine->endpoints);
     pm_registry_free(engine->registry);
     pm_arena_free(engine->arena);
     free(engine);
@@ -182,9 +185,9 @@ json_t *pm_engine_describe(const PmEngine *engine)
     for (size_t i = 0; i < engine->pipeline->output_count; i++) add_plugins(plugins, &engine->outputs[i]);
     json_t *warnings = json_array();
     pm_formats_warn(engine->pipeline, warnings);
-    return json_pack("{so sO so ss ss so so}", "plugins", plugins, "facts", engine->facts, "writes",
-                     pm_engine_writes(engine), "digest", engine->digest, "vips", vips_version_string(), "formats",
-                     pm_formats_describe(), "warnings", warnings);
+    return json_pack("{so sO sO so ss ss so so}", "plugins", plugins, "facts", engine->facts, "endpoints",
+                     engine->endpoints, "writes", pm_engine_writes(engine), "digest", engine->digest, "vips",
+                     vips_version_string(), "formats", pm_formats_describe(), "warnings", warnings);
 }
 
 static void describe_one(PmRegistry *registry, const char *name, json_t *plugins, json_t *errors)

@@ -31,9 +31,9 @@ void pm_engine_free(PmEngine *engine);
 bool pm_engine_needs_fonts(const PmEngine *engine);
 void pm_engine_set_progress(PmEngine *engine, PmProgress *progress);
 
-/* The body of READY: plugins, facts, writes ({output: [format..]}), digest, vips, formats, warnings. New. The digest
- * changes whenever outputs might: pipeline text of the worker's part with variables filled in, plugin versions and file
- * digests, assets, libvips. */
+/* The body of READY: plugins, facts, endpoints that the broker signs calls to, writes ({output: [format..]}), digest,
+ * vips, formats, warnings. New. The digest changes whenever outputs might: pipeline text of the worker's part with
+ * variables filled in, plugin versions and file digests, assets, libvips. */
 json_t *pm_engine_describe(const PmEngine *engine);
 
 /* {"plugins": [..], "errors": [..], "vips": "8.14.1", "formats": {..}} for the plugins in `dirs`: all, or those in

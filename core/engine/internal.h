@@ -21,6 +21,7 @@ struct PmEngine {
     PmInstances trunk;
     PmInstances *outputs; /* pipeline->output_count of them */
     json_t *facts;        /* names that steps set */
+    json_t *endpoints;    /* as in PmStepMaker */
     PmProgress *progress; /* borrowed; may be NULL */
     bool one_pass;        /* may be chosen; else libvips makes everything */
     char digest[65];

@@ -33,7 +33,7 @@ static void hide(char *text, size_t size, const char *secret)
 /* The whole URL first, then the parts of it that a plugin may have cut out: user and password, query. */
 static void hide_url(char *text, size_t size, const char *url)
 {
-    if (url == NULL) return;
+    if (url == NULL || strncmp(url, "aws://", 6) == 0) return; /* the name of an operation, no secret */
     char origin[300];
     pm_text_origin(origin, sizeof origin, url);
     replace(text, size, url, strlen(url), origin);

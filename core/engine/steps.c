@@ -65,8 +65,31 @@ static void read_asset(PmStepMaker *maker, const PmStep *step, const char *param
 
 /* ------------------------------------------------------------------ values that the table cannot check */
 
+/* Which service and operation there are is known to the broker alone, which signs: it is told of the endpoint, whether
+ * an operator wrote it or it is the parameter's default. */
+static void check_signed_endpoint(PmStepMaker *maker, const PmStep *step, const char *param, const char *url)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    const char *service = url + strlen("aws://");
+    size_t length = strspn(service, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    const char *operation = service[length] == '/' ? service + length + 1 : "";
+    if (length == 0 || *operation == '\0' || operation[strspn(operation, letters)] != '\0') {
+        PmError *error = param_error(maker, step, param, "aws://SERVICE/OPERATION expected");
+        if (error != NULL) pm_error_hint(error, "such as aws://rekognition/DetectFaces");
+        return;
+    }
+    const PmNode *node = pm_step_param(step, param);
+    json_array_append_new(maker->endpoints, json_pack("{ss ss ss si si}", "url", url, "param", param, "where",
+                                                      step->where, "line", node != NULL ? node->line : step->line,
+                                                      "column", node != NULL ? node->column : step->column));
+}
+
 static void check_endpoint(PmStepMaker *maker, const PmStep *step, const char *param, const char *url)
 {
+    if (strncmp(url, "aws://", 6) == 0) {
+        check_signed_endpoint(maker, step, param, url);
+        return;
+    }
     bool http = strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0;
     const char *host = http ? strstr(url, "://") + 3 : "";
     if (*host != '\0' && *host != '/' && strpbrk(url, " \t\r\n") == NULL) return;

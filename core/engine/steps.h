@@ -42,6 +42,7 @@ typedef struct PmStepMaker {
     PmAsset *assets; /* owned by the maker's owner; free with pm_assets_free */
     PmErrorList *errors;
     json_t *facts;        /* names that steps set: "nsfw-hook.score"; array, owned likewise */
+    json_t *endpoints;    /* that the broker signs calls to: [{url, param, where, line, column}..]; owned likewise */
     PmProgress *progress; /* may be NULL; says whose create() is running */
     bool fetch;           /* as in PmEngineOptions, as the next */
     const struct PmSink *log;

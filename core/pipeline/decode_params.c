@@ -222,8 +222,9 @@ static void bind_string(Binding *b, const char *text, void *field)
     const PmParam *p = b->param;
     check_length(b, strlen(text), "characters");
     if ((p->flags & PM_TEMPLATE) != 0) check_template(b, text);
-    if (p->type == PM_ENDPOINT && strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0)
-        bad_value(b, text, "a URL that begins with https:// or http://");
+    if (p->type == PM_ENDPOINT && strncmp(text, "https://", 8) != 0 && strncmp(text, "http://", 7) != 0 &&
+        strncmp(text, "aws://", 6) != 0)
+        bad_value(b, text, "a URL that begins with https://, http:// or aws://");
     if (p->type == PM_ASSET && text[0] == '\0') bad_value(b, text, "the name of a file");
     *(const char **)field = pm_arena_strdup(b->arena, text);
 }

@@ -136,7 +136,7 @@ static json_t *value_schema(const json_t *param, PmType type)
     case PM_ASSET:
         return json_pack("{sssi}", "type", "string", "minLength", 1);
     case PM_ENDPOINT:
-        return pattern("^https?://|" VARIABLE);
+        return pattern("^https?://|^aws://[a-z0-9-]+/[A-Za-z0-9]+$|" VARIABLE);
     case PM_BYTES:
         return any_of(limited(json_pack("{ss}", "type", "integer"), param, "minimum", "maximum"),
                       pattern("^[0-9.]+ *([KMGT]i?B|kB|B)?$|" VARIABLE), NULL);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "connectors/connector.h"
+#include "connectors/signers.h"
 #include "session/check.h"
 
 static const char *environment(void *data, const char *name)
@@ -83,6 +83,7 @@ PmStatus pm_check_text(const char *file, const char *dir, char *text, size_t siz
         pm_pipeline_check_facts(checked->pipeline, json_object_get(checked->info, "facts"), errors);
     if (checked->info != NULL)
         pm_pipeline_check_places(checked->pipeline, json_object_get(checked->info, "writes"), errors);
+    if (checked->info != NULL) pm_signed_endpoints_check(checked->pipeline, checked->info, errors);
     pm_error_list_sort(errors);
     if (err->status == PM_OK && errors->count == 0) return PM_OK;
     pm_checked_finish(checked);

@@ -7,13 +7,14 @@
 #define PM_SESSION_JOB_H
 
 #include "connectors/connector.h"
+#include "connectors/signers.h"
 #include "session/evidence.h"
 #include "session/session.h"
 #include "workers/pool.h"
 
 typedef struct PmImageJob PmImageJob;
 
-enum { PM_STORES_MAX = 16 };
+enum { PM_STORES_MAX = 16, PM_SIGNERS_MAX = 4 };
 
 /* What every job of a session shares; borrowed, outlives them. */
 typedef struct PmRunContext {
@@ -26,8 +27,12 @@ typedef struct PmRunContext {
     } stores[PM_STORES_MAX]; /* one for each kind of places in use */
     PmStore *everything;     /* this one for every place; else NULL */
     PmNotifier *notifier;    /* or NULL */
-    const json_t *outputs;   /* names wanted, or NULL */
-    struct PmClaims *claims; /* NULL: sources reach other processes, too, and nobody knows all renditions */
+    struct {
+        const PmSignerKind *kind;
+        PmSigner *signer;
+    } signers[PM_SIGNERS_MAX]; /* one for each kind of calls that plugins make */
+    const json_t *outputs;     /* names wanted, or NULL */
+    struct PmClaims *claims;   /* NULL: sources reach other processes, too, and nobody knows all renditions */
 } PmRunContext;
 
 /* Where renditions for that place go. */

@@ -114,8 +114,40 @@ PmStatus pm_run_context_open(PmRunContext *run, const PmSessionOptions *options,
     return open_notifier(run, options, err);
 }
 
+PmSigner *pm_run_context_signer(void *data, const char *url, PmError *err)
+{
+    PmRunContext *run = data;
+    const PmSignerKind *kind = pm_signer_kind_of(url);
+    for (size_t i = 0; kind != NULL && i < PM_SIGNERS_MAX; i++) {
+        if (run->signers[i].kind == kind) return run->signers[i].signer;
+        if (run->signers[i].kind != NULL) continue;
+        PmSigner *signer = kind->open(&run->context, err);
+        if (signer == NULL) return NULL;
+        run->signers[i].kind = kind;
+        run->signers[i].signer = signer;
+        return signer;
+    }
+    pm_error_set(err, PM_BAD_CONFIG, "nobody can sign calls to such an endpoint");
+    return NULL;
+}
+
+void pm_run_context_open_signers(PmRunContext *run, const json_t *ready, PmErrorList *errors)
+{
+    const json_t *at;
+    const char *url;
+    size_t before = errors->count;
+    pm_signed_endpoints_check(run->context.pipeline, ready, errors);
+    for (size_t i = 0; errors->count == before && (url = pm_signed_endpoint(ready, i, &at)) != NULL; i++) {
+        PmError err = {0};
+        if (pm_run_context_signer(run, url, &err) != NULL) continue;
+        pm_signed_endpoint_error(run->context.pipeline, at, &err, errors);
+    }
+}
+
 void pm_run_context_close(PmRunContext *run)
 {
+    for (size_t i = 0; i < PM_SIGNERS_MAX; i++)
+        if (run->signers[i].signer != NULL) run->signers[i].signer->ops->free(run->signers[i].signer);
     if (run->notifier != NULL) run->notifier->ops->free(run->notifier);
     for (size_t i = 0; i < PM_STORES_MAX; i++)
         if (run->stores[i].store != NULL) run->stores[i].store->ops->free(run->stores[i].store);

@@ -116,6 +116,7 @@ static void on_ready(void *data, const json_t *info)
     if (session->ready) return; /* after a restart */
     pm_pipeline_check_facts(session->run.context.pipeline, json_object_get(info, "facts"), &session->errors);
     pm_pipeline_check_places(session->run.context.pipeline, json_object_get(info, "writes"), &session->errors);
+    pm_run_context_open_signers(&session->run, info, &session->errors);
     if (session->errors.count > 0) {
         give_up(session, &session->errors);
         return;
@@ -267,6 +268,8 @@ static PmStatus wire(PmSession *session, const char *text, size_t size, PmError 
     if (pm_run_context_open(run, &session->options, err) != PM_OK) return err->status;
     session->trigger = pm_run_context_trigger(run, &session->options, &events, err);
     if (session->trigger == NULL) return err->status;
+    session->options.pool.find_signer = pm_run_context_signer;
+    session->options.pool.find_signer_data = run;
     run->pool = pm_pool_new(session->loop, run->context.pipeline, text, size, &session->options.pool, &workers, err);
     if (run->pool == NULL) return err->status;
     session->deliveries = pm_deliveries_new(run, session->trigger, &session->options, &session->summary, &heard);

@@ -16,6 +16,8 @@ struct PmFetcher {
     PmLoop *loop;
     const PmPipeline *pipeline;
     PmHttp *http;
+    PmFindSigner *find;
+    void *find_data;
 };
 
 struct PmFetch {
@@ -26,6 +28,8 @@ struct PmFetch {
     int64_t timeout_ms;
     int tries;
     PmHttpCall *call;
+    PmSigner *signer; /* of the next */
+    PmSignedCall *signed_call;
     PmTimer *timer;
     PmError refused; /* set: it is not carried out */
     PmFetchDone *done;
@@ -60,14 +64,53 @@ bool pm_fetch_is_declared(const PmPipeline *pipeline, const char *url)
     return false;
 }
 
-static void judge(PmFetch *fetch)
+static bool is_http(const char *url)
+{
+    return strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
+}
+
+/* For messages: of a URL its origin, since the rest may hold secrets; a call to be signed has none. */
+static const char *shown(const char *url, char *out, size_t size)
+{
+    pm_text_origin(out, size, url);
+    if (!is_http(url) &&
+        strspn(url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-:/") == strlen(url))
+        pm_text_copy(out, size, url);
+    return out;
+}
+
+/* The signer judges it again: the child may name any that was declared, and none but those. */
+static void judge_signed(PmFetch *fetch, const json_t *declared)
+{
+    PmFetcher *fetcher = fetch->fetcher;
+    PmError *err = &fetch->refused;
+    char text[300];
+    if (strcmp(fetch->method, "POST") != 0)
+        pm_error_set(err, PM_BAD_CONFIG, "method \"%.20s\" is not POST, as %s takes", fetch->method,
+                     shown(fetch->url, text, sizeof text));
+    else if (fetcher->find == NULL)
+        pm_error_set(err, PM_BAD_CONFIG, "nobody signs calls here, which %s needs",
+                     shown(fetch->url, text, sizeof text));
+    else if (json_object_get(declared, fetch->url) == NULL)
+        pm_error_set(err, PM_BAD_CONFIG, "%s is not an endpoint of any step of the pipeline file",
+                     shown(fetch->url, text, sizeof text));
+    if (err->status != PM_OK) return;
+    fetch->signer = fetcher->find(fetcher->find_data, fetch->url, err);
+    if (fetch->signer != NULL) fetch->signer->ops->judge(fetch->signer, fetch->url, err);
+}
+
+static void judge(PmFetch *fetch, const json_t *declared)
 {
     PmError *err = &fetch->refused;
     char origin[300];
     pm_text_origin(origin, sizeof origin, fetch->url);
+    if (strncmp(fetch->url, "aws://", 6) == 0) {
+        judge_signed(fetch, declared);
+        return;
+    }
     if (strcmp(fetch->method, "GET") != 0 && strcmp(fetch->method, "POST") != 0 && strcmp(fetch->method, "PUT") != 0)
         pm_error_set(err, PM_BAD_CONFIG, "method \"%.20s\" is none of GET, POST, PUT", fetch->method);
-    else if (strncmp(fetch->url, "http://", 7) != 0 && strncmp(fetch->url, "https://", 8) != 0)
+    else if (!is_http(fetch->url))
         pm_error_set(err, PM_BAD_CONFIG, "the address is not an http(s) URL");
     else if (!pm_fetch_is_declared(fetch->fetcher->pipeline, fetch->url))
         pm_error_set(err, PM_BAD_CONFIG, "the URL at %s is in no step of the pipeline file", origin);
@@ -78,6 +121,7 @@ static void judge(PmFetch *fetch)
 static void free_fetch(PmFetch *fetch)
 {
     pm_http_cancel(fetch->call);
+    if (fetch->signed_call != NULL) fetch->signer->ops->cancel(fetch->signed_call);
     pm_loop_cancel(fetch->timer);
     pm_memfd_unmap(&fetch->body);
     free(fetch->url);
@@ -98,13 +142,28 @@ static void finish(PmFetch *fetch, json_t *fetched, int fd)
 
 static void fail(PmFetch *fetch, const PmError *err)
 {
-    char origin[300];
-    pm_text_origin(origin, sizeof origin, fetch->url);
-    pm_log(PM_LOG_WARN, "fetch.failed", PM_JOB_NAMES(fetch->names), "url", origin, "msg", err->message, NULL);
+    char text[300];
+    pm_log(PM_LOG_WARN, "fetch.failed", PM_JOB_NAMES(fetch->names), "url", shown(fetch->url, text, sizeof text), "msg",
+           err->message, "hint", err->hint[0] != '\0' ? err->hint : NULL, NULL);
     finish(fetch, json_pack("{so}", "error", pm_error_to_json(err)), -1);
 }
 
 static void send_request(void *data);
+
+static void hand_over(PmFetch *fetch, int status, const char *content_type, const void *body, size_t size)
+{
+    char type[200];
+    PmError err = {0};
+    int fd = pm_memfd_new("response", body, size, &err);
+    if (fd < 0) {
+        fail(fetch, &err);
+        return;
+    }
+    json_t *fetched = json_pack("{si}", "status", status);
+    pm_text_utf8(type, sizeof type, content_type != NULL ? content_type : "");
+    if (content_type != NULL) json_object_set_new(fetched, "content_type", json_string(type));
+    finish(fetch, fetched, fd);
+}
 
 static void on_response(void *data, const PmHttpResponse *response)
 {
@@ -129,16 +188,36 @@ static void on_response(void *data, const PmHttpResponse *response)
     } else if (response->outcome != PM_OK) {
         pm_error_set(&err, response->outcome, "%s", response->error);
     }
-    int fd = err.status == PM_OK ? pm_memfd_new("response", response->body, response->body_size, &err) : -1;
-    if (err.status != PM_OK) {
+    if (err.status != PM_OK)
         fail(fetch, &err);
-        return;
-    }
-    const char *given = pm_http_header(response, "content-type");
-    json_t *fetched = json_pack("{si}", "status", response->status);
-    pm_text_utf8(type, sizeof type, given != NULL ? given : "");
-    if (given != NULL) json_object_set_new(fetched, "content_type", json_string(type));
-    finish(fetch, fetched, fd);
+    else
+        hand_over(fetch, response->status, pm_http_header(response, "content-type"), response->body,
+                  response->body_size);
+}
+
+static void on_signed_answer(void *data, const PmSignedAnswer *answer)
+{
+    PmFetch *fetch = data;
+    fetch->signed_call = NULL;
+    if (answer->error.status != PM_OK)
+        fail(fetch, &answer->error);
+    else
+        hand_over(fetch, answer->http_status, answer->content_type, answer->body, answer->body_size);
+}
+
+/* The signer tries again by itself: each attempt has a signature of its own. */
+static void send_to_be_signed(PmFetch *fetch)
+{
+    const PmFetchConfig *config = &fetch->fetcher->pipeline->fetch;
+    PmSignedRequest request = {.url = fetch->url,
+                               .body = fetch->body.bytes,
+                               .body_size = fetch->body.size,
+                               .response_max = (size_t)config->response_max,
+                               .timeout_ms = fetch->timeout_ms,
+                               .attempts_max = 1 + (int)config->retries};
+    PmError err = {0};
+    fetch->signed_call = fetch->signer->ops->send(fetch->signer, &request, on_signed_answer, fetch, &err);
+    if (fetch->signed_call == NULL) fail(fetch, &err);
 }
 
 static void send_request(void *data)
@@ -160,12 +239,16 @@ static void send_request(void *data)
     PmError err = fetch->refused;
     fetch->timer = NULL;
     fetch->tries++;
+    if (err.status == PM_OK && fetch->signer != NULL) {
+        send_to_be_signed(fetch);
+        return;
+    }
     if (err.status == PM_OK) fetch->call = pm_http_send(fetch->fetcher->http, &request, on_response, fetch, &err);
     if (fetch->call == NULL) fail(fetch, &err);
 }
 
-PmFetch *pm_fetch_start(PmFetcher *fetcher, const json_t *request, PmMapping body, const PmJobNames *names,
-                        PmFetchDone *done, void *data)
+PmFetch *pm_fetch_start(PmFetcher *fetcher, const json_t *request, PmMapping body, const json_t *declared,
+                        const PmJobNames *names, PmFetchDone *done, void *data)
 {
     PmFetch *fetch = calloc(1, sizeof *fetch);
     if (fetch == NULL) {
@@ -183,7 +266,7 @@ PmFetch *pm_fetch_start(PmFetcher *fetcher, const json_t *request, PmMapping bod
     fetch->method = strdup(method != NULL ? method : "");
     if (type != NULL) fetch->content_type = strdup(type);
     if (fetch->url != NULL && fetch->method != NULL && (type == NULL || fetch->content_type != NULL)) {
-        judge(fetch);
+        judge(fetch, declared);
         fetch->timer = pm_loop_after(fetcher->loop, 0, send_request, fetch);
     }
     if (fetch->timer != NULL) return fetch;
@@ -198,11 +281,11 @@ void pm_fetch_cancel(PmFetch *fetch)
 
 /* --- life --- */
 
-PmFetcher *pm_fetcher_new(PmLoop *loop, const PmPipeline *pipeline, PmError *err)
+PmFetcher *pm_fetcher_new(PmLoop *loop, const PmPipeline *pipeline, PmFindSigner *find, void *data, PmError *err)
 {
     PmFetcher *fetcher = calloc(1, sizeof *fetcher);
     if (fetcher != NULL) {
-        *fetcher = (PmFetcher){.loop = loop, .pipeline = pipeline};
+        *fetcher = (PmFetcher){.loop = loop, .pipeline = pipeline, .find = find, .find_data = data};
         fetcher->http =
             pm_http_new(loop, &(PmHttpOptions){.ca_file = pm_pipeline_shared_text(pipeline, "ca_bundle")}, err);
     }

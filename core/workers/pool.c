@@ -49,7 +49,8 @@ struct PmPool {
     PmWorker *workers;
     PmFetcher *fetcher; /* NULL until a plugin asks */
     size_t count;
-    json_t *declared; /* READY's facts of steps, see said.h */
+    json_t *declared;  /* READY's facts of steps, see said.h */
+    json_t *endpoints; /* likewise, those to be signed */
     PmLogGate log_gate;
     int64_t crowded_ms; /* when it was told last; 0: never */
 };
@@ -74,6 +75,11 @@ const json_t *pm_pool_declared(const PmPool *pool)
     return pool->declared;
 }
 
+const json_t *pm_pool_endpoints(const PmPool *pool)
+{
+    return pool->endpoints;
+}
+
 void pm_pool_tell_crowded(PmPool *pool)
 {
     int64_t now = pm_clock_mono_ms();
@@ -89,7 +95,9 @@ void pm_pool_tell_crowded(PmPool *pool)
 
 PmFetcher *pm_pool_fetcher(PmPool *pool, PmError *err)
 {
-    if (pool->fetcher == NULL) pool->fetcher = pm_fetcher_new(pool->loop, pool->pipeline, err);
+    if (pool->fetcher == NULL)
+        pool->fetcher =
+            pm_fetcher_new(pool->loop, pool->pipeline, pool->options.find_signer, pool->options.find_signer_data, err);
     return pool->fetcher;
 }
 
@@ -269,6 +277,8 @@ static void on_ready(PmPool *pool, const json_t *body)
     if (refused) return;
     json_decref(pool->declared);
     pool->declared = pm_said_declared(body);
+    json_decref(pool->endpoints);
+    pool->endpoints = pm_said_endpoints(body);
     pool->ready = pool->was_ready = true;
     pool->failures = 0;
     pool->sink.ready(pool->sink.data, body);
@@ -432,6 +442,7 @@ void pm_pool_free(PmPool *pool)
     pm_fetcher_free(pool->fetcher);
     pm_log_gate_finish(&pool->log_gate);
     json_decref(pool->declared);
+    json_decref(pool->endpoints);
     free(pool->workers);
     free(pool->text);
     free(pool->worker);

@@ -9,6 +9,7 @@
 #include "base/ipc.h"
 #include "base/loop.h"
 #include "pipeline/pipeline.h"
+#include "workers/fetch.h"
 #include "workers/names.h"
 
 typedef struct PmPool PmPool;
@@ -16,9 +17,11 @@ typedef struct PmWorkerJob PmWorkerJob;
 
 typedef struct PmPoolOptions {
     const char *worker; /* path of pixmill-worker; NULL: PIXMILL_WORKER, beside this executable, the installed one */
-    const char *plugin_dirs; /* folders separated by ':'; NULL: PIXMILL_PLUGIN_PATH, the build's, the installed one */
-    int workers;             /* 0: as the pipeline says, see count.h */
-    bool check;              /* only to find out whether the pipeline is fine */
+    const char *plugin_dirs;   /* folders separated by ':'; NULL: PIXMILL_PLUGIN_PATH, the build's, the installed one */
+    int workers;               /* 0: as the pipeline says, see count.h */
+    bool check;                /* only to find out whether the pipeline is fine */
+    PmFindSigner *find_signer; /* for plugins' calls that want a signature (fetch.h); NULL: nobody signs */
+    void *find_signer_data;
 } PmPoolOptions;
 
 typedef struct PmPoolSink {

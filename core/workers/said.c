@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-enum { WARNINGS_MAX = 50, LABEL_MAX = 64 };
+enum { WARNINGS_MAX = 50, LABEL_MAX = 64, ENDPOINTS_MAX = 64 };
 
 /* --- what the pipeline knows --- */
 
@@ -75,6 +75,17 @@ json_t *pm_said_declared(const json_t *ready)
     for (size_t i = 0; i < json_array_size(facts); i++) {
         const char *name = json_string_value(json_array_get(facts, i));
         if (name != NULL) json_object_set_new(declared, name, json_true());
+    }
+    return declared;
+}
+
+json_t *pm_said_endpoints(const json_t *ready)
+{
+    json_t *declared = json_object();
+    const json_t *endpoints = json_object_get(ready, "endpoints");
+    for (size_t i = 0; i < json_array_size(endpoints) && json_object_size(declared) < ENDPOINTS_MAX; i++) {
+        const char *url = json_string_value(json_object_get(json_array_get(endpoints, i), "url"));
+        if (url != NULL) json_object_set_new(declared, url, json_true());
     }
     return declared;
 }

@@ -12,6 +12,9 @@
 /* The facts of steps that READY declares, as an object with the names as keys. New. */
 json_t *pm_said_declared(const json_t *ready);
 
+/* The endpoints that READY declares and somebody has to sign, 64 at most, as an object with the URLs as keys. New. */
+json_t *pm_said_endpoints(const json_t *ready);
+
 /* "step.fact" of declared names. New. */
 json_t *pm_said_step_facts(const json_t *said, const json_t *declared);
 /* The same, `own` (what the child was given) and what it found in the picture's header. New. */

@@ -113,6 +113,7 @@ void pm_pool_give_up(PmPool *pool, const PmError *err); /* no child can be had, 
 void pm_pool_restart(PmPool *pool, const char *why);    /* the zygote is of no use any more */
 PmLogGate *pm_pool_log_gate(PmPool *pool);
 const json_t *pm_pool_declared(const PmPool *pool); /* facts of steps, see said.h */
+const json_t *pm_pool_endpoints(const PmPool *pool);
 void pm_pool_tell_crowded(PmPool *pool);
 
 #endif

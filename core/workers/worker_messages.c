@@ -280,7 +280,8 @@ static void on_fetch(PmWorker *worker, const json_t *request)
     PmFetcher *fetcher = pm_pool_fetcher(worker->pool, &err);
     worker->fetching_since_ms = pm_clock_mono_ms();
     if (fetcher != NULL)
-        worker->fetching = pm_fetch_start(fetcher, request, body, &worker->names, on_fetched, worker);
+        worker->fetching =
+            pm_fetch_start(fetcher, request, body, pm_pool_endpoints(worker->pool), &worker->names, on_fetched, worker);
     else
         pm_memfd_unmap(&body);
     if (worker->fetching == NULL) pm_worker_break(worker, "a FETCH that there is no memory for");

@@ -22,6 +22,7 @@ struct PmAwsSession {
     PmCredentials *credentials;
     PmAwsClient *client;
     char region[64];
+    bool region_set;
     Client clients[CLIENTS_MAX];
     size_t count;
 };
@@ -35,10 +36,12 @@ PmAwsSession *pm_aws_session_new(PmLoop *loop, const PmAwsConfig *config, PmErro
     }
     session->loop = loop;
     session->config = config;
-    if (session->config->region != NULL)
+    session->region_set = session->config->region != NULL;
+    if (session->region_set)
         pm_text_copy(session->region, sizeof session->region, session->config->region);
-    else if (!pm_aws_region(session->config->profile, session->region, sizeof session->region))
-        pm_text_copy(session->region, sizeof session->region, "us-east-1");
+    else
+        session->region_set = pm_aws_region(session->config->profile, session->region, sizeof session->region);
+    if (!session->region_set) pm_text_copy(session->region, sizeof session->region, "us-east-1");
     session->http = pm_http_new(loop, &(PmHttpOptions){.ca_file = session->config->ca_bundle}, err);
     if (session->http != NULL) {
         PmCredentialsOptions options = {.profile = session->config->profile, .region = session->region};
@@ -68,6 +71,21 @@ void pm_aws_session_free(PmAwsSession *session)
 PmHttp *pm_aws_session_http(PmAwsSession *session)
 {
     return session->http;
+}
+
+PmAwsClient *pm_aws_session_client(PmAwsSession *session)
+{
+    return session->client;
+}
+
+const PmAwsConfig *pm_aws_session_config(const PmAwsSession *session)
+{
+    return session->config;
+}
+
+const char *pm_aws_session_region(const PmAwsSession *session)
+{
+    return session->region_set ? session->region : NULL;
 }
 
 PmCredentials *pm_aws_session_credentials(PmAwsSession *session)

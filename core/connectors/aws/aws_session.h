@@ -18,6 +18,11 @@ void pm_aws_session_free(PmAwsSession *session);
 
 PmHttp *pm_aws_session_http(PmAwsSession *session);
 PmCredentials *pm_aws_session_credentials(PmAwsSession *session);
+PmAwsClient *pm_aws_session_client(PmAwsSession *session);
+const PmAwsConfig *pm_aws_session_config(const PmAwsSession *session);
+/* The one that was chosen; NULL: none was, and S3 and SQS, which correct it or name it in the queue's URL, begin with
+ * us-east-1. */
+const char *pm_aws_session_region(const PmAwsSession *session);
 
 /* The S3 client of a place or source; made once for each set of settings. Belongs to the session. NULL and err set on
  * failure. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connectors/aws/blocking_call.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "aws/xml.h"
 #include "base/text.h"
+#include "connectors/aws/signer.h"
 
 PmStatus pm_blocking_open(PmBlockingCall *blocking, const PmAwsConfig *config, PmError *err)
 {
@@ -96,6 +98,39 @@ PmStatus pm_blocking_remove(PmBlockingCall *blocking, PmS3 *s3, const char *buck
 {
     begin(blocking);
     return wait_for(blocking, pm_s3_delete(s3, bucket, key, on_s3, blocking, &blocking->err) != NULL);
+}
+
+/* --- what plugins call --- */
+
+typedef struct Probe {
+    PmBlockingCall *blocking;
+    const PmAwsPluginCall *call;
+} Probe;
+
+static void on_probe(void *data, const PmAwsResponse *response)
+{
+    Probe *probe = data;
+    PmError err = {0};
+    char name[120];
+    snprintf(name, sizeof name, "%s %s", probe->call->service, probe->call->operation);
+    if (response->status != PM_OK && response->status != PM_BAD_INPUT) pm_aws_error(response, name, &err);
+    answered(probe->blocking, err.status != PM_OK ? &err : NULL);
+}
+
+PmStatus pm_blocking_plugin_call(PmBlockingCall *blocking, const PmAwsPluginCall *call)
+{
+    PmAwsRequest request;
+    PmNameValue headers[2];
+    char origin[512];
+    Probe probe = {blocking, call};
+    begin(blocking);
+    if (pm_signer_aws_request(blocking->session, call, call->probe, strlen(call->probe), headers, origin, sizeof origin,
+                              &request, &blocking->err) != PM_OK)
+        return blocking->err.status;
+    request.response_max = 64 * 1024;
+    request.first_byte_timeout_ms = 0;
+    return wait_for(blocking, pm_aws_send(pm_aws_session_client(blocking->session), &request, on_probe, &probe,
+                                          &blocking->err) != NULL);
 }
 
 /* --- SQS --- */

@@ -32,6 +32,10 @@ PmStatus pm_blocking_head(PmBlockingCall *blocking, PmS3 *s3, const char *bucket
 PmStatus pm_blocking_put(PmBlockingCall *blocking, PmS3 *s3, const PmS3Put *put);
 PmStatus pm_blocking_remove(PmBlockingCall *blocking, PmS3 *s3, const char *bucket, const char *key);
 
+/* The call's probe; PM_OK too where the service refuses it for its bytes. */
+struct PmAwsPluginCall;
+PmStatus pm_blocking_plugin_call(PmBlockingCall *blocking, const struct PmAwsPluginCall *call);
+
 typedef struct PmQueueFacts {
     int visibility_timeout_s, max_receive_count;
     int64_t messages, in_flight, delayed, retention_s, server_ms;

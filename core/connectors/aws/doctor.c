@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "connectors/aws/blocking_call.h"
 #include "connectors/aws/settings.h"
+#include "connectors/aws/signer.h"
 #include "net/retry.h"
 #include "pipeline/sections.h"
 
@@ -269,4 +270,15 @@ void pm_sqs_doctor(PmDoctor *base)
     if ((!queue && !notify) || !begin(&doctor, base)) return;
     if (queue) look_at_trigger(&doctor);
     if (notify) look_at_notify(&doctor);
+}
+
+void pm_aws_call_doctor(PmDoctor *base, const char *url)
+{
+    Doctor doctor;
+    const PmAwsPluginCall *call = pm_aws_plugin_call(url, &base->err);
+    if (call == NULL || !begin(&doctor, base)) return;
+    if (pm_blocking_plugin_call(&doctor.blocking, call) != PM_OK)
+        tell_failed(&doctor, url, call->action, "*");
+    else
+        tell(&doctor, PM_FINDING_GOOD, url, NULL, "may be called");
 }

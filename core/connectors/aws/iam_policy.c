@@ -7,7 +7,7 @@
 #include "aws/operations.h"
 #include "base/text.h"
 #include "connectors/aws/settings.h"
-#include "connectors/connector.h"
+#include "connectors/signers.h"
 
 enum { ARN_MAX = 2400 };
 
@@ -285,11 +285,29 @@ void pm_lambda_iam(PmIamPolicy *policy)
         json_pack("[s]", arn), NULL);
 }
 
+/* Of the services that plugins call; these actions know no resources. */
+static void add_plugin_calls(const json_t *ready, json_t *statements)
+{
+    const json_t *at;
+    const char *url;
+    json_t *actions = json_array();
+    for (size_t i = 0; (url = pm_signed_endpoint(ready, i, &at)) != NULL; i++) {
+        const PmSignerKind *kind = pm_signer_kind_of(url);
+        const char *action = kind != NULL ? kind->action(url) : NULL;
+        if (action != NULL) add_once(actions, action);
+    }
+    if (json_array_size(actions) > 0)
+        add(statements, "PluginCalls", actions, json_pack("[s]", "*"), NULL);
+    else
+        json_decref(actions);
+}
+
 json_t *pm_iam_policy(const PmPipeline *pipeline, const PmIamOptions *options, const char **wide)
 {
     PmIamPolicy policy = {.pipeline = pipeline, .options = options, .statements = json_array()};
     for (size_t i = 0; pm_connectors[i] != NULL; i++)
         if (pm_connectors[i]->iam != NULL) pm_connectors[i]->iam(&policy);
+    add_plugin_calls(options->ready, policy.statements);
     *wide = policy.wide;
     return json_pack("{ssso}", "Version", "2012-10-17", "Statement", policy.statements);
 }

@@ -13,6 +13,7 @@ typedef struct PmIamOptions {
     PmIamTarget target;
     const char *dead_letter_arn; /* of the queue's redrive policy, which the file does not name; NULL: unknown */
     const char *function;        /* name of the Lambda function; NULL: the pipeline's */
+    const json_t *ready;         /* what workers say of the pipeline: the calls that its plugins make; NULL: none */
 } PmIamOptions;
 
 /* A policy in the making: connectors add what they need (connector.h, iam). */

@@ -88,7 +88,7 @@ typedef enum PmType {
     PM_COLOR,    /* "#20a0ff", "#20a0ff80", white       PmColor */
     PM_LIST,     /* [icc, copyright]; `choices` limits  PmList of strings */
     PM_ASSET,    /* logo.png, beside the pipeline file  const char *, the name for open_asset() */
-    PM_ENDPOINT, /* https://host/path                   const char *, the name for fetch() */
+    PM_ENDPOINT, /* https://host/path, aws://SERVICE/OPERATION  const char *, the name for fetch() */
     PM_BYTES,    /* 200KiB                              int64_t, bytes */
     PM_DURATION, /* 1500ms, 15s                         int64_t, milliseconds */
     PM_LENGTH,   /* 12, 12px, 5%                        PmLength */
@@ -266,7 +266,7 @@ typedef struct PmHost {
     PmStatus (*fail_param)(PmJob *job, const char *param, const char *fmt, ...) PM_PRINTF(3, 4);
     /* The bytes of a PM_ASSET, read when the pipeline was loaded. *out is a new reference. */
     PmStatus (*open_asset)(PmJob *job, const char *name, VipsSource **out);
-    /* One HTTP exchange with a PM_ENDPOINT, carried out by the broker. Blocks. */
+    /* One HTTP exchange with a PM_ENDPOINT, carried out by the broker, which signs calls to AWS. Blocks. */
     PmStatus (*fetch)(PmJob *job, const PmRequest *request, PmResponse *response);
     /* Set a fact that this transform lists in `facts`; the operator reads it as {step.name}. */
     PmStatus (*set_fact)(PmJob *job, const char *name, const char *value);

@@ -174,7 +174,7 @@ static void wrong_types_say_what_was_found(void **state)
                               "  hint: did you mean false?\n");
     expect("margin: far", "f.yaml:1:9: resize: margin must be a length such as 12, 12px or 5%, not \"far\"\n");
     expect("url: ftp://x",
-           "f.yaml:1:6: resize: url must be a URL that begins with https:// or http://, not the value given\n");
+           "f.yaml:1:6: resize: url must be a URL that begins with https://, http:// or aws://, not the value given\n");
     expect("image: ''", "f.yaml:1:8: resize: image must be the name of a file, not \"\"\n");
     expect("- 1", "f.yaml:1:1: resize: expected a mapping of parameters, not a list\n"
                   "  hint: known keys: enlarge, width, quality, max_bytes, timeout, opacity, text, image, url, fit, "

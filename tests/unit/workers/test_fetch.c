@@ -6,10 +6,77 @@
 
 #define ANSWER(status, body) "HTTP/1.1 " status "\r\nConnection: close\r\nContent-Type: text/x\r\n\r\n" body
 
+/* A signer that answers as it is told, from the loop. */
+typedef struct StandIn {
+    PmSigner base;
+    PmLoop *loop;
+    PmSignedAnswer answer;
+    PmError unknown, cannot; /* of judge and send; of `find`: no_session */
+    PmError no_session;
+    PmSignedRequest request;
+    char body[50];
+    int sent, cancelled;
+} StandIn;
+
+struct PmSignedCall {
+    StandIn *signer;
+    PmTimer *timer;
+    PmSignedDone *done;
+    void *data;
+};
+
+static PmStatus stand_in_judge(PmSigner *signer, const char *url, PmError *err)
+{
+    (void)url;
+    *err = ((StandIn *)signer)->unknown;
+    return err->status;
+}
+
+static void stand_in_answer(void *data)
+{
+    PmSignedCall call = *(PmSignedCall *)data;
+    free(data);
+    call.done(call.data, &call.signer->answer);
+}
+
+static PmSignedCall *stand_in_send(PmSigner *base, const PmSignedRequest *request, PmSignedDone *done, void *data,
+                                   PmError *err)
+{
+    StandIn *signer = (StandIn *)base;
+    *err = signer->cannot;
+    if (err->status != PM_OK) return NULL;
+    signer->sent++;
+    signer->request = *request;
+    memcpy(signer->body, request->body, request->body_size);
+    PmSignedCall *call = calloc(1, sizeof *call);
+    *call = (PmSignedCall){.signer = signer, .done = done, .data = data};
+    call->timer = pm_loop_after(signer->loop, 0, stand_in_answer, call);
+    return call;
+}
+
+static void stand_in_cancel(PmSignedCall *call)
+{
+    call->signer->cancelled++;
+    pm_loop_cancel(call->timer);
+    free(call);
+}
+
+static const PmSignerOps stand_in = {.judge = stand_in_judge, .send = stand_in_send, .cancel = stand_in_cancel};
+
+static PmSigner *find(void *data, const char *url, PmError *err)
+{
+    StandIn *signer = data;
+    (void)url;
+    *err = signer->no_session;
+    return err->status == PM_OK ? &signer->base : NULL;
+}
+
 typedef struct World {
     PmLoop *loop;
     PmPipeline *pipeline;
     PmFetcher *fetcher;
+    StandIn signer;
+    json_t *declared;
     Stub stub;
     char url[200];
     /* what came */
@@ -33,7 +100,9 @@ static World *make(const char *settings)
              "    to: { file: { path: \"out/{stem}.{ext}\" } }\n",
              settings, w->url);
     w->pipeline = read_pipeline("/", text);
-    w->fetcher = pm_fetcher_new(w->loop, w->pipeline, &err);
+    w->fetcher = pm_fetcher_new(w->loop, w->pipeline, find, &w->signer, &err);
+    w->signer = (StandIn){.base.ops = &stand_in, .loop = w->loop};
+    w->declared = json_pack("{sb}", "aws://rekognition/DetectFaces", 1);
     assert_non_null(w->fetcher);
     return w;
 }
@@ -45,6 +114,7 @@ static void unmake(World *w)
     stub_stop(&w->stub);
     pm_loop_free(w->loop);
     json_decref(w->fetched);
+    json_decref(w->declared);
     free(w);
 }
 
@@ -66,7 +136,7 @@ static void fetch(World *w, const char *method, const char *url)
 {
     json_t *request = json_pack("{ss ss ss sI}", "url", url, "method", method, "content_type", "image/jpeg",
                                 "timeout_ms", (json_int_t)2000);
-    assert_non_null(pm_fetch_start(w->fetcher, request, (PmMapping){0}, &no_job, on_fetched, w));
+    assert_non_null(pm_fetch_start(w->fetcher, request, (PmMapping){0}, w->declared, &no_job, on_fetched, w));
     json_decref(request);
     pm_loop_run(w->loop);
     assert_non_null(w->fetched);
@@ -147,6 +217,115 @@ static void a_long_answer_is_refused(void **state)
     unmake(w);
 }
 
+/* --- calls that a signer makes --- */
+
+#define FACES "aws://rekognition/DetectFaces"
+
+static PmMapping mapped(const char *text)
+{
+    PmError err = {0};
+    PmMapping map = {0};
+    int fd = pm_memfd_new("body", text, strlen(text), &err);
+    assert_int_equal(pm_memfd_map(fd, 100, &map, &err), PM_OK);
+    close(fd);
+    return map;
+}
+
+static void a_call_goes_to_the_signer(void **state)
+{
+    (void)state;
+    World *w = make("fetch: { retries: 4, timeout: 7s, response_max: 1 KiB }");
+    w->signer.answer = (PmSignedAnswer){.http_status = 400, .content_type = "x/json", .body = "{}", .body_size = 2};
+    json_t *request = json_pack("{ss ss ss}", "url", FACES, "method", "POST", "content_type", "image/jpeg");
+    assert_non_null(pm_fetch_start(w->fetcher, request, mapped("{1}"), w->declared, &no_job, on_fetched, w));
+    json_decref(request);
+    pm_loop_run(w->loop);
+    assert_int_equal(json_integer_value(json_object_get(w->fetched, "status")), 400);
+    assert_string_equal(json_string_value(json_object_get(w->fetched, "content_type")), "x/json");
+    assert_string_equal(w->body, "{}");
+    assert_string_equal(w->signer.body, "{1}");
+    assert_int_equal(w->signer.request.attempts_max, 5);
+    assert_int_equal(w->signer.request.timeout_ms, 7000);
+    assert_int_equal(w->signer.request.response_max, 1024);
+    assert_int_equal(w->stub.request_count, 0);
+    unmake(w);
+}
+
+static void only_declared_calls_are_signed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *url, *message;
+    } cases[] = {
+        {"GET", FACES, "method \"GET\" is not POST, as aws://rekognition/DetectFaces takes"},
+        {"POST", "aws://rekognition/DetectText",
+         "aws://rekognition/DetectText is not an endpoint of any step of the pipeline file"},
+        {"POST", "aws://user:secret@host/x?y", "(a URL) is not an endpoint of any step of the pipeline file"},
+        {"POST", "AWS://rekognition/DetectFaces", "the address is not an http(s) URL"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        World *w = make("");
+        fetch(w, cases[i].method, cases[i].url);
+        assert_string_equal(error_of(w), cases[i].message);
+        assert_int_equal(w->signer.sent, 0);
+        unmake(w);
+    }
+}
+
+static void what_a_signer_refuses_is_told(void **state)
+{
+    (void)state;
+    static const char *const messages[] = {"no session", "no such call", "no memory", "denied"};
+    for (int i = 0; i < 4; i++) {
+        World *w = make("");
+        StandIn *signer = &w->signer;
+        PmError *errors[] = {&signer->no_session, &signer->unknown, &signer->cannot, &signer->answer.error};
+        pm_error_set(errors[i], PM_TRANSIENT, "%s", messages[i]);
+        pm_error_hint(errors[i], "mend it");
+        fetch(w, "POST", FACES);
+        assert_string_equal(error_of(w), messages[i]);
+        json_t *error = json_object_get(w->fetched, "error");
+        assert_string_equal(json_string_value(json_object_get(error, "status")), "transient");
+        assert_string_equal(json_string_value(json_object_get(error, "hint")), "mend it");
+        assert_int_equal(signer->sent, i == 3);
+        unmake(w);
+    }
+}
+
+static void without_signers_no_call_is_made(void **state)
+{
+    (void)state;
+    World *w = make("");
+    PmError err = {0};
+    pm_fetcher_free(w->fetcher);
+    w->fetcher = pm_fetcher_new(w->loop, w->pipeline, NULL, NULL, &err);
+    fetch(w, "POST", FACES);
+    assert_string_equal(error_of(w), "nobody signs calls here, which aws://rekognition/DetectFaces needs");
+    unmake(w);
+}
+
+static void stop_loop(void *data)
+{
+    pm_loop_stop(data);
+}
+
+static void a_call_can_be_cancelled(void **state)
+{
+    (void)state;
+    World *w = make("");
+    json_t *request = json_pack("{ss ss}", "url", FACES, "method", "POST");
+    PmFetch *fetch = pm_fetch_start(w->fetcher, request, (PmMapping){0}, w->declared, &no_job, on_fetched, w);
+    json_decref(request);
+    assert_non_null(fetch);
+    pm_loop_after(w->loop, 0, stop_loop, w->loop); /* after it was sent, before the answer */
+    pm_loop_run(w->loop);
+    assert_int_equal(w->signer.sent, 1);
+    pm_fetch_cancel(fetch);
+    assert_int_equal(w->signer.cancelled, 1);
+    assert_null(w->fetched);
+    unmake(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +334,11 @@ int main(void)
         cmocka_unit_test(no_redirect_is_followed),
         cmocka_unit_test(only_what_the_file_says_is_asked),
         cmocka_unit_test(a_long_answer_is_refused),
+        cmocka_unit_test(a_call_goes_to_the_signer),
+        cmocka_unit_test(only_declared_calls_are_signed),
+        cmocka_unit_test(what_a_signer_refuses_is_told),
+        cmocka_unit_test(without_signers_no_call_is_made),
+        cmocka_unit_test(a_call_can_be_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

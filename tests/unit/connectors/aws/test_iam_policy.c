@@ -7,6 +7,8 @@
 #define SQS    "trigger: { sqs: { queue_url: \"https://sqs.eu-west-1.amazonaws.com/123456789012/uploads\" } }\n"
 #define SOURCE "source: { s3: { buckets: [in-a, in-b], prefix: new/ } }\n"
 
+#define OUTPUT_OF_CALLS "outputs: { a: { to: { file: { path: \"{name}\" } } } }\n"
+
 typedef struct Policy {
     PmPipeline *pipeline;
     json_t *policy;
@@ -194,6 +196,23 @@ static void folders_need_nothing(void **state)
     finish(&made);
 }
 
+static void calls_of_plugins(void **state)
+{
+    (void)state;
+    const char *wide;
+    Policy made = {.pipeline = read_pipeline("/", "version: 1\n" SOURCE OUTPUT_OF_CALLS)};
+    json_t *ready = json_loads("{\"endpoints\": [{\"url\": \"aws://rekognition/DetectText\"}, {\"url\": "
+                               "\"aws://rekognition/DetectFaces\"}, {\"url\": \"aws://rekognition/DetectText\"}, "
+                               "{\"url\": \"aws://s3/DeleteBucket\"}, {\"url\": \"other://x/y\"}]}",
+                               0, NULL);
+    PmIamOptions options = {.target = PM_IAM_CONTAINER, .ready = ready};
+    made.policy = pm_iam_policy(made.pipeline, &options, &wide);
+    assert_string_equal(statement(&made, "PluginCalls"),
+                        "{\"Action\":[\"rekognition:DetectText\",\"rekognition:DetectFaces\"],\"Resource\":\"*\"}");
+    json_decref(ready);
+    finish(&made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +222,7 @@ int main(void)
         cmocka_unit_test(what_more_is_used_asks_for_more),
         cmocka_unit_test(every_call_that_a_run_can_make_is_allowed),
         cmocka_unit_test(folders_need_nothing),
+        cmocka_unit_test(calls_of_plugins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
