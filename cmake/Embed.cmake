@@ -1,0 +1,13 @@
+# cmake -DOUT=FILE.c -DFILES=a;b -P Embed.cmake: the files as a table in C, by their names.
+set(text "/* Made by cmake/Embed.cmake. */\n#include \"cli/starters.h\"\n\n")
+set(table "const PmStarterFile pm_starter_files[] = {\n")
+set(i 0)
+foreach(file IN LISTS FILES)
+  file(READ ${file} bytes HEX)
+  get_filename_component(name ${file} NAME)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+  string(APPEND text "static const unsigned char file_${i}[] = {${bytes}};\n")
+  string(APPEND table "    {\"${name}\", file_${i}, sizeof file_${i}},\n")
+  math(EXPR i "${i} + 1")
+endforeach()
+file(WRITE ${OUT} "${text}\n${table}    {0},\n};\n")
