@@ -12,6 +12,7 @@
 #include "engine/memory.h"
 #include "engine/onepass.h"
 #include "engine/vipserr.h"
+#include "pipeline/decode_memory.h"
 
 /* ------------------------------------------------------------------ a run's own things */
 
@@ -331,6 +332,18 @@ static int64_t written_pixels(const PmRoute *route)
     return pixels;
 }
 
+/* What the picture's format takes, where memory ran out. */
+static void hint_memory(const PmRun *run, PmError *err)
+{
+    const PmSource *source = &run->source;
+    if (err->status != PM_LIMIT || !pm_memory_ran_out(err->message)) return;
+    bool interlaced = source->header != NULL && vips_image_get_typeof(source->header, "interlaced") != 0;
+    const PmShape *loaded = &run->route.loaded; /* JPEG is decoded smaller, but read as a whole */
+    const PmShape *decoded = pm_load_scales_up(source->format) ? loaded : &source->shape;
+    pm_decode_memory_hint(source->format, interlaced, (int64_t)decoded->width * decoded->height,
+                          run->route.memory_bytes, run->engine->pipeline->limits.memory, err);
+}
+
 PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *sink, PmReport *report, PmError *err)
 {
     PmRun run;
@@ -351,6 +364,7 @@ PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *
     if (status == PM_OK) decoded = pm_clock_mono_ms();
     if (status == PM_OK) status = run_outputs(&run, err);
     if (status != PM_OK) status = pm_memory_judge(err);
+    hint_memory(&run, err);
     report->facts = all_facts(&run);
     report->timings = json_pack("{sI sI sI sO}", "plan_ms", (json_int_t)(planned - began), "decode_ms",
                                 (json_int_t)(decoded - planned), "run_ms", (json_int_t)(pm_clock_mono_ms() - began),

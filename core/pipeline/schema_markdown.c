@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "pipeline/decode_memory.h"
 #include "pipeline/facts.h"
 #include "pipeline/schema.h"
 #include "pipeline/schema_internal.h"
@@ -218,8 +219,10 @@ char *pm_schema_pipeline_markdown(const PmKind *const *kinds)
                "Values: an *integer* may have a suffix (`50M`, `2k`), a *size* is written `50MiB`, `200KiB` or "
                "`1GB`, a *duration* `15s`, `1500ms` or `2m`, a *length* `12`, `12px` or `5%`, a *color* "
                "`\"#20a0ff\"`, `\"#20a0ff80\"` or `white`. A *list* of one may be written without brackets.\n\n");
-    for (const PmSection *section = pm_sections; section->path != NULL; section++)
+    for (const PmSection *section = pm_sections; section->path != NULL; section++) {
         add_section(&page, section, NULL, NULL);
+        if (strcmp(section->path, "limits") == 0) pm_decode_memory_markdown(&page);
+    }
     add_kinds(&page, kinds);
     add_steps(&page, kinds);
     add_facts(&page);

@@ -5,9 +5,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "pipeline/decode_memory.h"
+#include "pipeline/sniff.h"
 #include "workers/said.h"
 #include "workers/usage.h"
 #include "workers/worker.h"
@@ -127,6 +130,15 @@ static void hint_at_work(const char *effort, bool by_cpu_time, PmError *err)
                            "megapixels written and each 16 frames decoded, up to limits.wall_time");
 }
 
+/* Of the job's picture; PM_FORMAT_UNKNOWN also where it has none. */
+static PmFormat format_at_work(const PmWorker *worker)
+{
+    enum { LOOK_BYTES = 4096 };
+    char bytes[LOOK_BYTES];
+    ssize_t n = worker->source_fd >= 0 ? pread(worker->source_fd, bytes, sizeof bytes, 0) : -1;
+    return n > 0 ? pm_sniff(bytes, (size_t)n) : PM_FORMAT_UNKNOWN;
+}
+
 void pm_worker_report_death(PmWorker *worker, int code, int signo)
 {
     PmPoolReport report = {0};
@@ -151,6 +163,7 @@ void pm_worker_report_death(PmWorker *worker, int code, int signo)
     } else if (signo != 0 && at.out_of_memory != 0) {
         pm_text_bytes(limit, sizeof limit, pipeline->limits.memory);
         pm_error_set(&report.error, PM_LIMIT, "needs more memory than limits.memory, %s", limit);
+        pm_decode_memory_hint(format_at_work(worker), false, 0, 0, pipeline->limits.memory, &report.error);
         again = pm_worker_once_more(worker, &report.error);
     } else if (signo == SIGKILL) {
         /* Not by us, and a plugin cannot: no fault of the image that is known. */
