@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../common/exif.h"
+#include "boxes.h"
 
 /* ------------------------------------------------------------------ JPEG (ITU-T T.81, CIPA DC-008 4.7) */
 
@@ -195,6 +196,7 @@ bool container_has_exif(const char *format)
 
 GByteArray *container_set_exif(const char *format, const void *bytes, size_t size, const void *exif, size_t exif_size)
 {
+    if (!exif && !strcmp(format, "avif")) return boxes_without_exif(bytes, size);
     Splice *splice = splice_of(format);
     GByteArray *out = splice ? g_byte_array_new() : NULL;
     if (out && splice(out, bytes, size, exif, exif_size)) return out;

@@ -149,8 +149,9 @@ int save_with_metadata(VipsImage *image, VipsTarget *target, const Format *forma
     if (vips_image_get_typeof(image, PM_EXIF_EXACT) && vips_image_get_typeof(image, VIPS_META_EXIF_NAME))
         return save_exact(image, target, format, config, quality, lost);
     /* libvips 8.14 strips everything but EXIF from a webp. */
+    bool with_others = format == &formats[FORMAT_JPEG] || format == &formats[FORMAT_AVIF];
     bool invents = !keeps_by_kind() && !has_exif(image) &&
-                   (format == &formats[FORMAT_WEBP] || (format == &formats[FORMAT_JPEG] && has_other_metadata(image)));
+                   (format == &formats[FORMAT_WEBP] || (with_others && has_other_metadata(image)));
     return invents ? save_spliced(image, target, format, config, quality, NULL, 0, &(bool){false})
                    : format->save(image, target, config, quality);
 }
