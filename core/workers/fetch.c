@@ -72,10 +72,9 @@ static bool is_http(const char *url)
 /* For messages: of a URL its origin, since the rest may hold secrets; a call to be signed has none. */
 static const char *shown(const char *url, char *out, size_t size)
 {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-:/";
     pm_text_origin(out, size, url);
-    if (!is_http(url) &&
-        strspn(url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-:/") == strlen(url))
-        pm_text_copy(out, size, url);
+    if (strncmp(url, "aws://", 6) == 0 && url[strspn(url, plain)] == '\0') pm_text_copy(out, size, url);
     return out;
 }
 

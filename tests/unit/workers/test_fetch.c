@@ -47,7 +47,7 @@ static PmSignedCall *stand_in_send(PmSigner *base, const PmSignedRequest *reques
     if (err->status != PM_OK) return NULL;
     signer->sent++;
     signer->request = *request;
-    memcpy(signer->body, request->body, request->body_size);
+    if (request->body_size > 0) memcpy(signer->body, request->body, request->body_size);
     PmSignedCall *call = calloc(1, sizeof *call);
     *call = (PmSignedCall){.signer = signer, .done = done, .data = data};
     call->timer = pm_loop_after(signer->loop, 0, stand_in_answer, call);
