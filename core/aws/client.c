@@ -16,7 +16,14 @@
 #include "base/text.h"
 #include "net/retry.h"
 
-enum { ATTEMPTS = 3, OFFSETS_MAX = 16, BUDGETS_MAX = 32, HEADERS_MAX = 48, ERROR_BODY_MAX = 64 * 1024 };
+enum {
+    ATTEMPTS = 3,
+    OFFSETS_MAX = 16,
+    BUDGETS_MAX = 32,
+    HEADERS_MAX = 48,
+    ERROR_BODY_MAX = 64 * 1024,
+    SMALL_BODY = 256 * 1024
+};
 
 /* What a server's clock shows against ours, learnt from its Date. */
 typedef struct Offset {
@@ -33,6 +40,7 @@ struct PmAwsClient {
     PmLoop *loop;
     PmHttp *http;
     PmCredentials *credentials;
+    PmHelper *helper; /* or NULL */
     PmSigningKey key;
     Budget budgets[BUDGETS_MAX]; /* the last one is for all origins beyond the others */
     size_t budget_count;
@@ -48,6 +56,7 @@ struct PmAwsCall {
     char *service, *region, *method, *origin, *path, *url;
     PmNameValue query[PM_SIGV4_PAIRS_MAX], headers[HEADERS_MAX];
     char payload_hash[65];
+    PmBodyJob *digesting; /* before the first attempt */
     PmCredentialsWait *wait;
     PmHttpCall *http;
     PmTimer *timer;
@@ -69,6 +78,11 @@ PmAwsClient *pm_aws_client_new(PmLoop *loop, PmHttp *http, PmCredentials *creden
     return client;
 }
 
+void pm_aws_client_use_helper(PmAwsClient *client, PmHelper *helper)
+{
+    client->helper = helper;
+}
+
 static void free_pairs(PmNameValue *pairs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -85,6 +99,7 @@ static void free_call(PmAwsCall *call)
     else if (client->calls == call)
         client->calls = call->next;
     if (call->next != NULL) call->next->previous = call->previous;
+    pm_body_digests_cancel(call->digesting);
     pm_credentials_cancel(call->wait);
     pm_http_cancel(call->http);
     pm_loop_cancel(call->timer);
@@ -432,6 +447,62 @@ static bool copy_pairs(PmNameValue *to, const PmNameValue *from, size_t count, s
     return true;
 }
 
+/* --- what goes along with the body --- */
+
+static bool add_checksum(PmAwsCall *call, const char *name, const char *value)
+{
+    size_t i = call->request.header_count;
+    if (i == HEADERS_MAX) return false;
+    call->headers[i] = (PmNameValue){strdup(name), strdup(value)};
+    call->request.header_count++;
+    return call->headers[i].name != NULL && call->headers[i].value != NULL;
+}
+
+static PmStatus take_digests(PmAwsCall *call, const PmBodyDigests *digests, PmError *err)
+{
+    bool ok = true;
+    if (digests->failed)
+        return pm_error_set(err, PM_BAD_CONFIG, "%s cannot be computed here: is it switched off, as in FIPS mode?",
+                            digests->wants == PM_BODY_MD5 ? "an MD5" : "a SHA-256");
+    pm_text_copy(call->payload_hash, sizeof call->payload_hash,
+                 digests->wants_sha256 ? digests->sha256 : PM_SIGV4_UNSIGNED_PAYLOAD);
+    if (digests->wants == PM_BODY_MD5) ok = add_checksum(call, "Content-MD5", digests->checksum);
+    if (digests->wants == PM_BODY_CRC32)
+        ok = add_checksum(call, "x-amz-checksum-crc32", digests->checksum) &&
+             add_checksum(call, "x-amz-sdk-checksum-algorithm", "CRC32");
+    return ok ? PM_OK : pm_error_set(err, PM_TRANSIENT, "out of memory");
+}
+
+static void on_digests(void *data, const PmBodyDigests *digests)
+{
+    PmAwsCall *call = data;
+    PmError err = {0};
+    call->digesting = NULL;
+    if (digests == NULL) return; /* all ends: nothing is sent any more */
+    if (take_digests(call, digests, &err) == PM_OK)
+        attempt(call);
+    else
+        finish_failed(call, err.status, err.message);
+}
+
+/* Then the first attempt begins, from the loop. */
+static PmStatus digest_body(PmAwsCall *call, PmError *err)
+{
+    const PmAwsRequest *request = &call->request;
+    /* Over TLS the body is protected already, and S3 lets it go unsigned: that saves a pass over the bytes. */
+    bool unsigned_ = request->protocol == PM_AWS_S3 && strncmp(call->origin, "https:", 6) == 0;
+    PmBodyDigests digests = {.wants_sha256 = !unsigned_, .wants = request->checksum};
+    bool wants = digests.wants_sha256 || digests.wants != PM_BODY_NO_CHECKSUM;
+    if (wants && request->body_size > SMALL_BODY && call->client->helper != NULL)
+        call->digesting =
+            pm_body_digests_start(call->client->helper, &digests, request->body, request->body_size, on_digests, call);
+    if (call->digesting != NULL) return PM_OK;
+    pm_body_digests_compute(&digests, request->body, request->body_size);
+    if (take_digests(call, &digests, err) != PM_OK) return err->status;
+    call->timer = pm_loop_after(call->client->loop, 0, on_backoff, call);
+    return call->timer != NULL ? PM_OK : pm_error_set(err, PM_TRANSIENT, "out of memory");
+}
+
 PmAwsCall *pm_aws_send(PmAwsClient *client, const PmAwsRequest *request, PmAwsDone *done, void *data, PmError *err)
 {
     if (request->query_count > PM_SIGV4_PAIRS_MAX || request->header_count > HEADERS_MAX ||
@@ -474,16 +545,8 @@ PmAwsCall *pm_aws_send(PmAwsClient *client, const PmAwsRequest *request, PmAwsDo
         }
     }
     call->url = pm_buffer_steal(&url);
-    /* Over TLS the body is protected already, and S3 lets it go unsigned: that saves a pass over the bytes. */
-    if (request->protocol == PM_AWS_S3 && strncmp(request->origin, "https:", 6) == 0)
-        pm_text_copy(call->payload_hash, sizeof call->payload_hash, PM_SIGV4_UNSIGNED_PAYLOAD);
-    else
-        pm_sha256_hex(request->body, request->body_size, call->payload_hash);
-    if (ok && call->url != NULL) call->timer = pm_loop_after(client->loop, 0, on_backoff, call);
-    if (call->timer == NULL) {
-        free_call(call);
-        pm_error_set(err, PM_TRANSIENT, "out of memory");
-        return NULL;
-    }
-    return call;
+    if (ok && call->url != NULL && digest_body(call, err) == PM_OK) return call;
+    free_call(call);
+    pm_error_set(err, PM_TRANSIENT, "out of memory");
+    return NULL;
 }

@@ -7,6 +7,7 @@
 #ifndef PM_AWS_CLIENT_H
 #define PM_AWS_CLIENT_H
 
+#include "aws/body_digests.h"
 #include "aws/credentials.h"
 #include "aws/sigv4.h"
 #include "net/http.h"
@@ -16,6 +17,9 @@ typedef struct PmAwsCall PmAwsCall;
 
 /* New. All borrowed and outliving it. `credentials` NULL: calls are not signed (STS web identity). */
 PmAwsClient *pm_aws_client_new(PmLoop *loop, PmHttp *http, PmCredentials *credentials);
+/* From now on large bodies are hashed on its thread (borrowed; it may be freed before the client, which then sends no
+ * more of them). Without one they are hashed in pm_aws_send. */
+void pm_aws_client_use_helper(PmAwsClient *client, PmHelper *helper);
 void pm_aws_client_free(PmAwsClient *client); /* cancels what is under way */
 
 typedef enum PmAwsProtocol { PM_AWS_S3, PM_AWS_JSON, PM_AWS_QUERY } PmAwsProtocol; /* how errors are written */
@@ -33,6 +37,7 @@ typedef struct PmAwsRequest {
     const void *body; /* borrowed until the call is done */
     size_t body_size;
     bool has_body;
+    PmBodyChecksum checksum;  /* goes along as S3 takes it */
     int body_fd;              /* > 0: where a 2xx answer's body goes; truncated before each attempt */
     PmHttpReceived *received; /* told of these bytes as they arrive, and of each attempt; or NULL */
     void *received_data;
@@ -63,7 +68,7 @@ typedef struct PmAwsResponse {
 typedef void PmAwsDone(void *data, const PmAwsResponse *response);
 
 /* Starts a call; `done` comes exactly once, never from here, unless cancelled. Everything but the body is copied. NULL
- * and err set when it cannot start. */
+ * and err set when it cannot start. PM_BAD_CONFIG: libcrypto computes no such checksum. */
 PmAwsCall *pm_aws_send(PmAwsClient *client, const PmAwsRequest *request, PmAwsDone *done, void *data, PmError *err);
 void pm_aws_cancel(PmAwsCall *call);
 

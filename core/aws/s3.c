@@ -236,6 +236,7 @@ static bool send_call(PmS3Call *call, PmError *err)
                             .body = request->body,
                             .body_size = request->body_size,
                             .has_body = request->has_body,
+                            .checksum = request->checksum,
                             .body_fd = request->body_fd,
                             .received = request->received,
                             .received_data = request->received_data,

@@ -49,6 +49,7 @@ typedef struct PmS3Request {
     bool no_memory; /* for one of its headers or parameters: it is not sent */
     const void *body;
     size_t body_size;
+    PmBodyChecksum checksum;
     bool has_body, error_in_ok, check_length, parse_xml;
     bool slow_answer;  /* the service works first, and sends white space meanwhile: copy, complete */
     bool asked_by_get; /* a HEAD that has become a GET: pm_s3_ask_by_get */
@@ -98,7 +99,6 @@ bool pm_s3_learn_region(PmS3 *s3, const char *bucket, const char *region);
 
 /* Headers of a put (all but conditions and checksums); PM_BAD_CONFIG as pm_s3_put says. */
 PmStatus pm_s3_put_headers(PmS3Request *request, const PmS3Put *put, PmError *err);
-bool pm_s3_put_checksum(PmS3Request *request, PmChecksum kind, const void *bytes, size_t size);
 PmS3Call *pm_s3_put_multipart(PmS3 *s3, const PmS3Put *put, PmS3Done *done, void *data, PmError *err);
 
 #endif

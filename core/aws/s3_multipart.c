@@ -258,8 +258,7 @@ static bool send_part(Upload *upload, PmError *err)
     call->request.body = upload->bytes + at;
     call->request.body_size = size;
     call->request.has_body = true;
-    PmChecksum kind = upload->s3->checksum == PM_CHECKSUM_NONE ? PM_CHECKSUM_NONE : PM_CHECKSUM_MD5;
-    pm_s3_put_checksum(&call->request, kind, call->request.body, size);
+    call->request.checksum = upload->s3->checksum == PM_CHECKSUM_NONE ? PM_BODY_NO_CHECKSUM : PM_BODY_MD5;
     upload->step = pm_s3_start(call, err);
     return upload->step != NULL;
 }

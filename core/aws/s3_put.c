@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "aws/s3_internal.h"
 #include "base/text.h"
@@ -14,26 +13,6 @@ enum { METADATA_MAX_BYTES = 2048, TAGS_MAX = 10, TAGS_MAX_BYTES = 4096 };
 static void base64(const unsigned char *bytes, size_t size, char *out)
 {
     EVP_EncodeBlock((unsigned char *)out, bytes, (int)size);
-}
-
-bool pm_s3_put_checksum(PmS3Request *request, PmChecksum kind, const void *bytes, size_t size)
-{
-    char text[32];
-    if (kind == PM_CHECKSUM_MD5) {
-        unsigned char digest[16];
-        if (EVP_Digest(size > 0 ? bytes : "", size, digest, NULL, EVP_md5(), NULL) != 1) return false;
-        base64(digest, sizeof digest, text);
-        return pm_s3_add_header(request, "Content-MD5", text);
-    }
-    if (kind == PM_CHECKSUM_CRC32) {
-        unsigned long crc = crc32_z(0, bytes, size);
-        unsigned char digest[4] = {(unsigned char)(crc >> 24), (unsigned char)(crc >> 16), (unsigned char)(crc >> 8),
-                                   (unsigned char)crc};
-        base64(digest, sizeof digest, text);
-        return pm_s3_add_header(request, "x-amz-checksum-crc32", text) &&
-               pm_s3_add_header(request, "x-amz-sdk-checksum-algorithm", "CRC32");
-    }
-    return true;
 }
 
 static bool is_plain(const char *text)
@@ -152,8 +131,10 @@ PmS3Call *pm_s3_put(PmS3 *s3, const PmS3Put *put, PmS3Done *done, void *data, Pm
     request->body = put->bytes;
     request->body_size = put->size;
     request->has_body = true;
-    if (pm_s3_put_headers(request, put, err) != PM_OK || !add_conditions(request, put) ||
-        !pm_s3_put_checksum(request, s3->checksum, put->bytes, put->size)) {
+    request->checksum = s3->checksum == PM_CHECKSUM_MD5     ? PM_BODY_MD5
+                        : s3->checksum == PM_CHECKSUM_CRC32 ? PM_BODY_CRC32
+                                                            : PM_BODY_NO_CHECKSUM;
+    if (pm_s3_put_headers(request, put, err) != PM_OK || !add_conditions(request, put)) {
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         pm_s3_call_free(call);
         return NULL;

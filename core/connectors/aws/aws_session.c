@@ -68,6 +68,11 @@ void pm_aws_session_free(PmAwsSession *session)
     free(session);
 }
 
+void pm_aws_session_use_helper(PmAwsSession *session, PmHelper *helper)
+{
+    pm_aws_client_use_helper(session->client, helper);
+}
+
 PmHttp *pm_aws_session_http(PmAwsSession *session)
 {
     return session->http;

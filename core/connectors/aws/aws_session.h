@@ -14,6 +14,8 @@ typedef struct PmAwsSession PmAwsSession;
 
 /* New; asks nobody yet. loop and config outlive it. */
 PmAwsSession *pm_aws_session_new(PmLoop *loop, const PmAwsConfig *config, PmError *err);
+/* For hashing large renditions; see pm_aws_client_use_helper. */
+void pm_aws_session_use_helper(PmAwsSession *session, PmHelper *helper);
 void pm_aws_session_free(PmAwsSession *session);
 
 PmHttp *pm_aws_session_http(PmAwsSession *session);

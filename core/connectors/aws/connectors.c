@@ -14,7 +14,9 @@
 
 static void *open_cloud(PmContext *context, PmError *err)
 {
-    return pm_aws_session_new(context->loop, pm_aws_config(context->pipeline), err);
+    PmAwsSession *session = pm_aws_session_new(context->loop, pm_aws_config(context->pipeline), err);
+    if (session != NULL && context->helper != NULL) pm_aws_session_use_helper(session, context->helper);
+    return session;
 }
 
 static void close_cloud(void *part)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -411,6 +412,92 @@ static void hosts_follow_aws_rules(void **state)
                         "the S3 endpoint \"store.example\" is not a URL of the form https://host or http://host:port");
 }
 
+/* --- large bodies --- */
+
+typedef struct Busy {
+    sem_t begun, go;
+} Busy;
+
+static void be_busy(void *data)
+{
+    Busy *busy = data;
+    sem_post(&busy->begun);
+    while (sem_wait(&busy->go) != 0) {
+    }
+}
+
+static void no_longer_busy(void *data, bool cancelled)
+{
+    (void)data, (void)cancelled;
+}
+
+typedef struct Ticks {
+    World *w;
+    Busy *busy;
+    int count, requests;
+} Ticks;
+
+static void tick(void *data)
+{
+    Ticks *ticks = data;
+    if (++ticks->count < 20) {
+        pm_loop_after(ticks->w->loop, 1, tick, ticks);
+        return;
+    }
+    ticks->requests = (int)ticks->w->stub.request_count;
+    sem_post(&ticks->busy->go);
+}
+
+/* While the helper is kept busy nothing is hashed, and the loop goes round: so it is not the loop that hashes. */
+static void the_loop_goes_on_while_a_large_body_is_hashed(void **state)
+{
+    World *w = *state;
+    enum { SIZE = 300 * 1024 };
+    PmError err = {0};
+    Busy busy;
+    Ticks ticks = {w, &busy, 0, -1};
+    char *body = malloc(SIZE + 1), hash[65], expected[100];
+    memset(body, 'x', SIZE);
+    body[SIZE] = '\0';
+    pm_sha256_hex(body, SIZE, hash);
+    sem_init(&busy.begun, 0, 0);
+    sem_init(&busy.go, 0, 0);
+    PmHelper *helper = pm_helper_new(w->loop, &err);
+    pm_aws_client_use_helper(w->client, helper);
+    assert_non_null(pm_helper_run(helper, be_busy, no_longer_busy, &busy));
+    while (sem_wait(&busy.begun) != 0) {
+    }
+
+    PmS3Options options = {.endpoint_url = w->stub.origin, .checksum = PM_CHECKSUM_MD5};
+    PmS3 *s3 = pm_s3_new(w->loop, w->client, &options, &err);
+    PmS3Put put = {.bucket = "bucket", .key = "key", .bytes = body, .size = SIZE};
+    stub_answer(&w->stub, FOUND);
+    assert_non_null(pm_s3_put(s3, &put, on_s3, w, &err));
+    pm_loop_after(w->loop, 0, tick, &ticks);
+    pm_loop_run(w->loop);
+
+    assert_int_equal(ticks.count, 20);
+    assert_int_equal(ticks.requests, 0);
+    assert_int_equal(w->outcome, PM_S3_OK);
+    snprintf(expected, sizeof expected, "\r\nx-amz-content-sha256: %s\r\n", hash);
+    assert_non_null(strstr(w->stub.requests[0], expected));
+    assert_non_null(strstr(w->stub.requests[0], "\r\nContent-MD5: DzBbCkAEQJ1Bxn+8biJNbQ==\r\n"));
+
+    /* and one that is cancelled meanwhile: the bytes are the caller's again at once */
+    PmS3Call *call = pm_s3_put(s3, &put, on_s3, w, &err);
+    assert_non_null(call);
+    pm_s3_cancel(call);
+    memset(body, 'y', SIZE);
+    /* and one that is under way when the helper goes */
+    assert_non_null(pm_s3_put(s3, &put, on_s3, w, &err));
+    pm_helper_free(helper);
+    assert_int_equal(w->stub.request_count, 1);
+    pm_s3_free(s3);
+    free(body);
+    sem_destroy(&busy.begun);
+    sem_destroy(&busy.go);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -430,6 +517,7 @@ int main(void)
         TEST(a_put_carries_what_was_asked),
         TEST(a_put_that_cannot_be_is_refused),
         TEST(hosts_follow_aws_rules),
+        TEST(the_loop_goes_on_while_a_large_body_is_hashed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@
 #define STUB_ENDS   ((void)0)
 #endif
 
-enum { STUB_MAX = 32, STUB_BYTES = 64 * 1024 };
+enum { STUB_MAX = 32, STUB_BYTES = 512 * 1024 };
 
 typedef struct Stub {
     PmLoop *loop;
