@@ -19,6 +19,7 @@ static const PmCommandOption options[] = {
     {"once", NULL, "End when everything that is there is done.", 0},
     {"workers", "N", "How many images at the same time; as many as processors may be used by default.", 'w'},
     {"grace", "TIME", "How long to finish what is under way after SIGTERM; 20s by default.", 0},
+    {"watch", NULL, "Reload the pipeline file when it changes; SIGHUP does so at any time.", 0},
     {"json", NULL, "One JSON object per image on standard output.", 0},
     {NULL, NULL, NULL, 0},
 };
@@ -33,7 +34,6 @@ enum {
 };
 
 typedef struct Listener {
-    const PmPipeline *pipeline;
     bool json;
     PmWriter *writer; /* of standard output; owned */
     size_t dropped;   /* results that found no room */
@@ -69,16 +69,17 @@ static void tell_sandbox(const json_t *sandbox)
     }
 }
 
-static void on_started(void *data, const json_t *info, size_t workers)
+static void on_started(void *data, const PmPipeline *pipeline, unsigned generation, const json_t *info, size_t workers)
 {
-    const PmPipeline *pipeline = ((const Listener *)data)->pipeline;
-    char count[24];
+    char count[24], number[16];
+    (void)data;
     snprintf(count, sizeof count, "%zu", workers);
+    snprintf(number, sizeof number, "%u", generation);
     char sandbox[16];
     snprintf(sandbox, sizeof sandbox, "T%d",
              (int)json_integer_value(json_object_get(json_object_get(info, "sandbox"), "tier")));
-    pm_log(PM_LOG_INFO, "run.started", "pipeline", pipeline->name, "workers", count, "sandbox", sandbox, "vips",
-           json_string_value(json_object_get(info, "vips")), NULL);
+    pm_log(PM_LOG_INFO, "run.started", "pipeline", pipeline->name, "generation", number, "workers", count, "sandbox",
+           sandbox, "vips", json_string_value(json_object_get(info, "vips")), NULL);
     tell_sandbox(json_object_get(info, "sandbox"));
     for (size_t i = 0; i < json_array_size(json_object_get(info, "warnings")); i++) {
         PmError warning;
@@ -178,10 +179,10 @@ static void on_result(void *data, const PmJobResult *result)
 /* Until Lambda ends us. */
 static int serve_lambda(const PmArguments *arguments, PmStart *start, int64_t grace)
 {
-    Listener listener = {.pipeline = start->pipeline};
-    PmServeOptions request = {
-        .session = {.pool = arguments->pool, .data = &listener, .started = on_started, .result = pm_lambda_log_result},
-        .grace_ms = grace > 0 ? grace : LAMBDA_GRACE_MS};
+    Listener listener = {0};
+    PmServeOptions request = {.session = {.pool = arguments->pool, .data = &listener, .result = pm_lambda_log_result},
+                              .started = on_started,
+                              .grace_ms = grace > 0 ? grace : LAMBDA_GRACE_MS};
     request.session.hosted = pm_connector_hosting(&request.session.host);
     PmServed served;
     PmErrorList told = {0};
@@ -208,21 +209,24 @@ static int run(const PmArguments *arguments)
         return PM_EXIT_USAGE;
     }
     if (pm_lambda_host() != NULL) return serve_lambda(arguments, &start, grace);
-    bool once = pm_arguments_get(arguments, "once") != NULL;
-    Listener listener = {.pipeline = start.pipeline,
-                         .json = pm_arguments_get(arguments, "json") != NULL,
+    bool once = pm_arguments_get(arguments, "once") != NULL, watches = pm_arguments_get(arguments, "watch") != NULL;
+    if (once && watches) {
+        pm_start_finish(&start);
+        return pm_cli_usage(NULL, "--once ends with what is there: it cannot be combined with --watch");
+    }
+    Listener listener = {.json = pm_arguments_get(arguments, "json") != NULL,
                          .writer = pm_writer_new(STDOUT_FILENO, once ? ONCE_MAX : KEPT_MAX),
                          .unfinished = once ? json_object() : NULL};
     if (listener.writer == NULL) return PM_EXIT_FAILED;
     listener.logs = isatty(STDOUT_FILENO) == 0 || isatty(STDERR_FILENO) == 0;
     if (gethostname(listener.host, sizeof listener.host - 1) != 0) listener.host[0] = '\0';
-    PmServeOptions request = {.session = {.pool = arguments->pool,
-                                          .once = once,
-                                          .data = &listener,
-                                          .started = on_started,
-                                          .result = on_result},
-                              .grace_ms = grace,
-                              .writer = listener.writer};
+    PmServeOptions request = {
+        .session = {.pool = arguments->pool, .once = once, .data = &listener, .result = on_result},
+        .started = on_started,
+        .reloads = !once,
+        .watches = watches,
+        .grace_ms = grace,
+        .writer = listener.writer};
     PmServed served;
     int code = pm_start_run(&start, &request, &served, NULL);
     const PmSessionSummary summary = served.summary;
@@ -259,6 +263,7 @@ const PmCommand pm_command_run = {
     .text =
         "A folder is watched with inotify; a finished file moves to done/, a hopeless one to failed/ with a\n"
         ".reason.json beside it. SIGTERM and Ctrl-C finish what is under way; a second one ends at once.\n"
+        "SIGHUP reads the file anew; one that is wrong is logged and changes nothing.\n"
         "\n"
         "Inside AWS Lambda, which sets AWS_LAMBDA_RUNTIME_API, it serves invocations instead of the trigger; there\n"
         "pixmill needs no arguments: the file is $PIXMILL_PIPELINE, else the function's handler when that is a .yaml\n"

@@ -7,27 +7,23 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/alive.h"
+#include "cli/generations.h"
 
 typedef struct Serve {
     PmLoop *loop;
-    PmSession *session;
+    PmGenerations *generations;
     const PmServeOptions *options;
     PmServed *served;
     PmAlive *alive; /* or NULL */
 } Serve;
 
-/* --- what a session tells --- */
+/* --- what sessions report --- */
 
-static void on_started(void *data, const json_t *info, size_t workers)
+static void on_started(void *data, const PmPipeline *pipeline, unsigned generation, const json_t *info, size_t workers)
 {
-    const PmSessionOptions *told = &((const Serve *)data)->options->session;
-    if (told->started != NULL) told->started(told->data, info, workers);
-}
-
-static void on_result(void *data, const PmJobResult *result)
-{
-    const PmSessionOptions *told = &((const Serve *)data)->options->session;
-    if (told->result != NULL) told->result(told->data, result);
+    const Serve *serve = data;
+    const PmServeOptions *options = serve->options;
+    if (options->started != NULL) options->started(options->session.data, pipeline, generation, info, workers);
 }
 
 static void on_context(void *data, const char *request_id, const char *trace_id)
@@ -36,9 +32,8 @@ static void on_context(void *data, const char *request_id, const char *trace_id)
     pm_log_context(request_id, trace_id);
 }
 
-static void on_ended(void *data, PmSession *session)
+static void on_ended(void *data)
 {
-    (void)session;
     pm_loop_stop(((const Serve *)data)->loop);
 }
 
@@ -48,12 +43,12 @@ static void on_stop_signal(void *data)
 {
     Serve *serve = data;
     serve->served->interrupted = true;
-    pm_session_drain(serve->session, serve->options->grace_ms);
+    pm_generations_drain(serve->generations);
 }
 
 static char *status_text(const Serve *serve)
 {
-    json_t *status = pm_session_status(serve->session);
+    json_t *status = pm_generations_status(serve->generations);
     char *text = status != NULL ? pm_json_text(status, JSON_COMPACT) : NULL;
     json_decref(status);
     return text;
@@ -83,8 +78,11 @@ static void on_debug_signal(void *data)
 
 static void on_hangup(void *data)
 {
-    (void)data;
-    pm_log(PM_LOG_INFO, "run.hangup", "msg", "SIGHUP is ignored: start pixmill again for a new pipeline", NULL);
+    Serve *serve = data;
+    if (serve->options->reloads)
+        pm_generations_reload(serve->generations);
+    else
+        pm_log(PM_LOG_INFO, "run.hangup", "msg", "SIGHUP is ignored: this run cannot reload its pipeline", NULL);
 }
 
 static PmStatus handle_signals(Serve *serve, PmError *err)
@@ -107,7 +105,7 @@ static PmStatus handle_signals(Serve *serve, PmError *err)
 static void answer_alive(Serve *serve, const char *file)
 {
     PmError err = {0};
-    if (pm_session_answers(serve->session) || serve->options->session.once) return;
+    if (pm_session_answers(pm_generations_session(serve->generations)) || serve->options->session.once) return;
     serve->alive = pm_alive_new(serve->loop, file, write_status, serve, &err);
     if (serve->alive == NULL) pm_log(PM_LOG_WARN, "run.alive", "msg", err.message, NULL);
 }
@@ -117,24 +115,27 @@ static void answer_alive(Serve *serve, const char *file)
 static void run(Serve *serve, const PmPipeline *pipeline, const char *text, size_t size, PmErrorList *errors,
                 PmError *err)
 {
-    PmSessionOptions options = serve->options->session;
-    options.data = serve;
-    options.grace_ms = serve->options->grace_ms;
-    options.started = on_started;
-    options.result = on_result;
-    options.context = on_context;
-    options.ended = on_ended;
-    serve->session = pm_session_new(serve->loop, pipeline, text, size, &options, err);
-    if (serve->session == NULL) return;
+    PmGenerationsOptions options = {.session = serve->options->session,
+                                    .grace_ms = serve->options->grace_ms,
+                                    .data = serve,
+                                    .started = on_started,
+                                    .ended = on_ended};
+    options.session.grace_ms = serve->options->grace_ms;
+    options.session.context = on_context;
+    serve->generations = pm_generations_new(serve->loop, pipeline, text, size, &options, err);
+    if (serve->generations == NULL) return;
+    if (serve->options->watches && !pm_generations_watch(serve->generations))
+        pm_log(PM_LOG_WARN, "run.watch", "msg", "out of memory: the pipeline file is not watched", NULL);
     answer_alive(serve, pipeline->file);
     serve->served->ran = true;
     pm_loop_run(serve->loop);
-    const PmErrorList *found = pm_session_errors(serve->session);
+    const PmSession *session = pm_generations_session(serve->generations);
+    const PmErrorList *found = pm_session_errors(session);
     for (size_t i = 0; i < found->count; i++) pm_error_list_add(errors, &found->items[i]);
-    *err = *pm_session_error(serve->session);
-    serve->served->summary = *pm_session_summary(serve->session);
+    *err = *pm_session_error(session);
+    serve->served->summary = pm_generations_summary(serve->generations);
     pm_alive_free(serve->alive);
-    pm_session_free(serve->session);
+    pm_generations_free(serve->generations);
 }
 
 PmStatus pm_serve(const PmPipeline *pipeline, const char *text, size_t size, const PmServeOptions *options,

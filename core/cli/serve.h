@@ -10,9 +10,12 @@
 #include "session/session.h"
 
 typedef struct PmServeOptions {
-    PmSessionOptions session; /* `context` and `ended` are set here; `data` goes to the others */
-    int64_t grace_ms;         /* after SIGTERM; 0: 20 s */
-    PmWriter *writer;         /* what `result` writes to: it is attached to the loop; or NULL */
+    PmSessionOptions session; /* `started`, `context` and `ended` are set here; `data` goes to the others */
+    /* A generation's workers are ready; may be NULL. */
+    void (*started)(void *data, const PmPipeline *pipeline, unsigned generation, const json_t *info, size_t workers);
+    bool reloads, watches; /* the pipeline is a file that is read anew on SIGHUP; and when it changes */
+    int64_t grace_ms;      /* after SIGTERM; 0: 20 s */
+    PmWriter *writer;      /* what `result` writes to: it is attached to the loop; or NULL */
 } PmServeOptions;
 
 typedef struct PmServed {

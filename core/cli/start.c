@@ -3,13 +3,8 @@
 
 #include <stdlib.h>
 
+#include "cli/pipeline_file.h"
 #include "cli/print.h"
-
-static const char *environment(void *data, const char *name)
-{
-    (void)data;
-    return getenv(name);
-}
 
 /* Prints, and tells who wants to know. */
 static void say(const PmStart *start, PmError *err, PmErrorList *told)
@@ -36,7 +31,7 @@ static PmStatus read_text(const char *file, const char *dir, const PmPoolOptions
 {
     PmErrorList errors = {0};
     PmError err = {0};
-    start->pipeline = pm_pipeline_read(file, dir, start->text, start->size, pm_kinds, environment, NULL, &errors);
+    start->pipeline = pm_pipeline_file_parse(file, dir, start->text, start->size, &errors);
     if (errors.count == 0 && start->pipeline != NULL) return PM_OK;
     pm_error_list_finish(&errors);
     pm_pipeline_free(start->pipeline);

@@ -70,7 +70,7 @@ static void on_event(void *data, PmEvent *event)
 
 static void ask_for_more(PmSession *session)
 {
-    if (session->stopping || (!session->ready && !session->trigger->early)) return;
+    if (session->options.held || session->stopping || (!session->ready && !session->trigger->early)) return;
     session->trigger->ops->want(session->trigger, pm_deliveries_room(session->deliveries));
 }
 
@@ -297,6 +297,12 @@ PmSession *pm_session_new(PmLoop *loop, const PmPipeline *pipeline, const char *
         return session;
     pm_session_free(session);
     return NULL;
+}
+
+void pm_session_begin(PmSession *session)
+{
+    session->options.held = false;
+    ask_for_more(session);
 }
 
 void pm_session_free(PmSession *session)

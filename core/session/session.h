@@ -25,6 +25,7 @@ typedef struct PmSessionInstead {
 typedef struct PmSessionOptions {
     PmPoolOptions pool;
     bool once;
+    bool held; /* takes nothing before pm_session_begin; another session may still hold what only one can */
     const PmSessionInstead *instead; /* of what the pipeline names; or NULL */
     const char *const *outputs;      /* these only; NULL-terminated; NULL: all */
     const PmConnector *hosted;       /* the trigger of the environment, instead of the pipeline's own; or NULL */
@@ -52,6 +53,9 @@ PmSession *pm_session_new(PmLoop *loop, const PmPipeline *pipeline, const char *
                           const PmSessionOptions *options, PmError *err);
 /* At any time: what is under way ends unsettled and comes again. NULL is fine. */
 void pm_session_free(PmSession *session);
+
+/* Lets a held session take its first event, at any time. */
+void pm_session_begin(PmSession *session);
 
 /* Takes nothing new and ends when what is under way is done, or given back when the time is over. A second call gives
  * it back now. */

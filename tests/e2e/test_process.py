@@ -159,7 +159,7 @@ def test_signals_that_end_nothing(folder):
     process = folder.start()
     folder.wait_for_log("run.started")
     process.send_signal(signal.SIGHUP)
-    folder.wait_for_log("run.hangup")
+    folder.wait_for_log("run.reloaded")
     process.send_signal(signal.SIGUSR1)
     folder.wait_for_log("run.log_level")
     process.send_signal(signal.SIGUSR1)

@@ -49,13 +49,14 @@ struct PmDirectory {
     PmLoop *loop;
     PmHelper *helper;
     const PmDirectoryTrigger *config;
+    const PmPipeline *pipeline;
     const char *digest;
     char *folder, *aside[3]; /* absolute; done, failed, quarantine */
     int inotify;
     PmWatch *watch;
     PmWatches *watches;
     PmArrivals *arrivals;
-    PmSeen *seen; /* settle: keep */
+    PmSeen *seen; /* settle: keep; NULL until the first scan while another session has it */
     PmDirectoryEntry *open;
     size_t open_count, wanted, stuck; /* stuck: asides that wait for another try */
     PmFileVersion given_up[PM_DIRECTORY_GIVEN_UP_MAX];

@@ -194,6 +194,7 @@ static void take_event(PmDirectory *t, const struct inotify_event *event)
     }
 }
 
+/* Before the first scan, which finds everything anyway, nothing is remembered. */
 static void on_inotify(void *data, int fd, unsigned events)
 {
     (void)events;
@@ -203,10 +204,10 @@ static void on_inotify(void *data, int fd, unsigned events)
     for (int i = 0; i < 16 && (n = read(fd, buffer, sizeof buffer)) > 0; i++)
         for (char *p = buffer; p < buffer + n;) {
             const struct inotify_event *event = (const struct inotify_event *)p;
-            take_event(t, event);
+            if (t->scanned) take_event(t, event);
             p += sizeof *event + event->len;
         }
-    pm_directory_soon(t);
+    if (t->scanned) pm_directory_soon(t);
 }
 
 PmStatus pm_directory_watch(PmDirectory *t, PmError *err)

@@ -190,17 +190,18 @@ static bool is_ours(const Header *header)
 }
 
 /* Another process may have replaced it between our open and our lock. */
-static PmStatus lock(PmSeen *seen, PmError *err)
+static PmStatus lock(PmSeen *seen, bool *in_use, PmError *err)
 {
     struct stat own, now;
     if (flock(seen->fd, LOCK_EX | LOCK_NB) == 0 && fstat(seen->fd, &own) == 0 && lstat(seen->path, &now) == 0 &&
         own.st_ino == now.st_ino)
         return PM_OK;
+    if (in_use != NULL) *in_use = true;
     return pm_error_set(err, PM_BAD_CONFIG,
                         "the list of finished files %.300s is in use: does this pipeline run twice?", seen->path);
 }
 
-static PmStatus open_file(PmSeen *seen, PmError *err)
+static PmStatus open_file(PmSeen *seen, bool *in_use, PmError *err)
 {
     struct stat st;
     seen->fd = open(seen->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -209,7 +210,7 @@ static PmStatus open_file(PmSeen *seen, PmError *err)
         errno = EINVAL;
         return failed(err, seen->path);
     }
-    if (seen->fd >= 0 && lock(seen, err) != PM_OK) return err->status;
+    if (seen->fd >= 0 && lock(seen, in_use, err) != PM_OK) return err->status;
     if (seen->fd >= 0 && pread(seen->fd, &seen->header, sizeof seen->header, 0) == (ssize_t)sizeof seen->header &&
         is_ours(&seen->header))
         return PM_OK;
@@ -218,7 +219,7 @@ static PmStatus open_file(PmSeen *seen, PmError *err)
     return start_anew(seen, "") ? PM_OK : failed(err, seen->path);
 }
 
-PmSeen *pm_seen_open(const char *path, PmError *err)
+PmSeen *pm_seen_open(const char *path, bool *in_use, PmError *err)
 {
     PmSeen *seen = calloc(1, sizeof *seen);
     if (seen == NULL || (seen->path = strdup(path)) == NULL) {
@@ -226,7 +227,7 @@ PmSeen *pm_seen_open(const char *path, PmError *err)
         pm_error_set(err, PM_TRANSIENT, "out of memory");
         return NULL;
     }
-    if (open_file(seen, err) == PM_OK) return seen;
+    if (open_file(seen, in_use, err) == PM_OK) return seen;
     pm_seen_close(seen);
     return NULL;
 }

@@ -17,9 +17,9 @@ typedef struct PmSeen PmSeen;
 
 enum { PM_SEEN_MAX = 4000000 };
 
-/* Opens and locks the list, making it where needed. PM_BAD_CONFIG: it cannot be written there, or another process uses
- * it. New; NULL and err set. */
-PmSeen *pm_seen_open(const char *path, PmError *err);
+/* Opens and locks the list, making it where needed. PM_BAD_CONFIG: it cannot be written there, or it is in use,
+ * which *in_use (may be NULL) says. New; NULL and err set. */
+PmSeen *pm_seen_open(const char *path, bool *in_use, PmError *err);
 void pm_seen_close(PmSeen *seen); /* NULL is fine */
 
 /* Before anything else: what was done for another digest is forgotten. */

@@ -176,12 +176,29 @@ void pm_directory_soon(PmDirectory *t)
     if (t->timer == NULL) t->timer = pm_loop_after(t->loop, 0, on_turn, t);
 }
 
+/* ".pixmill-NAME.seen" in the folder: pipelines that share a folder have a list each. */
+static PmStatus open_seen(PmDirectory *t, bool *in_use, PmError *err)
+{
+    char name[100];
+    if (t->config->settle != PM_SETTLE_KEEP || t->seen != NULL) return PM_OK;
+    snprintf(name, sizeof name, ".pixmill-%.64s.seen", t->pipeline->name);
+    for (char *c = name; *c != '\0'; c++)
+        if (*c == '/') *c = '_';
+    char *path = pm_directory_place(t->pipeline, t->folder, t->config->seen, name);
+    if (path == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
+    t->seen = pm_seen_open(path, in_use, err);
+    free(path);
+    pm_error_place(err, t->pipeline->file, t->pipeline->trigger.line, t->pipeline->trigger.column);
+    pm_error_context(err, "trigger: directory");
+    return err->status;
+}
+
 /* What was done with another pipeline counts for nothing, and only now the workers have told which this is. */
 static bool first_scan(PmDirectory *t)
 {
     PmError err = {0};
     if (t->scanned) return true;
-    if (t->seen != NULL && pm_seen_begin(t->seen, t->digest, &err) != PM_OK) {
+    if (open_seen(t, NULL, &err) != PM_OK || (t->seen != NULL && pm_seen_begin(t->seen, t->digest, &err) != PM_OK)) {
         t->base.sink.failed(t->base.sink.data, &err);
         return false;
     }
@@ -252,22 +269,6 @@ static PmStatus refuse(const PmPipeline *pipeline, PmError *err, const char *mes
     return PM_BAD_CONFIG;
 }
 
-/* ".pixmill-NAME.seen" in the folder: pipelines that share a folder have a list each. */
-static PmStatus open_seen(PmDirectory *t, const PmPipeline *pipeline, PmError *err)
-{
-    char name[100];
-    snprintf(name, sizeof name, ".pixmill-%.64s.seen", pipeline->name);
-    for (char *c = name; *c != '\0'; c++)
-        if (*c == '/') *c = '_';
-    char *path = pm_directory_place(pipeline, t->folder, t->config->seen, name);
-    if (path == NULL) return pm_error_set(err, PM_TRANSIENT, "out of memory");
-    t->seen = pm_seen_open(path, err);
-    free(path);
-    pm_error_place(err, pipeline->file, pipeline->trigger.line, pipeline->trigger.column);
-    pm_error_context(err, "trigger: directory");
-    return err->status;
-}
-
 static PmStatus open_folder(PmDirectory *t, const PmPipeline *pipeline, PmError *err)
 {
     struct stat st;
@@ -286,7 +287,12 @@ static PmStatus open_folder(PmDirectory *t, const PmPipeline *pipeline, PmError 
     t->aside[2] = pm_directory_place(pipeline, t->folder, NULL, "quarantine");
     if (t->aside[0] == NULL || t->aside[1] == NULL || t->aside[2] == NULL)
         return pm_error_set(err, PM_TRANSIENT, "out of memory");
-    if (t->config->settle == PM_SETTLE_KEEP) return open_seen(t, pipeline, err);
+    if (t->config->settle == PM_SETTLE_KEEP) {
+        /* In use by the session that this one follows, it may be free by the time that something is wanted. */
+        bool in_use = false;
+        if (open_seen(t, &in_use, err) != PM_OK && in_use) *err = (PmError){0};
+        return err->status;
+    }
     if (pm_directory_is_aside(t, t->folder))
         return refuse(pipeline, err, "done or failed is the folder itself: finished files would come again");
     return PM_OK;
@@ -305,6 +311,7 @@ PmTrigger *pm_trigger_directory_new(PmLoop *loop, PmHelper *helper, const PmPipe
     t->loop = loop;
     t->helper = helper;
     t->config = pipeline->trigger.config;
+    t->pipeline = pipeline;
     t->digest = digest;
     t->inotify = -1;
     t->once = once || !t->config->watch;

@@ -257,6 +257,58 @@ static void freed_in_the_middle_nothing_is_lost(void **state)
     remove_site(&site);
 }
 
+typedef struct Held {
+    Site site;
+    bool begun;
+} Held;
+
+static void begin_held(void *data)
+{
+    Held *held = data;
+    assert_int_equal(held->site.results, 0);
+    assert_true(exists(&held->site, "in/a.png"));
+    held->begun = true;
+    pm_session_begin(held->site.session);
+}
+
+static void on_held_started(void *data, const json_t *info, size_t workers)
+{
+    Held *held = data;
+    on_started(data, info, workers);
+    assert_non_null(pm_loop_after(held->site.loop, 300, begin_held, held)); /* long enough to take the file */
+}
+
+static void held_takes_nothing_before_it_begins(void **state)
+{
+    (void)state;
+    PmError err = {0};
+    size_t running = 1;
+    Held held = {0};
+    Site *site = &held.site;
+    PmLoop *loop = pm_loop_new(&err);
+    make_site(site, PIPELINE("held", "done"));
+    put_file(site, "a.png");
+    PmSessionOptions options = {
+        .pool = {.worker = PM_BUILD_DIR "/bin/pixmill-worker", .plugin_dirs = PM_BUILD_DIR "/plugins", .workers = 1},
+        .once = true,
+        .held = true,
+        .data = &held,
+        .started = on_held_started,
+        .result = on_result,
+        .ended = on_ended};
+    site->loop = loop;
+    site->running = &running;
+    site->session = pm_session_new(loop, site->pipeline, site->text, strlen(site->text), &options, &err);
+    assert_non_null(site->session);
+    run(loop);
+    assert_true(held.begun);
+    assert_int_equal(pm_session_summary(site->session)->done, 1);
+    assert_true(exists(site, "held/a.png"));
+    finish(site);
+    pm_loop_free(loop);
+    remove_site(site);
+}
+
 static void what_cannot_be_opened_is_told(void **state)
 {
     (void)state;
@@ -278,9 +330,8 @@ static void what_cannot_be_opened_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_at_once_and_one_after_the_other),
-        cmocka_unit_test(one_drains_and_the_other_goes_on),
-        cmocka_unit_test(freed_in_the_middle_nothing_is_lost),
+        cmocka_unit_test(two_at_once_and_one_after_the_other), cmocka_unit_test(one_drains_and_the_other_goes_on),
+        cmocka_unit_test(freed_in_the_middle_nothing_is_lost), cmocka_unit_test(held_takes_nothing_before_it_begins),
         cmocka_unit_test(what_cannot_be_opened_is_told),
     };
     signal(SIGPIPE, SIG_IGN); /* as the program's main does */

@@ -27,7 +27,7 @@ static const char *key_of(uint64_t n)
 static void open_it(Scene *s, const char *digest)
 {
     PmError err = {0};
-    s->seen = pm_seen_open(s->path, &err);
+    s->seen = pm_seen_open(s->path, NULL, &err);
     assert_string_equal(err.message, "");
     assert_non_null(s->seen);
     assert_int_equal(pm_seen_begin(s->seen, digest, &err), PM_OK);
@@ -179,9 +179,11 @@ static void test_it_is_used_once_at_a_time(void **state)
 {
     Scene *s = *state;
     PmError err = {0};
+    bool in_use = false;
     open_it(s, "d1");
     for (uint64_t i = 0; i < 5000; i++) add(s, i); /* also after it has been replaced by a larger one */
-    assert_null(pm_seen_open(s->path, &err));
+    assert_null(pm_seen_open(s->path, &in_use, &err));
+    assert_true(in_use);
     assert_int_equal(err.status, PM_BAD_CONFIG);
     assert_non_null(strstr(err.message, "is in use: does this pipeline run twice?"));
 }
@@ -190,16 +192,16 @@ static void test_where_it_cannot_be_written(void **state)
 {
     Scene *s = *state;
     PmError err = {0};
-    assert_null(pm_seen_open(at(s->folder, "no/p.seen"), &err));
+    assert_null(pm_seen_open(at(s->folder, "no/p.seen"), NULL, &err));
     assert_int_equal(err.status, PM_BAD_CONFIG);
     assert_string_equal(err.hint, "say where it may be written with trigger.directory.seen");
     assert_int_equal(mkfifo(s->path, 0666), 0);
     err = (PmError){0};
-    assert_null(pm_seen_open(s->path, &err)); /* and does not wait for anybody to write to it */
+    assert_null(pm_seen_open(s->path, NULL, &err)); /* and does not wait for anybody to write to it */
     assert_int_equal(err.status, PM_BAD_CONFIG);
     unlink(s->path);
     assert_int_equal(symlink("/etc/hostname", s->path), 0);
-    assert_null(pm_seen_open(s->path, NULL));
+    assert_null(pm_seen_open(s->path, NULL, NULL));
 }
 
 /* A file of somebody else's is replaced and never written to; a table that was cut is as good as its rest. */
