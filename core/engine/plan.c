@@ -129,9 +129,13 @@ static Demand demand_of_step(const PmRouteStep *step, Demand after)
     }
     /* Left out, it leaves later steps a picture that they have not been asked about. */
     if (step->runs == PM_RUNS_MAYBE) return (Demand){in.width, in.height, after.pages, 0, 0};
+    /* One page after it need not be the first page before it. */
+    bool chooses_pages = out.pages != in.pages;
     Demand need = {.width = pass_through(after.width, in.width, out.width),
                    .height = pass_through(after.height, in.height, out.height),
-                   .pages = step->need_pages == 1 ? 1 : after.pages};
+                   .pages = step->need_pages == 1 ? 1
+                            : chooses_pages       ? 0
+                                                  : after.pages};
     if (step->need_width > 0) need.width = step->need_width;
     if (step->need_height > 0) need.height = step->need_height;
     bool passes = step->need_width == 0 && step->need_height == 0 && in.width == out.width && in.height == out.height;

@@ -420,17 +420,23 @@ static PmStatus apply_pages(PmCheckStep *step, VipsImage *in, const PmShape *sha
     return status;
 }
 
+/* The first page of `in` alone where the step is about no other, asked about anew as the engine does; else NULL. */
+static VipsImage *first_page(PmCheckStep *step, VipsImage *in, PmShape *shape, const PmPlan *plan, PmStatus *status)
+{
+    if (plan->need_pages != 1 || shape->pages == 1) return NULL;
+    PmPlan again;
+    VipsImage *first = page_of(in, shape, 0);
+    shape->pages = 1;
+    *status = first != NULL ? pm_check_step_plan(step, shape, &again) : vips_failed(step, "extract");
+    return first;
+}
+
 static PmStatus encode(PmCheckStep *step, VipsImage *in, const PmShape *shape, const PmPlan *plan, PmCheckResult *out)
 {
-    VipsImage *first = plan->need_pages == 1 && shape->pages > 1 ? page_of(in, shape, 0) : NULL;
     VipsTarget *target = vips_target_new_to_memory();
     PmStatus status = PM_OK;
     PmShape page = *shape;
-    if (first != NULL) { /* the engine asks again once it has cut the picture to one page */
-        PmPlan again;
-        page.pages = 1;
-        status = pm_check_step_plan(step, &page, &again);
-    }
+    VipsImage *first = first_page(step, in, &page, plan, &status);
     begin(step);
     if (status == PM_OK)
         status = judge(step, "encode",
@@ -460,8 +466,15 @@ PmStatus pm_check_step_run(PmCheckStep *step, VipsImage *in, const PmShape *shap
         begin(step);
         return judge(step, "inspect", step->transform->inspect(step->self, (PmJob *)step, shape, in, &out->verdict));
     }
-    if (shape->pages > 1 && !(plan->flags & PM_ALL_PAGES)) return apply_pages(step, in, shape, &out->image);
-    return apply_once(step, shape, in, &out->image);
+    PmStatus status = PM_OK;
+    PmShape page = *shape;
+    VipsImage *first = first_page(step, in, &page, plan, &status);
+    if (status == PM_OK && page.pages > 1 && !(plan->flags & PM_ALL_PAGES))
+        status = apply_pages(step, in, &page, &out->image);
+    else if (status == PM_OK)
+        status = apply_once(step, &page, first != NULL ? first : in, &out->image);
+    if (first != NULL) g_object_unref(first);
+    return status;
 }
 
 void pm_check_result_finish(PmCheckResult *result)

@@ -21,6 +21,7 @@ typedef struct Fake {
     bool nearest, cuts;    /* ... by taking pixels; ... the upper half only */
     bool passes;           /* says 0: whatever follows needs */
     int32_t need_pages;
+    bool one_page; /* makes one page of all */
     uint32_t flags;
     PmStatus status;
     int asked;
@@ -42,6 +43,7 @@ static PmStatus ask(void *data, const PmRouteStep *step, const PmShape *in, PmPl
     if (fake->status != PM_OK) return pm_error_set(err, fake->status, "fake");
     plan->flags = fake->flags;
     plan->need_pages = fake->need_pages;
+    if (fake->one_page) plan->out.pages = 1;
     if (fake->width > 0) {
         plan->out.width = fake->width;
         plan->out.height = fake->height;
@@ -523,6 +525,32 @@ static void an_inspector_of_all_pages_has_them_loaded(void **state)
     assert_int_equal(b.route.loaded.pages, 1);
 }
 
+/* The still that it is made into needs one page; which one it is, the step knows. */
+static void a_step_that_chooses_a_page_has_them_all_loaded(void **state)
+{
+    (void)state;
+    Bench b;
+    begin(&b, 400, 300, 12);
+    Fake choose = {.one_page = true, .passes = true, .flags = PM_ALL_PAGES};
+    add_rendition(&b, "poster", &choose);
+    b.encoder.need_pages = 1;
+    assert_int_equal(plan(&b), PM_OK);
+    assert_int_equal(b.route.loaded.pages, 12);
+    assert_int_equal(b.steps[0][0].in.pages, 12);
+    assert_int_equal(b.steps[0][1].in.pages, 1);
+
+    begin(&b, 400, 300, 12); /* and behind another step, which is not about pages */
+    Fake resize = {.width = 100, .height = 75, .times = 2, .scales = true};
+    PmRouteOutput *output = add_output(&b, "small poster");
+    add_step(output, PM_STEP_APPLY, &resize);
+    add_step(output, PM_STEP_APPLY, &choose);
+    add_step(output, PM_STEP_ENCODE, &b.encoder);
+    b.encoder.need_pages = 1;
+    assert_int_equal(plan(&b), PM_OK);
+    assert_int_equal(b.route.loaded.pages, 12);
+    assert_int_equal(b.steps[0][0].in.pages, 12);
+}
+
 /* ------------------------------------------------------------------ memory */
 
 static void random_steps_are_counted(void **state)
@@ -756,6 +784,7 @@ int main(void)
         cmocka_unit_test(one_animated_output_keeps_all_pages_for_itself),
         cmocka_unit_test(a_one_page_fork_does_not_serve_an_animation),
         cmocka_unit_test(an_inspector_of_all_pages_has_them_loaded),
+        cmocka_unit_test(a_step_that_chooses_a_page_has_them_all_loaded),
         cmocka_unit_test(random_steps_are_counted),
         cmocka_unit_test(inspected_pictures_that_wait_are_counted),
         cmocka_unit_test(scaled_outputs_take_one_pass),
