@@ -89,7 +89,7 @@ count() {
     [ "${rest%% failed*}" = 0 ] || tail -n 200 "$file"
 }
 
-# cases DIR NAME [GLOB...]
+# cases DIR NAME [ARGUMENT...]: of tests/cases/run.py
 cases() {
     local dir=$1 name=$2
     shift 2
@@ -104,7 +104,7 @@ check "build with gcc" build build-dev -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPIL
 if [ $failed = 0 ]; then
     case $what in unit | quick | all) step "unit tests"; units build-dev "unit tests" ;; esac
     case $what in
-    cases | all) step "cases"; cases build-dev "cases" ;;
+    cases | all) step "cases, through both engines"; cases build-dev "cases" --both ;;
     quick) step "cases"; cases build-dev "a handful of cases" "directory/*" "faults/*" "keys/*" "cli/*" ;;
     esac
 fi

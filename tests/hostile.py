@@ -39,14 +39,35 @@ outputs:
     steps: [ { convert: {} } ]
     to: { file: { path: "out/{dir}/{name}_same.{ext}" } }
 """
+# The picture itself is nobody's here: all renditions are scaled while it is decoded.
+SCALED = """\
+version: 1
+trigger: { directory: { path: in } }
+isolation: %(isolation)s
+on_error: { retries: 0 }
+limits: %(limits)s
+outputs:
+  large:
+    steps: [ { resize: { width: 600, height: 600, fit: inside } }, { convert: { format: webp } } ]
+    to: { file: { path: "out/{dir}/{name}_large.{ext}" } }
+  thumb:
+    steps: [ { resize: { width: 8, height: 6, fit: cover, quality: fast } }, { convert: { format: jpeg } } ]
+    to: { file: { path: "out/{dir}/{name}_thumb.{ext}" } }
+  same:
+    steps: [ { resize: { scale: 0.6 } }, { convert: {} } ]
+    to: { file: { path: "out/{dir}/{name}_same.{ext}" } }
+"""
 EVERY_FORMAT = "formats: [jpeg, png, webp, gif, tiff, avif, heif, jxl, svg, pdf]"
+WIDE_OPEN = "{ pixels: 4G, side: 1M, aspect: 1M, frames: 9999, " + EVERY_FORMAT + " }"
 PASSES = [
-    ("shared workers", "shared", "{}"),
-    ("a worker for each image", "per-job", "{}"),
+    ("shared workers", PIPELINE, "shared", "{}"),
+    ("a worker for each image", PIPELINE, "per-job", "{}"),
+    ("one pass", SCALED, "shared", "{}"),
     # Bombs reach the decoders: only memory and time hold them.
-    ("limits wide open", "shared", "{ pixels: 4G, side: 1M, aspect: 1M, frames: 9999, " + EVERY_FORMAT + " }"),
+    ("limits wide open", PIPELINE, "shared", WIDE_OPEN),
+    ("one pass, limits wide open", SCALED, "shared", WIDE_OPEN),
 ]
-SECONDS = 90            # for one pass
+SECONDS = 90            # for one pass; four times that under sanitizers
 BROKER_MIB = 128        # it never holds a decoded picture
 WORKER_MIB = 640        # limits.memory, 512 MiB beyond its start
 MAGIC = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n", "webp": b"RIFF", "gif": b"GIF8", "tiff": (b"II", b"MM"), "avif": b"ftyp",
@@ -76,14 +97,14 @@ def judge(name, wrong):
 class Watched:
     """A command, its memory, and whether it leaves processes behind: this process adopts what it orphans."""
 
-    def __init__(self, command, out, err):
+    def __init__(self, command, out, err, seconds):
         self.broker_kib = 0
         started = time.monotonic()
         with open(out, "wb") as stdout, open(err, "wb") as stderr:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         watcher = threading.Thread(target=self.watch, args=(process.pid,), daemon=True)
         watcher.start()
-        expired = threading.Timer(SECONDS, process.kill)
+        expired = threading.Timer(seconds, process.kill)
         expired.start()
         _, status, usage = os.wait4(process.pid, 0)
         expired.cancel()
@@ -160,15 +181,16 @@ def sanitized(build):
     return b"__asan_init" in pathlib.Path(build, "bin/pixmill-worker").read_bytes()
 
 
-def run_pass(build, corpus, work, files, number, name, isolation, limits):
+def run_pass(build, corpus, work, files, number, name, text, isolation, limits):
     pipeline, out = work / f"{number}.yaml", work / f"out{number}"
-    pipeline.write_text(PIPELINE % {"isolation": isolation, "limits": limits}, encoding="utf-8")
+    pipeline.write_text(text % {"isolation": isolation, "limits": limits}, encoding="utf-8")
+    seconds = SECONDS * (4 if sanitized(build) else 1)
     json_path, log_path = work / f"{number}.json", work / f"{number}.log"
     run = Watched([f"{build}/bin/pixmill", "apply", str(pipeline), str(corpus), "--out", str(out), "--json", "--log-level", "error"],
-                  json_path, log_path)
+                  json_path, log_path, seconds)
     log = log_path.read_text(encoding="utf-8", errors="replace")
     judge(f"{name}: the broker ends by itself, exit code 3", [] if run.code == 3 else [f"exit code {run.code}", *log.splitlines()[-5:]])
-    judge(f"{name}: done within {SECONDS} s", [] if run.seconds < SECONDS else [f"took {run.seconds:.1f} s"])
+    judge(f"{name}: done within {seconds} s", [] if run.seconds < seconds else [f"took {run.seconds:.1f} s"])
     judge(f"{name}: leaves no process behind", run.left)
     if not sanitized(build):  # limits.memory is not set there: shadow memory needs the address space
         judge(f"{name}: memory is bounded", [f"{who}: {kib // 1024} MiB, more than {most}" for who, kib, most in

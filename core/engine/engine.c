@@ -27,11 +27,10 @@ static bool one_pass;
 static PmStatus choose_engine(PmError *err)
 {
     const char *name = getenv("PIXMILL_ENGINE");
-    if (name == NULL || name[0] == '\0') name = "vips";
-    one_pass = strcmp(name, "one-pass") == 0;
+    one_pass = name == NULL || name[0] == '\0' || strcmp(name, "one-pass") == 0;
     if (one_pass || strcmp(name, "vips") == 0) return PM_OK;
     pm_error_set(err, PM_BAD_CONFIG, "PIXMILL_ENGINE is \"%.64s\"", name);
-    pm_error_hint(err, "expected vips or one-pass");
+    pm_error_hint(err, "expected one-pass or vips");
     return err->status;
 }
 

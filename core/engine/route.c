@@ -105,7 +105,7 @@ PmStatus pm_run_plan(PmRun *run, PmError *err)
     route->trunk = route_steps(run, &engine->trunk);
     route->trunk_count = engine->trunk.count;
     route->output_count = engine->pipeline->output_count;
-    if (!engine->one_pass) route->one_pass_off = "one pass over the source is not asked for";
+    if (!engine->one_pass) route->one_pass_off = "PIXMILL_ENGINE=vips turns the one-pass engine off";
     route->outputs = pm_arena_alloc(run->job.arena, (route->output_count + 1) * sizeof *route->outputs);
     for (size_t i = 0; i < route->output_count; i++) {
         const PmOutput *from = &engine->pipeline->outputs[i];

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the cases in this folder against the programs of a build directory.
 
-    run.py --build DIR [-j N] [--show] [--keep DIR] [--list] [NAME-GLOB ...]
+    run.py --build DIR [-j N] [--show] [--keep DIR] [--list] [--both] [NAME-GLOB ...]
 
 A name is GROUP/CASE, such as "resize/cover-north"; globs match it whole or its group. One block per failing case;
 the last line is "N passed, N failed". README.md tells how a case is written.
@@ -28,6 +28,7 @@ import yaml
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "samples")]
 import check  # noqa: E402
+import engines  # noqa: E402
 import make  # noqa: E402
 
 KEYS = set("name about pipeline inputs files folders command args env exit stdout stderr json json_lines outputs present absent "
@@ -154,10 +155,10 @@ def command_line(case, build):
     return [pixmill] + shlex.split(command) + args
 
 
-def environment(case, work):
+def environment(case, work, engine):
     keep = ("PATH", "PIXMILL_ENGINE", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
     env = {name: os.environ[name] for name in keep if name in os.environ}
-    env.update(HOME=str(work), LC_ALL="C.UTF-8", TZ="UTC")
+    env.update(HOME=str(work), LC_ALL="C.UTF-8", TZ="UTC", **({"PIXMILL_ENGINE": engine} if engine else {}))
     env.update({name: str(value) for name, value in case.get("env", {}).items()})
     return env
 
@@ -244,23 +245,22 @@ def judge_files(case, work):
     return problems
 
 
-def run_once(case, work, build):
-    return subprocess.run(command_line(case, build), cwd=work, env=environment(case, work), stdin=subprocess.DEVNULL,
+def run_once(case, work, build, engine):
+    return subprocess.run(command_line(case, build), cwd=work, env=environment(case, work, engine), stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, errors="replace", timeout=case.get("timeout", 60))
 
 
-def run_case(name, case, origin, build, keep, show):
-    """The problems found: none when the case passes. With `steps`, commands follow each other in one folder."""
-    work = pathlib.Path(keep, name.replace("/", "--")) if keep else pathlib.Path(tempfile.mkdtemp(prefix="pixmill-case-"))
+def run_in(work, case, origin, build, show, engine=None):
+    """The problems found, and what to show of it. With `steps`, commands follow each other in one folder."""
     work.mkdir(parents=True, exist_ok=True)
     work = work.resolve()
     plugins = next((folder for folder in (build / "plugins", build / "lib/pixmill/plugins") if folder.is_dir()), None)
     case = fill(copy.deepcopy(case), {"build": build, "work": work, "plugins": plugins})
-    problems, shown = [], []
+    problems, shown = [], [f"with PIXMILL_ENGINE={engine}:"] if engine and show else []
     try:
         for part in [case] + case.get("steps", []):
             prepare(part, work, origin)
-            process = run_once(part, work, build)
+            process = run_once(part, work, build, engine)
             found = judge_process(part, process) + judge_json(part, process) + judge_files(part, work)
             if show or found:
                 shown.append(f"$ {shlex.join(['pixmill'] + command_line(part, build)[1:])}  -> {process.returncode}")
@@ -268,9 +268,22 @@ def run_case(name, case, origin, build, keep, show):
             problems += found
     except subprocess.TimeoutExpired as error:
         problems.append(f"no end after {error.timeout} s")
+    return [f"PIXMILL_ENGINE={engine}: {problem}" if engine else problem for problem in problems], shown
+
+
+def run_case(name, case, origin, build, keep, show, both):
+    """The problems found: none when the case passes. With `both`, once more by the other engine, whose pictures must look the same."""
+    work = pathlib.Path(keep, name.replace("/", "--")) if keep else pathlib.Path(tempfile.mkdtemp(prefix="pixmill-case-"))
+    other = work.with_name(work.name + "-vips")
+    try:
+        problems, shown = run_in(work, case, origin, build, show)
+        if both and not problems and engines.rerun(case) and engines.pictures(work):
+            problems, more = run_in(other, case, origin, build, show, "vips")
+            problems, shown = problems or engines.judge(work, other), shown + more
     finally:
         if not keep:
             shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(other, ignore_errors=True)
     return problems, shown
 
 
@@ -290,6 +303,7 @@ def main():
     parser.add_argument("--show", action="store_true", help="print what every command said")
     parser.add_argument("--keep", help="work below this folder and leave everything there")
     parser.add_argument("--list", action="store_true", help="print the names and end")
+    parser.add_argument("--both", action="store_true", help="cases that write pictures once more with PIXMILL_ENGINE=vips; they must look the same")
     parser.add_argument("globs", nargs="*")
     options = parser.parse_args()
     build = options.build.resolve()
@@ -309,7 +323,7 @@ def main():
             if (flags | check.LACKING) & set([unless] if isinstance(unless, str) else unless):
                 skipped += 1
                 continue
-            runs.append((name, pool.submit(run_case, name, case, origin, build, options.keep, options.show)))
+            runs.append((name, pool.submit(run_case, name, case, origin, build, options.keep, options.show, options.both)))
         for name, run in runs:
             try:
                 problems, shown = run.result()

@@ -201,9 +201,42 @@ static void an_engine_tells_what_it_is(void **state)
 
 /* ------------------------------------------------------------------ explain */
 
+static void choose(const char *name)
+{
+    setenv("PIXMILL_ENGINE", name, 1);
+    assert_int_equal(pm_engine_setup(NULL), PM_OK);
+}
+
+static void one_pass_shares_nothing(void **state)
+{
+    (void)state;
+    choose("one-pass");
+    PmPipeline *pipeline;
+    PmEngine *engine = engine_of("outputs:\n"
+                                 "  large: { steps: [ resize: { width: 1000 } ] }\n"
+                                 "  small: { steps: [ resize: { width: 100 } ] }\n",
+                                 &pipeline);
+    PmFacts *facts = pm_facts_new();
+    PmJobInput input = {.facts = facts};
+    PmError err = {0};
+    json_t *plan = pm_engine_explain(engine, &input, "jpeg", 6000, 4000, &err);
+    assert_non_null(plan);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *output = json_array_get(json_object_get(plan, "outputs"), i);
+        assert_string_equal(text_of(output, "from"), "trunk");
+        assert_string_equal(text_of(output, "engine"), "one-pass");
+    }
+    assert_int_equal(json_array_size(json_object_get(plan, "shared")), 0);
+    json_decref(plan);
+    pm_facts_free(facts);
+    pm_engine_free(engine);
+    pm_pipeline_free(pipeline);
+}
+
 static void a_plan_is_told_before_it_runs(void **state)
 {
     (void)state;
+    choose("vips");
     PmPipeline *pipeline;
     PmEngine *engine = engine_of("outputs:\n"
                                  "  large: { steps: [ resize: { width: 1000 } ] }\n"
@@ -251,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_missing_encoder_is_said_at_the_output),
         cmocka_unit_test(the_digest_follows_what_decides_the_outputs),
         cmocka_unit_test(an_engine_tells_what_it_is),
+        cmocka_unit_test(one_pass_shares_nothing),
         cmocka_unit_test(a_plan_is_told_before_it_runs),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
