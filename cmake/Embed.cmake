@@ -1,6 +1,6 @@
 # cmake -DOUT=FILE.c -DFILES=a;b -P Embed.cmake: the files as a table in C, by their names.
-set(text "/* Made by cmake/Embed.cmake. */\n#include \"cli/starters.h\"\n\n")
-set(table "const PmStarterFile pm_starter_files[] = {\n")
+set(text "/* Made by cmake/Embed.cmake. */\n#include \"cli/embedded.h\"\n\n")
+set(table "const PmEmbeddedFile pm_embedded_files[] = {\n")
 set(i 0)
 foreach(file IN LISTS FILES)
   file(READ ${file} bytes HEX)

@@ -11,8 +11,8 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/describe.h"
+#include "cli/embedded.h"
 #include "cli/print.h"
-#include "cli/starters.h"
 #include "connectors/connector.h"
 #include "pipeline/schema.h"
 
@@ -36,13 +36,6 @@ static const PmCommandOption options[] = {
     {"out", "DIR", "The folder to write to, made when needed; the current one by default.", 'o'},
     {NULL, NULL, NULL, 0},
 };
-
-static const PmStarterFile *find_file(const char *name)
-{
-    for (const PmStarterFile *file = pm_starter_files; file->name != NULL; file++)
-        if (strcmp(file->name, name) == 0) return file;
-    return NULL;
-}
 
 static bool write_file(int folder, const char *name, const void *bytes, size_t size)
 {
@@ -98,7 +91,7 @@ static int write_starter(const PmArguments *arguments, size_t which, int folder,
     char *schema = keeps_schema ? NULL : schema_text(arguments);
     bool good = keeps_schema || schema != NULL;
     for (size_t i = 0; good && i < 2; i++) {
-        const PmStarterFile *file = files[i] != NULL ? find_file(files[i]) : NULL;
+        const PmEmbeddedFile *file = files[i] != NULL ? pm_embedded_find(files[i]) : NULL;
         if (file != NULL) good = write_file(folder, file->name, file->bytes, file->size);
     }
     if (good && schema != NULL) good = write_file(folder, SCHEMA, schema, strlen(schema));

@@ -44,7 +44,7 @@ typedef struct PmCommand {
 extern const PmCommand pm_command_run, pm_command_apply, pm_command_validate, pm_command_explain, pm_command_plugins,
     pm_command_plugin_check, pm_command_plugin_run, pm_command_plugin_new, pm_command_schema, pm_command_presign,
     pm_command_doctor, pm_command_dlq_list, pm_command_dlq_redrive, pm_command_alive, pm_command_iam,
-    pm_command_version, pm_command_srcset, pm_command_init;
+    pm_command_version, pm_command_srcset, pm_command_init, pm_command_preview;
 
 /* The last value of an option, or NULL. */
 const char *pm_arguments_get(const PmArguments *arguments, const char *name);

@@ -13,10 +13,10 @@
 #include "cli/lambda.h"
 
 static const PmCommand *const commands[] = {
-    &pm_command_init,    &pm_command_run,          &pm_command_apply,       &pm_command_validate,   &pm_command_explain,
-    &pm_command_plugins, &pm_command_plugin_check, &pm_command_plugin_run,  &pm_command_plugin_new, &pm_command_schema,
-    &pm_command_doctor,  &pm_command_dlq_list,     &pm_command_dlq_redrive, &pm_command_srcset,     &pm_command_presign,
-    &pm_command_alive,   &pm_command_iam,          &pm_command_version,
+    &pm_command_init,    &pm_command_preview, &pm_command_run,          &pm_command_apply,       &pm_command_validate,
+    &pm_command_explain, &pm_command_plugins, &pm_command_plugin_check, &pm_command_plugin_run,  &pm_command_plugin_new,
+    &pm_command_schema,  &pm_command_doctor,  &pm_command_dlq_list,     &pm_command_dlq_redrive, &pm_command_srcset,
+    &pm_command_presign, &pm_command_alive,   &pm_command_iam,          &pm_command_version,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0], OPTIONS_MAX = 32 };

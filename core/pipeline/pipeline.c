@@ -59,6 +59,7 @@ static void read_output(const PmReading *r, const PmOutputSource *source, PmOutp
     const PmNode *node = source->node;
     output->name = source->key->text;
     output->where = source->where;
+    output->node = node;
     output->matrix = source->matrix;
     output->line = source->key->line;
     output->column = source->key->column;

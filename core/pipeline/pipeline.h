@@ -61,6 +61,7 @@ typedef struct PmPlace {
 typedef struct PmOutput {
     const char *name;
     const char *where;  /* "outputs.thumb"; of a matrix with the combination behind it, in brackets */
+    const PmNode *node; /* as it is written, the values of a matrix filled in; NULL after an error */
     const char *matrix; /* "photo", where `for` made photo-320-avif and others of it; else NULL */
     const PmWhen *when;
     PmStep *steps;
