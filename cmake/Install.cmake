@@ -44,3 +44,25 @@ configure_file(cmake/pixmill.pc.in ${CMAKE_BINARY_DIR}/cmake/pixmill.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/cmake/pixmill.pc DESTINATION ${PIXMILL_INSTALL_PKGCONFIGDIR})
 
 install(DIRECTORY plugins/template DESTINATION ${CMAKE_INSTALL_DATADIR}/pixmill)
+
+# What makes shells complete. Each looks in a folder of its own.
+set(completions)
+set(place_bash bash-completion/completions/pixmill)
+set(place_zsh zsh/site-functions/_pixmill)
+set(place_fish fish/vendor_completions.d/pixmill.fish)
+foreach(shell bash zsh fish)
+  set(place ${place_${shell}})
+  get_filename_component(folder ${place} DIRECTORY)
+  set(file ${CMAKE_BINARY_DIR}/completions/${place})
+  add_custom_command(
+    OUTPUT ${file}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/completions/${folder}
+    COMMAND pixmill completion ${shell} > ${file}
+    DEPENDS pixmill
+    VERBATIM)
+  list(APPEND completions ${file})
+  install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder} COMPONENT shell)
+endforeach()
+add_custom_target(completions ALL DEPENDS ${completions})
+
+add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -D MANIFEST=${CMAKE_BINARY_DIR}/install_manifest.txt -P ${CMAKE_SOURCE_DIR}/cmake/uninstall.cmake VERBATIM)

@@ -12,22 +12,7 @@
 #include "cli/command.h"
 #include "cli/lambda.h"
 
-static const PmCommand *const commands[] = {
-    &pm_command_init,    &pm_command_preview, &pm_command_run,          &pm_command_apply,       &pm_command_validate,
-    &pm_command_explain, &pm_command_plugins, &pm_command_plugin_check, &pm_command_plugin_run,  &pm_command_plugin_new,
-    &pm_command_schema,  &pm_command_doctor,  &pm_command_dlq_list,     &pm_command_dlq_redrive, &pm_command_srcset,
-    &pm_command_presign, &pm_command_alive,   &pm_command_iam,          &pm_command_version,
-};
-
-enum { COMMANDS = sizeof commands / sizeof commands[0], OPTIONS_MAX = 32 };
-
-static const PmCommandOption common[] = {
-    {"plugin-dir", "DIR", "Look for plugins here first; several are separated by \":\".", 0},
-    {"log-level", "LEVEL", "error, warn, info or debug; info by default.", 0},
-    {"log-format", "FORMAT", "text or json; text on a terminal by default.", 0},
-    {"help", NULL, "Show this help.", 'h'},
-    {NULL, NULL, NULL, 0},
-};
+enum { OPTIONS_MAX = 32 };
 
 int pm_cli_usage(const char *hint, const char *fmt, ...)
 {
@@ -86,9 +71,11 @@ static void print_help(void)
 {
     puts("pixmill turns images into renditions, as one YAML file says.\n\nUsage: pixmill COMMAND "
          "[ARGUMENTS]\n\nCommands:");
-    for (size_t i = 0; i < COMMANDS; i++) printf("  %-14s %s\n", commands[i]->name, commands[i]->summary);
+    const PmCommand *command;
+    for (size_t i = 0; (command = pm_command_at(i)) != NULL; i++)
+        printf("  %-14s %s\n", command->name, command->summary);
     puts("\nOptions of every command:");
-    print_options(common);
+    print_options(pm_command_common());
     puts("\nExit codes:\n"
          "  0  fine\n"
          "  2  wrong usage, or a pipeline file that has to be edited\n"
@@ -108,35 +95,17 @@ static void print_command_help(const PmCommand *command)
     if (command->text != NULL) printf("%s\n\n", command->text);
     puts("Options:");
     print_options(command->options);
-    print_options(common);
+    print_options(pm_command_common());
 }
 
 /* --- the command line --- */
 
-static const PmCommand *find_command(int argc, char **argv, int *words)
-{
-    for (size_t i = 0; i < COMMANDS; i++) {
-        const char *space = strchr(commands[i]->name, ' ');
-        if (space == NULL && strcmp(argv[1], commands[i]->name) == 0) {
-            *words = 1;
-            return commands[i];
-        }
-        if (space != NULL && argc > 2 &&
-            strncmp(argv[1], commands[i]->name, (size_t)(space - commands[i]->name)) == 0 &&
-            argv[1][space - commands[i]->name] == '\0' && strcmp(argv[2], space + 1) == 0) {
-            *words = 2;
-            return commands[i];
-        }
-    }
-    return NULL;
-}
-
 static int unknown_command(const char *word)
 {
-    const char *names[COMMANDS + 1];
+    const char *names[PM_COMMANDS_MAX + 1] = {NULL};
     char hint[120];
-    for (size_t i = 0; i < COMMANDS; i++) names[i] = commands[i]->name;
-    names[COMMANDS] = NULL;
+    const PmCommand *command;
+    for (size_t i = 0; (command = pm_command_at(i)) != NULL; i++) names[i] = command->name;
     const char *near = pm_text_nearest(word, names);
     if (near != NULL)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
@@ -218,7 +187,7 @@ static int run_command(const PmCommand *command, int argc, char **argv)
     Table table = {.letters = ":"};
     PmArguments arguments = {0};
     add_options(&table, command->options);
-    add_options(&table, common);
+    add_options(&table, pm_command_common());
     opterr = 0;
     optind = 1;
     int code;
@@ -274,8 +243,8 @@ int main(int argc, char **argv)
         return PM_EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        int words = 0;
-        const PmCommand *command = argc > 2 ? find_command(argc - 1, argv + 1, &words) : NULL;
+        size_t words;
+        const PmCommand *command = pm_command_find((const char *const *)argv + 2, (size_t)argc - 2, &words);
         if (argc > 2 && command == NULL) return unknown_command(argv[2]);
         if (command != NULL)
             print_command_help(command);
@@ -284,10 +253,10 @@ int main(int argc, char **argv)
         return PM_EXIT_FINE;
     }
     if (strcmp(argv[1], "--version") == 0) return pm_command_version.run(&(PmArguments){0});
-    int words = 0;
-    const PmCommand *command = find_command(argc, argv, &words);
+    size_t words;
+    const PmCommand *command = pm_command_find((const char *const *)argv + 1, (size_t)argc - 1, &words);
     if (command == NULL && strcmp(argv[1], "plugin") == 0)
         return pm_cli_usage("did you mean \"plugin check FILE.so\" or \"plugins\"?", "unknown command \"plugin\"");
     if (command == NULL) return unknown_command(argv[1]);
-    return run_command(command, argc - words, argv + words);
+    return run_command(command, argc - (int)words, argv + words);
 }
