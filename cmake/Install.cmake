@@ -65,4 +65,15 @@ foreach(shell bash zsh fish)
 endforeach()
 add_custom_target(completions ALL DEPENDS ${completions})
 
+# The manual page, from the tables that --help is printed from.
+set(manual ${CMAKE_BINARY_DIR}/man/pixmill.1)
+add_custom_command(
+  OUTPUT ${manual}
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/man
+  COMMAND pixmill manual > ${manual}
+  DEPENDS pixmill
+  VERBATIM)
+add_custom_target(manual ALL DEPENDS ${manual})
+install(FILES ${manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT doc)
+
 add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -D MANIFEST=${CMAKE_BINARY_DIR}/install_manifest.txt -P ${CMAKE_SOURCE_DIR}/cmake/uninstall.cmake VERBATIM)

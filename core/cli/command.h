@@ -44,7 +44,8 @@ typedef struct PmCommand {
 extern const PmCommand pm_command_run, pm_command_apply, pm_command_validate, pm_command_explain, pm_command_plugins,
     pm_command_plugin_check, pm_command_plugin_run, pm_command_plugin_new, pm_command_schema, pm_command_presign,
     pm_command_doctor, pm_command_dlq_list, pm_command_dlq_redrive, pm_command_alive, pm_command_iam,
-    pm_command_version, pm_command_completion, pm_command_srcset, pm_command_init, pm_command_preview;
+    pm_command_version, pm_command_completion, pm_command_manual, pm_command_srcset, pm_command_init,
+    pm_command_preview;
 
 enum { PM_COMMANDS_MAX = 64 };
 
@@ -52,6 +53,12 @@ enum { PM_COMMANDS_MAX = 64 };
 const PmCommand *pm_command_at(size_t i);
 /* The options of every command; ended by a NULL name. */
 const PmCommandOption *pm_command_common(void);
+typedef struct PmExitCode {
+    int code;
+    const char *meaning;
+} PmExitCode;
+/* What commands exit with; ended by a NULL meaning. */
+const PmExitCode *pm_command_exits(void);
 /* The command that `words` begin with, and how many of them are its name; NULL when there is none. */
 const PmCommand *pm_command_find(const char *const *words, size_t count, size_t *used);
 

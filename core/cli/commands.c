@@ -7,7 +7,8 @@ static const PmCommand *const commands[] = {
     &pm_command_init,    &pm_command_preview, &pm_command_run,          &pm_command_apply,       &pm_command_validate,
     &pm_command_explain, &pm_command_plugins, &pm_command_plugin_check, &pm_command_plugin_run,  &pm_command_plugin_new,
     &pm_command_schema,  &pm_command_doctor,  &pm_command_dlq_list,     &pm_command_dlq_redrive, &pm_command_srcset,
-    &pm_command_presign, &pm_command_alive,   &pm_command_iam,          &pm_command_completion,  &pm_command_version,
+    &pm_command_presign, &pm_command_alive,   &pm_command_iam,          &pm_command_completion,  &pm_command_manual,
+    &pm_command_version,
 };
 
 static const PmCommandOption common[] = {
@@ -16,6 +17,13 @@ static const PmCommandOption common[] = {
     {"log-format", "FORMAT", "text or json; text on a terminal by default.", 0},
     {"help", NULL, "Show this help.", 'h'},
     {NULL, NULL, NULL, 0},
+};
+
+static const PmExitCode exits[] = {
+    {PM_EXIT_FINE, "fine"},
+    {PM_EXIT_USAGE, "wrong usage, or a pipeline file that has to be edited"},
+    {PM_EXIT_FAILED, "some images failed, or something is missing (doctor)"},
+    {0, NULL},
 };
 
 const PmCommand *pm_command_at(size_t i)
@@ -27,6 +35,11 @@ const PmCommand *pm_command_at(size_t i)
 const PmCommandOption *pm_command_common(void)
 {
     return common;
+}
+
+const PmExitCode *pm_command_exits(void)
+{
+    return exits;
 }
 
 const PmCommand *pm_command_find(const char *const *words, size_t count, size_t *used)

@@ -76,11 +76,10 @@ static void print_help(void)
         printf("  %-14s %s\n", command->name, command->summary);
     puts("\nOptions of every command:");
     print_options(pm_command_common());
-    puts("\nExit codes:\n"
-         "  0  fine\n"
-         "  2  wrong usage, or a pipeline file that has to be edited\n"
-         "  3  some images failed, or something is missing (doctor)\n"
-         "\n"
+    puts("\nExit codes:");
+    for (const PmExitCode *exit = pm_command_exits(); exit->meaning != NULL; exit++)
+        printf("  %d  %s\n", exit->code, exit->meaning);
+    puts("\n"
          "Examples:\n"
          "  pixmill validate photos.yaml\n"
          "  pixmill apply photos.yaml holiday/*.jpg --out renditions\n"
