@@ -14,7 +14,7 @@
 enum { PM_TIFF_EXIF_MAX = 65500 };
 
 /* Size of the block that is written to `out`, which has PM_TIFF_EXIF_MAX bytes; 0 when there is nothing to tell. What
- * is damaged, and what has no room, is left out. BigTIFF is not read. */
+ * is damaged, and what has no room, is left out. A BigTIFF, too, becomes a block of the usual form. */
 size_t pm_tiff_exif(const void *bytes, size_t size, uint8_t *out);
 
 #endif

@@ -101,6 +101,85 @@ static void tells_of_the_picture_and_not_of_its_pixels(void **state)
     }
 }
 
+static void put_wide(Tiff *tiff, size_t at, uint64_t value)
+{
+    for (size_t i = 0; i < 8; i++) tiff->bytes[at + i] = (uint8_t)(value >> 8 * (tiff->big ? 7 - i : i));
+}
+
+/* BigTIFF has wider numbers; `value` is put as eight bytes, or is the first of them. */
+static void wide_entry(Tiff *tiff, size_t directory, unsigned index, unsigned tag, unsigned type, uint64_t count,
+                       uint64_t value)
+{
+    size_t at = directory + 8 + (size_t)index * 20;
+    put_wide(tiff, directory, index + 1);
+    put(tiff, at, tag, 2);
+    put(tiff, at + 2, type, 2);
+    put_wide(tiff, at + 4, count);
+    put_wide(tiff, at + 12, value);
+}
+
+static Tiff wide_new(size_t size, bool big)
+{
+    Tiff tiff = tiff_new(size, big);
+    put(&tiff, 2, 43, 2);
+    put(&tiff, 4, 8, 2);
+    put(&tiff, 6, 0, 2);
+    put_wide(&tiff, 8, 16);
+    return tiff;
+}
+
+static void bigtiff_tells_the_same(void **state)
+{
+    (void)state;
+    enum { LONG8 = 16, IFD8 = 18 };
+    for (int big = 0; big < 2; big++)
+        for (int pointer = 0; pointer < 2; pointer++) {
+            Tiff tiff = wide_new(600, big);
+            wide_entry(&tiff, 16, 0, MAKE, ASCII, 5, 0); /* inside: up to eight bytes are */
+            memcpy(tiff.bytes + 16 + 8 + 12, "ACME", 5);
+            wide_entry(&tiff, 16, 1, STRIPS, LONG8, 1, 500);
+            wide_entry(&tiff, 16, 2, SHOT, pointer ? IFD8 : LONG8, 1, 200);
+            wide_entry(&tiff, 200, 0, LENS, ASCII, 9, 300);
+            wide_entry(&tiff, 200, 1, NOTE, LONG8, 1, 7); /* EXIF has no such type */
+            memcpy(tiff.bytes + 300, "Lens 1-2", 9);
+            size_t size = block_of(&tiff);
+            assert_true(size > 0);
+            assert_memory_equal(out, big ? "Exif\0\0MM\0*" : "Exif\0\0II*\0", 10);
+            assert_true(holds(size, "ACME"));
+            assert_true(holds(size, "Lens 1-2"));
+            uint8_t again[PM_TIFF_EXIF_MAX], *first = malloc(size - 6);
+            assert_non_null(first);
+            memcpy(first, out + 6, size - 6);
+            size_t second = pm_tiff_exif(first, size - 6, again);
+            assert_true(second > 0 && second <= size);
+            assert_non_null(memmem(again, second, "Lens 1-2", 9));
+            assert_non_null(memmem(again, second, "ACME", 5));
+            free(first);
+        }
+}
+
+static void damage_in_a_bigtiff_is_left_out(void **state)
+{
+    (void)state;
+    enum { LONG8 = 16 };
+    static const uint64_t far[] = {UINT64_MAX, UINT64_MAX - 100, (uint64_t)1 << 32, 599, 600};
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        Tiff tiff = wide_new(600, i % 2 == 0);
+        wide_entry(&tiff, 16, 0, MAKE, ASCII, 9, far[i]);
+        wide_entry(&tiff, 16, 1, SHOT, LONG8, 1, far[i]);
+        wide_entry(&tiff, 16, 2, LENS, ASCII, far[i], 300);
+        assert_int_equal(block_of(&tiff), 0);
+        tiff = wide_new(600, i % 2 == 0);
+        put_wide(&tiff, 8, far[i]);
+        assert_int_equal(block_of(&tiff), 0);
+        tiff = wide_new(600, i % 2 == 0); /* more entries than there can be: those that are there count */
+        wide_entry(&tiff, 16, 0, MAKE, ASCII, 4, 0);
+        memcpy(tiff.bytes + 16 + 8 + 12, "ACM", 4);
+        put_wide(&tiff, 16, far[i]);
+        assert_true(block_of(&tiff) > 0);
+    }
+}
+
 static void nothing_to_tell(void **state)
 {
     (void)state;
@@ -111,7 +190,7 @@ static void nothing_to_tell(void **state)
     entry(&tiff, 8, 0, SHOT, LONG, 1, 40);
     assert_int_equal(block_of(&tiff), 0);
     tiff = tiff_new(64, false);
-    put(&tiff, 2, 43, 2); /* BigTIFF */
+    put(&tiff, 2, 44, 2);
     assert_int_equal(block_of(&tiff), 0);
     assert_int_equal(pm_tiff_exif("II*", 3, out), 0);
     assert_int_equal(pm_tiff_exif("GIF89a..", 8, out), 0);
@@ -176,6 +255,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_of_the_picture_and_not_of_its_pixels),
+        cmocka_unit_test(bigtiff_tells_the_same),
+        cmocka_unit_test(damage_in_a_bigtiff_is_left_out),
         cmocka_unit_test(nothing_to_tell),
         cmocka_unit_test(damage_is_left_out),
         cmocka_unit_test(a_block_has_a_bound),
