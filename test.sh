@@ -156,6 +156,10 @@ if [ "$what" = all ] && [ $failed = 0 ]; then
     units build-asan "unit tests under ASan and UBSan"
     cases build-asan "cases under ASan and UBSan"
     counted "hostile images under ASan and UBSan" tests/hostile.sh build-asan
+    # One of each way through decoders, colours, turns, frames and metadata; all of them take a quarter of an hour.
+    counted "some pictures under ASan and UBSan" /usr/bin/python3 tests/pictures/run.py --build build-asan -j "$jobs" jpeg-cmyk-profile \
+        jpeg-orientation-6 png-rgba-16 png-palette-alpha png-cicp-p3-16 webp-moving-patches gif-moving-clear tiff-16-alpha tiff-tiles tiff-f32-rgb \
+        avif-alpha heic-10-bit jxl-alpha svg-text tags-jpeg-turned tags-bigtiff tags-webp
     unset ASAN_OPTIONS LSAN_OPTIONS
     step "unit tests and cases, counting lines"
     units build-coverage "unit tests, with clang and counters"

@@ -14,7 +14,7 @@ package="$both binutils ca-certificates"
 [ -n "${PIXMILL_VIPS_PACKAGES:-}" ] || command -v npm >/dev/null 2>&1 || package="$package npm"
 plugins=libheif-plugin-libde265 # a file of its own from libheif 1.17 on
 test="g++ clang llvm clang-format clang-tidy libcmocka-dev python3-yaml libimage-exiftool-perl file binutils xz-utils
-      imagemagick webp libavif-bin libheif-examples libtiff-tools libjpeg-turbo-progs valgrind gdb"
+      imagemagick webp libavif-bin libheif-examples libtiff-tools libjpeg-turbo-progs libjxl-tools valgrind gdb"
 
 case "${ID:-}-${VERSION_ID:-}" in
 debian-12) test="$test libclang-rt-14-dev" ;;

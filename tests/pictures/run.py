@@ -32,7 +32,7 @@ import sources
 import tools
 
 HERE = pathlib.Path(__file__).resolve().parent
-PIPELINES = ("same", "shape", "moving", "metadata", "lossless", "exact")
+PIPELINES = ("same", "shape", "moving", "metadata", "lossless", "exact", "drawings")
 LIKE_SAME = ("lossless", "exact")  # for the kinds that go through "same"
 NEEDED = ("convert", "identify", "exiftool")
 
@@ -138,6 +138,7 @@ class Verdicts:
     """Counts what passed and failed, but for what is known to fail."""
 
     def __init__(self, known, libvips):
+        self.libvips = libvips
         self.known = [entry for entry in known if entry.get("libvips", libvips) == libvips]
         self.named, self.excused = [0] * len(self.known), [0] * len(self.known)
         self.passed, self.failed = collections.Counter(), collections.Counter()
@@ -244,7 +245,7 @@ def gather(kinds, pictures, build, work, table, verdicts):
                     continue
                 message = result.get("error", {}).get("message") or f"not made: {result.get('not_made', {}).get(name)}"
                 refusal = next((row for row in table["refusals"] if judges.fits(row["kind"], kind.name) and judges.fits(row["output"], name)
-                                and re.search(row["says"], message)), None)
+                                and row.get("libvips", verdicts.libvips) == verdicts.libvips and re.search(row["says"], message)), None)
                 verdicts.add(kind.name, f"{kind.name}/{name}/made", None if refusal else message)
     return outputs
 

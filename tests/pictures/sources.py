@@ -2,12 +2,14 @@
 """The kinds of source: who writes each, and what is true of it. README.md tells how to add one."""
 import dataclasses
 import functools
+import json
 import pathlib
 import struct
 import sys
+import tempfile
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageDraw, ImageFont
 
 import profiles
 import scene
@@ -16,6 +18,7 @@ import tools
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "cases"), str(HERE.parent / "samples")]
 import check  # noqa: E402
+import colour_recipes  # noqa: E402
 import make as samples  # noqa: E402
 
 DELAYS = [80, 120, 200, 40, 1000]
@@ -338,6 +341,88 @@ kind("heic-420", "heic", program("heif-enc", "-q", "90", "-o", "@", "@best.jpg")
 kind("heic-alpha", "heic", program("heif-enc", "-q", "95", "-o", "@", "@RGBA.png"), needs=HEIF, alpha=True, near=None, groups="same")
 kind("heic-10-bit", "heic", program("heif-enc", "-q", "90", "-b", "10", "-o", "@", "@RGB16.png"), needs=HEIF, bits=10, groups="same")
 
+# --- jxl ---
+JXL = ("cjxl", "djxl")
+kind("jxl-lossless", "jxl", program("cjxl", "-d", "0", "@RGB.png", "@"), needs=JXL)
+kind("jxl-lossy", "jxl", program("cjxl", "-d", "1", "@RGB.png", "@"), needs=JXL)
+kind("jxl-alpha", "jxl", program("cjxl", "-d", "0", "@RGBA.png", "@"), needs=JXL, alpha=True, near=None)
+kind("jxl-grey", "jxl", program("cjxl", "-d", "0", "@L.png", "@"), needs=JXL, near=None, groups="same")
+kind("jxl-16", "jxl", program("cjxl", "-d", "0", "@RGB16.png", "@"), needs=JXL, bits=16, groups="same",
+     truth=lambda: [np.concatenate([scene.colours(), np.ones((scene.HEIGHT, scene.WIDTH, 1))], -1)])
+kind("jxl-from-jpeg", "jxl", program("cjxl", "--lossless_jpeg=1", "@best.jpg", "@"), needs=JXL, groups="same")
+
+# --- svg: what it shows is drawn once more by Pillow ---
+TEXT = (("Letters, Wg", 20, 46, 36), ("0123 &?", 20, 92, 40))
+FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
+
+
+def drawn_svg(body):
+    def make(out, _):
+        out.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="240" height="110"><rect width="240" height="110" fill="white"/>%s</svg>' % body,
+                       encoding="utf-8")
+    return make
+
+
+def drawn_shapes():
+    page = Image.new("RGBA", (240, 110), "white")
+    page.paste((200, 30, 30, 255), (20, 10, 120, 60))
+    page.paste((30, 60, 200, 255), (90, 40, 200, 100))
+    return [np.asarray(page, float) / 255]
+
+
+def drawn_text():
+    page = Image.new("L", (240, 110), 255)
+    for text, x, y, size in TEXT:
+        ImageDraw.Draw(page).text((x, y), text, 0, ImageFont.truetype(FONT, size), anchor="ls")
+    return [np.asarray(page.convert("RGBA"), float) / 255]
+
+
+kind("svg-shapes", "svg", drawn_svg('<rect x="20" y="10" width="100" height="50" fill="#c81e1e"/><rect x="90" y="40" width="110" height="60" fill="#1e3cc8"/>'),
+     truth=drawn_shapes, near=None, groups="drawings")
+kind("svg-text", "svg", drawn_svg("".join('<text x="%d" y="%d" font-family="DejaVu Sans" font-size="%d">%s</text>' % (x, y, size, text.replace("&", "&amp;"))
+                                          for text, x, y, size in TEXT)), needs=(FONT,), truth=drawn_text, near=None, groups="drawings")
+
+
+# --- code points in a PNG ---
+for name, facts in (("bt709", {"space": "srgb"}), ("p3", {"space": "p3"}), ("p3-and-profile", {"space": "p3", "profile": "wide"})):
+    kind(f"png-cicp-{name}-16", "png", lambda out, desk, facts=facts: colour_recipes.coded_png(str(out), most=0.5, **facts), bits=16, near=None,
+         truth=lambda: [shown_by(colour_recipes.shown, most=0.5)], groups="same")
+
+
+# --- sharp: libvips with settings of its own, and another version ---
+def sharp(format_, settings, source="RGB.png", metadata=None):
+    def make(out, desk):
+        tools.run("sharp", desk[source], out, format_, json.dumps(settings), *([json.dumps(metadata)] if metadata else []))
+    return make
+
+
+kind("sharp-jpeg", "jpg", sharp("jpeg", {"quality": 95, "chromaSubsampling": "4:4:4", "mozjpeg": True}), needs=("sharp",))
+kind("sharp-jpeg-420", "jpg", sharp("jpeg", {"quality": 92}), needs=("sharp",), groups="same")
+kind("sharp-jpeg-turned-profile", "jpg", sharp("jpeg", {"quality": 95, "chromaSubsampling": "4:4:4"}, metadata={"icc": "p3", "orientation": 6}),
+     needs=("sharp",), profile=True, near=None, groups="same")
+kind("sharp-png", "png", sharp("png", {"progressive": True, "adaptiveFiltering": True}, "RGBA.png"), needs=("sharp",), alpha=True, near=None)
+kind("sharp-png-palette", "png", sharp("png", {"palette": True}, "RGBA.png"), needs=("sharp",), alpha=True, near=None)
+kind("sharp-webp", "webp", sharp("webp", {"quality": 92, "smartSubsample": True}), needs=("sharp",))
+kind("sharp-webp-alpha", "webp", sharp("webp", {"nearLossless": True}, "RGBA.png"), needs=("sharp",), alpha=True, near=None)
+kind("sharp-avif", "avif", sharp("avif", {"quality": 85, "effort": 1}), needs=("sharp", "avifdec"))
+kind("sharp-avif-alpha", "avif", sharp("avif", {"quality": 90, "effort": 1}, "RGBA.png"), needs=("sharp", "avifdec"), alpha=True, near=None, groups="same")
+kind("sharp-gif", "gif", sharp("gif", {}), needs=("sharp",), near=None, groups="same")
+kind("sharp-tiff-tiles", "tif", sharp("tiff", {"compression": "deflate", "tile": True, "tileWidth": 64, "tileHeight": 64}), needs=("sharp",))
+kind("sharp-tiff-jpeg", "tif", sharp("tiff", {"compression": "jpeg", "quality": 95}), needs=("sharp",), groups="same")
+
+
+def moving_sharp(ending, settings):
+    def make(out, desk):
+        plain = out.with_suffix(".plain.gif")
+        moving_gif(plain, desk)
+        tools.run("sharp", plain, out, ending, json.dumps({"delay": DELAYS, "loop": 0, **settings}))
+        plain.unlink()
+    return make
+
+
+kind("sharp-moving-gif", "gif", moving_sharp("gif", {}), needs=("sharp", "convert"), near=None, **MOVING)
+kind("sharp-moving-webp", "webp", moving_sharp("webp", {"lossless": True}), needs=("sharp", "convert"), near=None, **MOVING)
+
 # --- metadata, in everything that holds it ---
 kind("tags-jpeg", "jpg", tagged(pillow(comment=b"a secret comment", **BEST), *TAGS, *XMP, *IPTC), needs=("exiftool",), groups="metadata")
 kind("tags-jpeg-turned", "jpg", tagged(lambda out, desk: lying(6)(scene.image()).save(out, icc_profile=desk["wide.icc"].read_bytes(), **BEST),
@@ -349,9 +434,49 @@ kind("tags-png", "png", tagged(pillow(), *TAGS, *XMP, "-PNG:Comment=a secret com
 kind("tags-tiff", "tif", tagged(pillow(), *TAGS, *XMP, *IPTC), needs=("exiftool",), groups="metadata")
 kind("tags-tiff-turned", "tif", tagged(lambda out, desk: lying(6)(scene.image()).save(out), "-ExifByteOrder=MM", *TAGS, "-IFD0:Orientation=6"),
      needs=("exiftool",), groups="metadata")
+kind("tags-bigtiff", "tif", lambda out, desk: big_tiff(out, "<"), needs=("exiftool",), groups="metadata")
+kind("tags-bigtiff-big-endian", "tif", lambda out, desk: big_tiff(out, ">"), needs=("exiftool",), groups="metadata")
 kind("tags-webp", "webp", tagged(program("cwebp", "-quiet", "-lossless", "@RGB.png", "-o", "@"), *TAGS, *XMP), needs=("cwebp", "exiftool"), groups="metadata")
 kind("tags-avif", "avif", tagged(program("avifenc", *AVIFENC, "@RGB.png", "@"), *TAGS, *XMP), needs=("avifenc", "avifdec", "exiftool"), groups="metadata")
 kind("tags-heic", "heic", tagged(program("heif-enc", "-q", "90", "-o", "@", "@best.jpg"), *TAGS, *XMP), needs=(*HEIF, "exiftool"), groups="metadata")
+
+
+def big_tiff(out, order):
+    """A BigTIFF with EXIF, which neither Pillow nor exiftool writes."""
+    def directory(entries, at):
+        head, tail, end = b"", b"", at + 8 + 20 * len(entries) + 8
+        for tag, code, count, data in sorted(entries):
+            if len(data) > 8:
+                head += struct.pack(order + "HHQQ", tag, code, count, end + len(tail))
+                tail += data + b"\0" * (-len(data) % 8)
+            else:
+                head += struct.pack(order + "HHQ", tag, code, count) + data.ljust(8, b"\0")
+        return struct.pack(order + "Q", len(entries)) + head + bytes(8) + tail
+
+    def text(tag, value):
+        return tag, 2, len(value.encode()) + 1, value.encode() + b"\0"
+
+    def numbers(tag, code, *values):
+        return tag, code, len(values), struct.pack(order + {3: "H", 4: "L", 16: "Q", 18: "Q"}[code] * len(values), *values)
+
+    image = scene.image()
+    pixels, (width, height) = image.tobytes(), image.size
+    shot = [text(0x9003, "2026:11:24 10:00:00"), numbers(0x8827, 3, 200), (0x829a, 5, 1, struct.pack(order + "LL", 1, 250)), text(0xa434, "Lens 24-70"),
+            (0x9000, 7, 4, b"0232"), numbers(0xa001, 3, 1)]
+    shot_at = 16 + len(pixels)
+    block = directory(shot, shot_at)
+    picture = [numbers(0x100, 4, width), numbers(0x101, 4, height), numbers(0x102, 3, 8, 8, 8), numbers(0x103, 3, 1), numbers(0x106, 3, 2),
+               numbers(0x111, 16, 16), numbers(0x115, 3, 3), numbers(0x116, 4, height), numbers(0x117, 16, len(pixels)), numbers(0x11c, 3, 1),
+               text(0x10f, "ACME"), text(0x110, "Box (1)"), text(0x8298, "© Jane"), numbers(0x8769, 18, shot_at)]
+    mark = (b"II" if order == "<" else b"MM") + struct.pack(order + "HHHQ", 43, 8, 0, shot_at + len(block))
+    out.write_bytes(mark + pixels + block + directory(picture, shot_at + len(block)))
+
+
+def shown_by(recipe, **facts):
+    """What a recipe that writes a file shows."""
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        recipe(file.name, **facts)
+        return np.asarray(Image.open(file.name).convert("RGBA"), float) / 255
 
 
 @functools.cache

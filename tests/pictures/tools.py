@@ -2,6 +2,8 @@
 """The programs that write sources and judge results. None of them is libvips."""
 import functools
 import json
+import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -11,15 +13,39 @@ NAMES = {"convert": [["magick"], ["convert-im6.q16"], ["convert"]],
          "identify": [["magick", "identify"], ["identify-im6.q16"], ["identify"]],
          "heif-convert": [["heif-convert"], ["heif-dec"]]}
 PROGRAMS = ("convert", "identify", "exiftool", "cwebp", "webpmux", "webpinfo", "img2webp", "gif2webp", "avifenc", "avifdec", "heif-enc",
-            "heif-convert", "tiffcp", "tiffinfo", "cjpeg", "djpeg", "jpegtran", "djxl")
+            "heif-convert", "tiffcp", "tiffinfo", "cjpeg", "djpeg", "jpegtran", "cjxl", "djxl")
+SHARP = "sharp@0.33.5"  # a library of npm's, which brings a libvips of its own
+HERE = pathlib.Path(__file__).resolve().parent
 
 
 class Failed(Exception):
     """A program ended with an error: what it was and what it said."""
 
 
+def sharp():
+    """The command that writes with sharp, which npm fetches once into a cache of the user's; None where it cannot be had."""
+    if not shutil.which("node") or not shutil.which("npm") or not os.environ.get("HOME"):
+        return None
+    folder = pathlib.Path(os.environ["HOME"], ".cache", "pixmill", "tests", SHARP)
+    if not (folder / "complete").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--no-update-notifier", "--prefer-offline", "--fetch-retries=0",
+                            "--loglevel=error", "--prefix", folder, SHARP], check=True, capture_output=True, timeout=150)
+            (folder / "complete").touch()
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return None
+    command = ["env", f"NODE_PATH={folder / 'node_modules'}", "node", str(HERE / "write_with_sharp.js")]
+    tried = subprocess.run([*command[:3], "-e", "require('sharp')"], capture_output=True, check=False, timeout=60)
+    return command if tried.returncode == 0 else None
+
+
 @functools.cache
 def find(name):
+    if name == "sharp":
+        return sharp()
+    if name.startswith("/"):  # a file that a maker reads
+        return [name] if pathlib.Path(name).exists() else None
     return next((words for words in NAMES.get(name, [[name]]) if shutil.which(words[0])), None)
 
 
