@@ -48,7 +48,7 @@ static PmStatus enter(void *data, bool fonts, PmError *err)
 {
     const Room *room = data;
     const PmSandbox *sandbox = &room->load->sandbox;
-    pm_warm_up(fonts);
+    (void)pm_warm_up(fonts);
     PmSandboxLimits limits = {.memory_bytes = room->limits.memory,
                               .mapped_bytes = pm_sandbox_mapped_bytes(sandbox),
                               .descriptors = DESCRIPTORS,

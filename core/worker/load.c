@@ -192,7 +192,7 @@ bool pm_load_interrupted(PmError *err)
 /* Children are forked from here, and a fork copies one thread only. */
 static void warm_up(PmLoad *load, json_t *ready, PmErrorList *errors)
 {
-    pm_warm_up(pm_engine_needs_fonts(load->engine));
+    bool text_is_drawn = pm_warm_up(pm_engine_needs_fonts(load->engine));
     PmError err = {0};
     int64_t waited_ms = 0;
     if (pm_warm_up_settle(&waited_ms, &err) != PM_OK) pm_error_list_add(errors, &err);
@@ -206,6 +206,12 @@ static void warm_up(PmLoad *load, json_t *ready, PmErrorList *errors)
         PmError warning = {0};
         pm_error_set(&warning, PM_BAD_CONFIG, "children may not read the fonts of %.800s", load->sandbox.fonts.refused);
         pm_error_hint(&warning, "FONTCONFIG_FILE or FONTCONFIG_PATH must name a folder with \"font\" in its name");
+        json_array_append_new(json_object_get(ready, "warnings"), pm_error_to_json(&warning));
+    }
+    if (!text_is_drawn) {
+        PmError warning = {0};
+        pm_error_set(&warning, PM_BAD_CONFIG, "no font is found, so that text of drawings is lost");
+        pm_error_hint(&warning, "install one (fonts-dejavu-core), or name a folder of fonts with FONTCONFIG_PATH");
         json_array_append_new(json_object_get(ready, "warnings"), pm_error_to_json(&warning));
     }
     pm_fault_learn(json_object_get(ready, "plugins"));

@@ -34,13 +34,27 @@ static void warm_up_heif(void)
     vips_error_clear();
 }
 
-/* Fontconfig reads its configuration and caches once per process; Pango and FreeType load with it. */
-static void warm_up_text(void)
+/* The size of the ink of a line of text; false: it is not drawn. */
+static bool measure(const char *letters, int *width, int *height)
 {
     VipsImage *image = NULL;
-    if (vips_type_find("VipsOperation", "text") != 0 && vips_text(&image, "pixmill", "font", "sans 12", NULL) == 0)
-        g_object_unref(image);
+    if (vips_text(&image, letters, "font", "sans 12", NULL) != 0) return false;
+    *width = image->Xsize;
+    *height = image->Ysize;
+    g_object_unref(image);
+    return true;
+}
+
+/* Fontconfig reads its configuration and caches once per process; Pango and FreeType load with it. False: where there
+ * is no font, Pango draws boxes, which are of one size whichever letter they stand for. */
+static bool warm_up_text(void)
+{
+    int narrow[2], wide[2];
+    if (vips_type_find("VipsOperation", "text") == 0) return true; /* there is no asking */
+    bool drawn = measure("iii", &narrow[0], &narrow[1]) && measure("WWW", &wide[0], &wide[1]) &&
+                 (narrow[0] != wide[0] || narrow[1] != wide[1]);
     vips_error_clear();
+    return drawn;
 }
 
 void pm_warm_up_names(void)
@@ -51,13 +65,14 @@ void pm_warm_up_names(void)
     (void)g_get_user_name();
 }
 
-void pm_warm_up(bool fonts)
+bool pm_warm_up(bool fonts)
 {
     /* glibc loads it when the first thread ends by pthread_exit(). Never closed. */
     (void)dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_GLOBAL);
     warm_up_heif();
-    if (fonts) warm_up_text();
+    bool good = !fonts || warm_up_text();
     pm_stacks_reserve();
+    return good;
 }
 
 bool pm_warm_up_jit(void)

@@ -12,8 +12,8 @@ void pm_warm_up_names(void);
 
 /* After pm_engine_setup, before the first fork. Reads no image but a few made-up bytes, computes no pixels, and does
  * not fail: what is not there now is not there later. fonts: text will be drawn; reading Fontconfig's configuration and
- * caches takes as long as all the rest. */
-void pm_warm_up(bool fonts);
+ * caches takes as long as all the rest. False: it would be lost, since no font is found. */
+bool pm_warm_up(bool fonts);
 
 /* Waits until no thread but this one can be at work; *waited_ms tells how long. libvips' workers are told to end, and
  * would by themselves after 15 idle seconds, so it has patience for a little more. Pango's may stay, asleep: then
