@@ -2,6 +2,7 @@
 """Pictures whose colours are told in ways that few writers choose: profiles of all kinds and damages, ink, Lab."""
 import io
 import os
+import pathlib
 import struct
 import subprocess
 import zlib
@@ -79,6 +80,30 @@ def profiled(out, profile="wide", mode="RGB", width=96, height=64, seed=3, **_):
     """A picture with one of PROFILES; the format is that of the ending."""
     image = make.image(width, height, seed).convert(mode)
     image.save(out, icc_profile=PROFILES[profile](), **({"quality": 95, "subsampling": 0} if out.endswith("jpg") else {}))
+
+
+def late_profile(out, **_):
+    """A JPEG whose profile stands after the frame header, which no standard forbids."""
+    buffer = io.BytesIO()
+    make.image(96, 64, 3).save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=make.wide_profile())
+    data, at, first, last = buffer.getvalue(), 2, b"", b""
+    while data[at + 1] != 0xda:
+        segment = data[at:at + 2 + struct.unpack(">H", data[at + 2:at + 4])[0]]
+        first, last = (first, last + segment) if segment[1] == 0xe2 else (first + segment, last)
+        at += len(segment)
+    pathlib.Path(out).write_bytes(data[:2] + first + last + data[at:])
+
+
+KEYS = {"space": b" lead", "tab": b"a\tb", "control": b"a\x01b", "high": b"a\x85b", "long": b"k" * 90, "empty": b"", "blank": b" ", "latin": b"Stra\xdfe"}
+
+
+def odd_text(out, key="tab", kind="tEXt", **_):
+    """A PNG with a text whose key breaks the rules."""
+    body = {"tEXt": b"\0value", "zTXt": b"\0\0" + zlib.compress(b"value"), "iTXt": b"\0\0\0\0\0value"}[kind]
+    buffer = io.BytesIO()
+    make.image(96, 64, 3).save(buffer, "PNG")
+    data = buffer.getvalue()
+    pathlib.Path(out).write_bytes(data[:33] + make.png_chunk(kind.encode(), KEYS[key] + body) + data[33:])
 
 
 INKS = [(0, 0, 0, 255), (255, 255, 255, 255), (191, 173, 170, 229), (0, 0, 0, 128), (0, 0, 0, 0), (255, 0, 0, 0), (0, 255, 0, 0), (0, 0, 255, 0)]
@@ -231,4 +256,4 @@ def nits(out, transfer="pq", **_):
     deep_png(out, np.tile(row[None, :, None], (8, 1, 3)), make.png_chunk(b"cICP", bytes([9, TRANSFERS[transfer][0], 0, 1])))
 
 
-RECIPES = {f.__name__: f for f in (profiled, inks, lab, spare_bands, coded_png, shown, coded_avif, multiplied_avif, gamma_png, nits)}
+RECIPES = {f.__name__: f for f in (profiled, late_profile, odd_text, inks, lab, spare_bands, coded_png, shown, coded_avif, multiplied_avif, gamma_png, nits)}
