@@ -7,12 +7,13 @@
 
 #include <pixmill/plugin.h>
 
-#include "../common/icc.h"
+#include "../common/light.h"
 
 static PmStatus create(const PmHost *host, PmJob *job, const void *config, void **self)
 {
     (void)job;
     (void)config;
+    light_setup();
     *self = (void *)host; /* all that a step needs to remember */
     return PM_OK;
 }
@@ -38,22 +39,24 @@ static PmStatus plan(void *self, PmJob *job, const PmShape *in, PmPlan *out)
     return PM_OK;
 }
 
-/* By way of linear light: 0.2 of red, 0.7 of green and 0.1 of blue, libvips' weights. A profile's colours are made
- * sRGB's first: its weights would be others, and it could not describe grey pixels afterwards. */
+static void luminance(float (*light)[3], int count, const void *data)
+{
+    (void)data;
+    for (int i = 0; i < count; i++)
+        light[i][0] =
+            (float)LIGHT_RED * light[i][0] + (float)LIGHT_GREEN * light[i][1] + (float)LIGHT_BLUE * light[i][2];
+}
+
+/* A profile's colours are made sRGB's first: its weights would be others, and it could not describe grey pixels
+ * afterwards. Not vips_colourspace(), whose weights differ between the versions of libvips. */
 static PmStatus apply(void *self, PmJob *job, const PmShape *shape, VipsImage *in, VipsImage **out)
 {
     const PmHost *host = self;
-    VipsImage *srgb = shape->has_profile ? icc_to_srgb(in) : NULL, *grey = NULL, *own = NULL;
-    int result = vips_colourspace(
-                     srgb != NULL ? srgb : in, &grey,
-                     in->BandFmt == VIPS_FORMAT_USHORT ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W, NULL) ||
-                 vips_copy(grey, &own, NULL);
-    g_clear_object(&grey);
-    g_clear_object(&srgb);
-    if (result != 0) return host->fail(job, PM_BAD_INPUT, "cannot make the picture grey");
-    vips_image_remove(own, VIPS_META_ICC_NAME);
-    *out = own;
-    return PM_OK;
+    (void)shape;
+    VipsImage *plain = light_open(in);
+    *out = plain != NULL ? light_apply(plain, &(LightWork){.map = luminance, .colours = 1}) : NULL;
+    g_clear_object(&plain);
+    return *out != NULL ? PM_OK : host->fail(job, PM_BAD_INPUT, "cannot make the picture grey");
 }
 
 static const PmTransform transform = {
