@@ -12,6 +12,11 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 tried=0
 
+# In front of C++'s own, the folder of all headers hides what theirs include next.
+flags=()
+for flag; do [ "$flag" = -I/usr/include ] || flags+=("$flag"); done
+set -- "${flags[@]}"
+
 # The header alone, in every C++ that has what it needs.
 echo '#include <pixmill/plugin.h>' >header.cpp
 for compiler in g++ clang++; do
