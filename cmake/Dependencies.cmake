@@ -6,6 +6,7 @@ pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
 pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat)
 # Its own, also where libvips is prebuilt with a libheif inside: that one has no HEVC (docs/decisions/heic.md).
 if(PIXMILL_HEIC)

@@ -4,9 +4,11 @@
 # turn, take more than half of the time until main() and are 16 libraries that nothing uses. pixmill lets libcurl speak HTTP and HTTPS only (CURLOPT_PROTOCOLS_STR), so of all of them only what libcurl
 # calls at its own start is ever called.
 #
+# libmicrohttpd names GnuTLS, for HTTPS, which the listener does not speak (core/net/listener.c).
+#
 # libheif names, besides libde265, the encoder of HEVC and codecs of AV1, 24 MB together. pixmill decodes HEVC with it and nothing else
 # (core/engine/heic.c). A file may still name AV1 for a part of its picture: those functions fail, and so does the decoder.
-set(STAND_IN_FOR "/lib(x265|aom|dav1d|SvtAv1(Enc|Dec)|rav1e|gssapi_krb5|ldap(_r)?(-2\\.[0-9]+)?|lber(-2\\.[0-9]+)?|rtmp|ssh2?)\\.so[.0-9]*$")
+set(STAND_IN_FOR "/lib(x265|aom|dav1d|SvtAv1(Enc|Dec)|rav1e|gssapi_krb5|ldap(_r)?(-2\\.[0-9]+)?|lber(-2\\.[0-9]+)?|rtmp|ssh2?|gnutls)\\.so[.0-9]*$")
 
 # dynamic_symbols(FILE TYPES SECTIONS OUT): "name" or "name@version" of each symbol of FILE whose type and section match
 function(dynamic_symbols file types sections out)

@@ -7,7 +7,7 @@ set -eu
 
 . /etc/os-release
 both="gcc cmake ninja-build pkg-config libc6-dev libyaml-dev libjansson-dev libssl-dev libcurl4-openssl-dev libexpat1-dev zlib1g-dev
-      libseccomp-dev libheif-dev fonts-dejavu-core"
+      libmicrohttpd-dev libseccomp-dev libheif-dev fonts-dejavu-core"
 build="$both libvips-dev libvips-tools python3 python3-pil python3-numpy"
 package="$both binutils ca-certificates"
 # npm is often there from elsewhere, and then in the way of Debian's; nobody needs it where its packages lie in a folder.

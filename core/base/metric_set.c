@@ -162,7 +162,7 @@ static void add_number(PmBuffer *out, double value)
     if (value == floor(value) && fabs(value) < 1e15)
         pm_buffer_addf(out, " %.0f\n", value);
     else
-        pm_buffer_addf(out, " %.9g\n", value);
+        pm_buffer_addf(out, " %.13g\n", value);
 }
 
 static void write_histogram(PmBuffer *out, const PmMetricFamily *family, const PmSeries *series)

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -278,4 +279,18 @@ void pm_text_origin(char *out, size_t size, const char *url)
         snprintf(out, size, "%.*s%.*s", (int)scheme, url, (int)length, host);
     else
         snprintf(out, size, "(a URL)");
+}
+
+bool pm_text_listen_address(const char *text, char *host, size_t size, int *port)
+{
+    const char *colon = strrchr(text, ':');
+    size_t digits = colon != NULL ? strspn(colon + 1, "0123456789") : 0;
+    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0') return false;
+    *port = (int)strtol(colon + 1, NULL, 10);
+    size_t length = (size_t)(colon - text);
+    bool bracketed = length > 2 && text[0] == '[' && text[length - 1] == ']';
+    if (!bracketed && memchr(text, ':', length) != NULL) return false; /* IPv6 without brackets: which colon? */
+    if (length + 1 > size || *port > 65535) return false;
+    snprintf(host, size, "%.*s", (int)(bracketed ? length - 2 : length), bracketed ? text + 1 : text);
+    return true;
 }

@@ -42,6 +42,10 @@ void pm_text_bytes(char *out, size_t size, long long bytes);
  * `url` is none, or its authority is malformed. */
 void pm_text_origin(char *out, size_t size, const char *url);
 
+/* Takes "127.0.0.1:9464", "[::1]:9464" and ":9464" apart, the host "" for the last; whether it is an address of this
+ * machine is not looked at. False: it is none of these. */
+bool pm_text_listen_address(const char *text, char *host, size_t size, int *port);
+
 /* "15s", "1500ms", "2m", "12h". */
 void pm_text_duration(char *out, size_t size, long long ms);
 

@@ -20,6 +20,7 @@ static const PmCommandOption options[] = {
     {"workers", "N", "How many images at the same time; as many as processors may be used by default.", 'w'},
     {"grace", "TIME", "How long to finish what is under way after SIGTERM; 20s by default.", 0},
     {"watch", NULL, "Reload the pipeline file when it changes; SIGHUP does so at any time.", 0},
+    {"listen", "ADDRESS:PORT", "Answer /livez, /readyz, /metrics and /status there, by HTTP.", 0},
     {"json", NULL, "One JSON object per image on standard output.", 0},
     {NULL, NULL, NULL, 0},
 };
@@ -179,6 +180,8 @@ static void on_result(void *data, const PmJobResult *result)
 /* Until Lambda ends us. */
 static int serve_lambda(const PmArguments *arguments, PmStart *start, int64_t grace)
 {
+    if (start->pipeline->listen != NULL || pm_arguments_get(arguments, "listen") != NULL)
+        pm_log(PM_LOG_INFO, "run.listening", "msg", "nothing listens in Lambda, where nobody could connect", NULL);
     Listener listener = {0};
     PmServeOptions request = {.session = {.pool = arguments->pool, .data = &listener, .result = pm_lambda_log_result},
                               .started = on_started,
@@ -202,6 +205,12 @@ static int run(const PmArguments *arguments)
     if (grace_text != NULL && (!pm_parse_duration(grace_text, &grace, why, sizeof why) || grace < 1))
         return pm_cli_usage(NULL, "--grace must be %s, not \"%s\"",
                             grace == 0 && why[0] != '\0' ? why : "a duration such as 20s", grace_text);
+    const char *listen = pm_arguments_get(arguments, "listen");
+    char host[100];
+    int port;
+    if (listen != NULL && !pm_text_listen_address(listen, host, sizeof host, &port))
+        return pm_cli_usage("--listen 127.0.0.1:9464, or :9464 for every address of this host",
+                            "--listen must be ADDRESS:PORT, not \"%s\"", listen);
     PmErrorList told = {0};
     if (pm_start_read(arguments->values[0], &arguments->pool, &start, &told) != PM_OK) {
         pm_lambda_init_error(&told);
@@ -226,6 +235,7 @@ static int run(const PmArguments *arguments)
         .reloads = !once,
         .watches = watches,
         .grace_ms = grace,
+        .listen = listen != NULL ? listen : start.pipeline->listen,
         .writer = listener.writer};
     PmServed served;
     int code = pm_start_run(&start, &request, &served, NULL);

@@ -310,6 +310,11 @@ const PmSession *pm_generations_session(const PmGenerations *g)
     return g->current->session;
 }
 
+bool pm_generations_is_ready(const PmGenerations *g, char *why, size_t size)
+{
+    return g->switching || pm_session_is_ready(g->current->session, why, size);
+}
+
 PmSessionSummary pm_generations_summary(const PmGenerations *g)
 {
     PmSessionSummary sum = g->ended;

@@ -40,6 +40,8 @@ void pm_generations_drain(PmGenerations *generations);
 
 /* The session at work. */
 const PmSession *pm_generations_session(const PmGenerations *generations);
+/* Whether events are taken, as pm_session_is_ready says; also while one generation takes over from another. */
+bool pm_generations_is_ready(const PmGenerations *generations, char *why, size_t size);
 /* Of all generations together. */
 PmSessionSummary pm_generations_summary(const PmGenerations *generations);
 /* That of the session at work, with `generation` and `reload`: null, or {ok, at}. New; NULL: out of memory. */

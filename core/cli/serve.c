@@ -8,13 +8,15 @@
 #include "base/log.h"
 #include "cli/alive.h"
 #include "cli/generations.h"
+#include "cli/observe.h"
 
 typedef struct Serve {
     PmLoop *loop;
     PmGenerations *generations;
     const PmServeOptions *options;
     PmServed *served;
-    PmAlive *alive; /* or NULL */
+    PmAlive *alive;     /* or NULL */
+    PmObserve *observe; /* or NULL */
 } Serve;
 
 /* --- what sessions report --- */
@@ -23,7 +25,16 @@ static void on_started(void *data, const PmPipeline *pipeline, unsigned generati
 {
     const Serve *serve = data;
     const PmServeOptions *options = serve->options;
+    pm_observe_started(serve->observe, info);
     if (options->started != NULL) options->started(options->session.data, pipeline, generation, info, workers);
+}
+
+static void on_result(void *data, const PmJobResult *result)
+{
+    const Serve *serve = data;
+    const PmSessionOptions *to = &serve->options->session;
+    pm_observe_result(serve->observe, result);
+    if (to->result != NULL) to->result(to->data, result);
 }
 
 static void on_context(void *data, const char *request_id, const char *trace_id)
@@ -112,6 +123,13 @@ static void answer_alive(Serve *serve, const char *file)
 
 /* --- a run --- */
 
+static PmStatus listen_there(Serve *serve, PmError *err)
+{
+    if (serve->options->listen == NULL) return PM_OK;
+    serve->observe = pm_observe_new(serve->loop, serve->generations, serve->options->listen, err);
+    return err->status;
+}
+
 static void run(Serve *serve, const PmPipeline *pipeline, const char *text, size_t size, PmErrorList *errors,
                 PmError *err)
 {
@@ -121,11 +139,17 @@ static void run(Serve *serve, const PmPipeline *pipeline, const char *text, size
                                     .started = on_started,
                                     .ended = on_ended};
     options.session.grace_ms = serve->options->grace_ms;
+    options.session.data = serve;
+    options.session.result = on_result;
     options.session.context = on_context;
     serve->generations = pm_generations_new(serve->loop, pipeline, text, size, &options, err);
     if (serve->generations == NULL) return;
     if (serve->options->watches && !pm_generations_watch(serve->generations))
         pm_log(PM_LOG_WARN, "run.watch", "msg", "out of memory: the pipeline file is not watched", NULL);
+    if (listen_there(serve, err) != PM_OK) {
+        pm_generations_free(serve->generations);
+        return;
+    }
     answer_alive(serve, pipeline->file);
     serve->served->ran = true;
     pm_loop_run(serve->loop);
@@ -134,6 +158,7 @@ static void run(Serve *serve, const PmPipeline *pipeline, const char *text, size
     for (size_t i = 0; i < found->count; i++) pm_error_list_add(errors, &found->items[i]);
     *err = *pm_session_error(session);
     serve->served->summary = pm_generations_summary(serve->generations);
+    pm_observe_free(serve->observe);
     pm_alive_free(serve->alive);
     pm_generations_free(serve->generations);
 }

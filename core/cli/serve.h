@@ -15,6 +15,7 @@ typedef struct PmServeOptions {
     void (*started)(void *data, const PmPipeline *pipeline, unsigned generation, const json_t *info, size_t workers);
     bool reloads, watches; /* the pipeline is a file that is read anew on SIGHUP; and when it changes */
     int64_t grace_ms;      /* after SIGTERM; 0: 20 s */
+    const char *listen;    /* address:port that answers what the session does (observe.h); or NULL */
     PmWriter *writer;      /* what `result` writes to: it is attached to the loop; or NULL */
 } PmServeOptions;
 

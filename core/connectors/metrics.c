@@ -14,7 +14,6 @@ const PmMetricFamily pm_metric_families[PM_METRICS] = {
                                  PM_GAUGE,
                                  {"pipeline", "digest", "trigger"},
                                  "The pipeline that runs; its value is 1."},
-    [PM_METRIC_GENERATION] = {"pixmill_config_generation", PM_GAUGE, {"pipeline"}, "Which reading of the file runs."},
     [PM_METRIC_RECEIVED] = {"pixmill_events_received", PM_COUNTER, {"pipeline"}, "Events taken from the trigger."},
     [PM_METRIC_SETTLED] = {"pixmill_events_settled",
                            PM_COUNTER,
@@ -154,7 +153,6 @@ void pm_metrics_put_info(PmMetrics *metrics, const char *digest)
     if (metrics == NULL) return;
     const PmKind *trigger = metrics->pipeline->trigger.kind;
     pm_metric_put(series(metrics, PM_METRIC_PIPELINE_INFO, digest, trigger != NULL ? trigger->name : "", NULL), 1);
-    pm_metrics_put(metrics, PM_METRIC_GENERATION, 1);
 }
 
 /* --- results --- */

@@ -81,6 +81,7 @@ typedef struct PmTriggerOps {
 struct PmTrigger {
     const PmTriggerOps *ops;
     PmTriggerSink sink;
+    char trouble[300]; /* why nothing can come just now, for people: the queue cannot be read; "": it can */
     bool redrives; /* it counts deliveries itself and puts aside what fails too often: transient failures are left to it
                     */
     bool stays; /* what it hands over lies where it lies for as long as it takes: a failing store sets nothing aside */

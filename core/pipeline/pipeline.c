@@ -121,6 +121,16 @@ static const char *default_name(const PmReading *r)
     return pm_read_text(r, "%.*s", dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base), base);
 }
 
+static void check_listen(const PmReading *r, const PmNode *root, const char *listen)
+{
+    char host[100];
+    int port;
+    if (listen == NULL || pm_text_listen_address(listen, host, sizeof host, &port)) return;
+    const PmNode *node = pm_node_get(root, "listen");
+    PmError *err = pm_read_error(r, node, NULL, "listen must be ADDRESS:PORT, not \"%.60s\"", pm_node_quoted(node));
+    if (err != NULL) pm_error_hint(err, "listen: 127.0.0.1:9464, or \":9464\" for every address of this host");
+}
+
 static void read_top(const PmReading *r, const PmNode *root)
 {
     const char *also[PM_TOP_KEYS + PM_SHARED_MAX + 1] = {NULL};
@@ -134,6 +144,8 @@ static void read_top(const PmReading *r, const PmNode *root)
     PmPipeline *p = r->pipeline;
     const PmTopConfig *top = pm_read_section(r, pm_section(""), root, NULL, also);
     p->name = top->name;
+    p->listen = top->listen;
+    check_listen(r, root, p->listen);
     p->worker.count = top->workers;
     p->worker.isolation = top->isolation;
     p->worker.jobs_per_child = top->jobs_per_child;

@@ -115,6 +115,7 @@ typedef struct PmPipeline {
     const char *file;  /* as the operator named it */
     const char *dir;   /* folder of the file, absolute: relative paths start here */
     const char *name;
+    const char *listen; /* address:port of the listener; NULL: there is none */
     PmRole trigger;
     PmRole hosted; /* the trigger that counts where the environment has it; kind NULL: there is none to be had */
     PmRole source;

@@ -44,6 +44,7 @@ const PmSection *pm_section(const char *path);
 typedef struct PmTopConfig {
     int64_t version;
     const char *name;
+    const char *listen;
     int64_t workers;
     int32_t isolation;
     int64_t jobs_per_child;

@@ -42,6 +42,8 @@ typedef struct PmDeliveryCounts {
     int64_t bytes;
 } PmDeliveryCounts;
 PmDeliveryCounts pm_deliveries_count(const PmDeliveries *deliveries);
+/* [{object, stage, age_s}..], at most `most`. New. */
+json_t *pm_deliveries_in_flight(const PmDeliveries *deliveries, size_t most);
 /* What fails now: names separated by ", ", or "". */
 void pm_deliveries_failing(const PmDeliveries *deliveries, char *out, size_t size);
 

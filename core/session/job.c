@@ -535,6 +535,11 @@ bool pm_job_is_larger(const PmImageJob *job)
     return job->larger;
 }
 
+const char *pm_job_stage(const PmImageJob *job)
+{
+    return job->worked_ms != 0 ? "store" : job->begun_ms != 0 ? "work" : job->fetched_ms != 0 ? "wait" : "fetch";
+}
+
 int64_t pm_job_source_size(const PmImageJob *job)
 {
     return (int64_t)job->source.size;

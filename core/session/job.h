@@ -57,6 +57,8 @@ void pm_job_give_up(PmImageJob *job, const PmError *err);
 /* Ends it wherever it is; nothing is told. Puts under way may or may not become visible. */
 void pm_job_free(PmImageJob *job);
 
+/* Where it is: "fetch", "wait", "work" or "store". */
+const char *pm_job_stage(const PmImageJob *job);
 /* From `ready` on. */
 int64_t pm_job_source_size(const PmImageJob *job);
 

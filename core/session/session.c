@@ -221,7 +221,34 @@ json_t *pm_session_status(const PmSession *session)
         (json_int_t)sums->retried, "failing", failing);
 }
 
-const PmMetricSet *pm_session_metrics(PmSession *session)
+bool pm_session_is_ready(const PmSession *session, char *why, size_t size)
+{
+    const char *trouble = session->trigger->trouble;
+    if (session->stopping || session->ended)
+        pm_text_copy(why, size, "draining");
+    else if (!session->ready)
+        pm_text_copy(why, size, "the workers are starting");
+    else
+        pm_text_copy(why, size, trouble);
+    return why[0] == '\0';
+}
+
+const PmPipeline *pm_session_pipeline(const PmSession *session)
+{
+    return session->run.context.pipeline;
+}
+
+const char *pm_session_digest(const PmSession *session)
+{
+    return session->digest;
+}
+
+json_t *pm_session_in_flight(const PmSession *session, size_t most)
+{
+    return pm_deliveries_in_flight(session->deliveries, most);
+}
+
+const PmMetricSet *pm_session_metrics(const PmSession *session)
 {
     PmMetrics *metrics = session->run.context.metrics;
     size_t size = pm_pool_size(session->run.pool), idle = pm_pool_idle(session->run.pool);

@@ -69,7 +69,13 @@ const PmError *pm_session_error(const PmSession *session);
 /* Somebody waits for what becomes of the trigger's events. */
 bool pm_session_answers(const PmSession *session);
 /* What was counted, with what it is at now: see connectors/metrics.h. Borrowed until the session is freed. */
-const PmMetricSet *pm_session_metrics(PmSession *session);
+const PmMetricSet *pm_session_metrics(const PmSession *session);
+/* Whether it takes what comes; when not, `why` says so in a few words. */
+bool pm_session_is_ready(const PmSession *session, char *why, size_t size);
+const PmPipeline *pm_session_pipeline(const PmSession *session); /* borrowed until it is freed */
+const char *pm_session_digest(const PmSession *session); /* of pipeline and plugins; "" until the workers are up */
+/* Objects taken and not finished, see delivery.h. New. */
+json_t *pm_session_in_flight(const PmSession *session, size_t most);
 /* For a status line: {pipeline, state, up_s, events, objects, ...}. New. */
 json_t *pm_session_status(const PmSession *session);
 

@@ -35,6 +35,8 @@ found=$(grep -nE '&pm_(kind|connector)_[a-z0-9]+\b|\bis_file\b *[=;,)]' core/{ba
 $found"
 found=$(grep -nE '#include <curl' core/*/*.[ch] core/*/*/*.[ch] | grep -v '^core/net/')
 [ -z "$found" ] || say "no libcurl outside net: $found"
+found=$(grep -nE '#include <microhttpd' core/*/*.[ch] core/*/*/*.[ch] | grep -v '^core/net/')
+[ -z "$found" ] || say "no libmicrohttpd outside net: $found"
 found=$(grep -nE '#include "' plugins/*/*.[ch] | grep -vE '#include "(\.\./common/)?[a-z_-]+\.h"')
 [ -z "$found" ] || say "plugins see the public header alone: $found"
 

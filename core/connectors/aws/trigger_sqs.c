@@ -90,6 +90,7 @@ static void tell_outage(SqsTrigger *trigger, const PmError *err)
     pm_error_format(err, text, sizeof text);
     pm_log(trigger->failures == 0 ? PM_LOG_ERROR : PM_LOG_DEBUG, "queue.outage", "queue", trigger->config->queue_url,
            "msg", text, NULL);
+    pm_text_copy(trigger->base.trouble, sizeof trigger->base.trouble, text);
     trigger->failures++;
 }
 
@@ -98,6 +99,7 @@ static void tell_back(SqsTrigger *trigger)
     if (trigger->failures > 0)
         pm_log(PM_LOG_INFO, "queue.back", "queue", trigger->config->queue_url, "msg", "the queue answers again", NULL);
     trigger->failures = 0;
+    trigger->base.trouble[0] = '\0';
 }
 
 /* --- messages in hand --- */

@@ -136,9 +136,41 @@ static void of_a_url_only_scheme_and_host_are_shown(void **state)
     }
 }
 
+static void addresses_to_listen_on(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *host; /* NULL: none */
+        int port;
+    } cases[] = {{"127.0.0.1:9464", "127.0.0.1", 9464},
+                 {"[::1]:0", "::1", 0},
+                 {":65535", "", 65535},
+                 {"host:1", "host", 1},
+                 {"[]:1", "[]", 1},
+                 {"::1:9464", NULL, 0},
+                 {"9464", NULL, 0},
+                 {"a:", NULL, 0},
+                 {"a:65536", NULL, 0},
+                 {"a:123456", NULL, 0},
+                 {"a:-1", NULL, 0},
+                 {"a:1 ", NULL, 0},
+                 {"much-too-long-for-it:1", NULL, 0},
+                 {"", NULL, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char host[16];
+        int port = -1;
+        bool good = pm_text_listen_address(cases[i].text, host, sizeof host, &port);
+        if (good != (cases[i].host != NULL)) fail_msg("\"%s\"", cases[i].text);
+        if (!good) continue;
+        assert_string_equal(host, cases[i].host);
+        assert_int_equal(port, cases[i].port);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_to_listen_on),
         cmocka_unit_test(copies_end_between_characters),
         cmocka_unit_test(what_steers_a_reader_is_escaped),
         cmocka_unit_test(the_nearest_word_is_a_typing_error_away),
