@@ -58,6 +58,30 @@ static bool is_animation(PmFormat format, int32_t pages)
     return pages > 1 && format != PM_FORMAT_TIFF && format != PM_FORMAT_PDF;
 }
 
+/* Of the file as it is; of a source that is only described, as a photo would be. */
+static const char *colorspace(const PmRun *run)
+{
+    VipsInterpretation space = run->has_source ? run->source.header->Type : run->route.source.interpretation;
+    switch (space) {
+    case VIPS_INTERPRETATION_B_W:
+    case VIPS_INTERPRETATION_GREY16:
+        return "gray";
+    case VIPS_INTERPRETATION_sRGB:
+    case VIPS_INTERPRETATION_RGB:
+    case VIPS_INTERPRETATION_RGB16:
+    case VIPS_INTERPRETATION_scRGB:
+        return "rgb";
+    case VIPS_INTERPRETATION_CMYK:
+        return "cmyk";
+    case VIPS_INTERPRETATION_LAB:
+    case VIPS_INTERPRETATION_LABQ:
+    case VIPS_INTERPRETATION_LABS:
+        return "lab";
+    default:
+        return "other";
+    }
+}
+
 static bool set_source_facts(PmRun *run)
 {
     const PmShape *shape = &run->route.source;
@@ -72,6 +96,7 @@ static bool set_source_facts(PmRun *run)
            pm_facts_setf(facts, "aspect", "%.3f", (double)shape->width / shape->height) &&
            pm_facts_setf(facts, "megapixels", "%.3f", (double)shape->width * shape->height / 1e6) &&
            pm_facts_set(facts, "animated", is_animation(run->format, shape->pages) ? "true" : "false") &&
+           pm_facts_set(facts, "colorspace", colorspace(run)) &&
            pm_facts_set(facts, "has_alpha", shape->has_alpha ? "true" : "false") &&
            pm_facts_set(facts, "has_profile", shape->has_profile ? "true" : "false") &&
            pm_facts_setf(facts, "orientation", "%d", shape->orientation) &&

@@ -25,6 +25,7 @@ struct PmFacts {
 static const char *const source_formats[] = {"jpeg", "png", "webp", "gif", "tiff", "avif",
                                              "heif", "jxl", "svg",  "pdf", NULL};
 static const char *const shapes[] = {"landscape", "portrait", "square", NULL};
+static const char *const colorspaces[] = {"rgb", "gray", "cmyk", "lab", "other", NULL};
 static const char *const truths[] = {"true", "false", NULL};
 static const char *const decisions[] = {"pass", "flag", "reject", NULL};
 
@@ -56,6 +57,10 @@ const PmFactInfo pm_fact_table[] = {
      .also = "animation is_animated"},
     {"pages", EVERYWHERE | PM_FACT_NUMBER, "Frames of an animation, pages of a document; 1 for a still.", .min = 1,
      .also = "frames n_pages page_count"},
+    {"colorspace", EVERYWHERE | PM_FACT_SOURCE,
+     "How the source stores its colours, before pixmill converts them: rgb (also with a palette), gray, cmyk, lab or "
+     "other. Also in keys.",
+     .choices = colorspaces, .also = "color_space colourspace colour_space color_model colormode mode interpretation"},
     {"has_alpha", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source has transparency.", .choices = truths,
      .also = "alpha transparent transparency"},
     {"has_profile", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source carries an ICC profile.", .choices = truths,
