@@ -101,12 +101,16 @@ static void print_output(const json_t *plan, const json_t *output, const PmCheck
         return;
     }
     if (text_at(output, "maybe")[0] != '\0') printf("          %s\n", text_at(output, "maybe"));
+    bool copied = strcmp(text_at(output, "engine"), "copy") == 0;
+    if (copied) printf("          copied: %s\n", text_at(output, "why"));
+    if (text_at(output, "not_copied")[0] != '\0')
+        printf("          not copied from the source: %s\n", text_at(output, "not_copied"));
     const char *from = text_at(output, "from");
-    if (strcmp(from, "trunk") != 0) printf("          starts from %s's picture\n", from);
+    if (!copied && strcmp(from, "trunk") != 0) printf("          starts from %s's picture\n", from);
     bool one_pass = strcmp(text_at(output, "engine"), "one-pass") == 0;
     if (one_pass)
         printf("          scaled while the source is decoded, in one pass with all outputs\n");
-    else if (strcmp(text_at(plan, "one_pass"), "off") != 0)
+    else if (!copied && strcmp(text_at(plan, "one_pass"), "off") != 0)
         printf("          scaled by libvips: %s\n", text_at(output, "not_one_pass"));
     print_steps(json_object_get(output, "steps"), "          ");
     print_step(json_object_get(output, "encode"), "          ");

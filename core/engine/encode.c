@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "engine/copy.h"
 #include "engine/internal.h"
 #include "engine/memory.h"
 #include "engine/order.h"
@@ -103,6 +104,7 @@ static PmStatus finish(PmRun *run, size_t index, const PmPlan *plan, PmPicture *
     char what[400];
     if (file->size == 0)
         return pm_plugin_bug(&run->job, encoder, err, "returned PM_OK from encode() and wrote nothing");
+    bool copied = run->route.outputs[index].copied;
     bool keep = may_keep_source(run, plan, picture) && run->source.size <= (size_t)file->size;
     pm_picture_finish(picture); /* the decoder's memory, for looking at the file */
     PmStatus status = pm_rendition_file_map(file, err);
@@ -110,9 +112,26 @@ static PmStatus finish(PmRun *run, size_t index, const PmPlan *plan, PmPicture *
         pm_error_context(err, "outputs.%s", run->route.outputs[index].name);
         return status;
     }
-    if (!pm_readback_fits(plan, file->mapped, (size_t)file->size, what, sizeof what))
+    PmPlan stored = *plan;
+    if (copied && run->route.source.orientation > 4) { /* a tag turns it */
+        stored.out.width = plan->out.height;
+        stored.out.height = plan->out.width;
+    }
+    if (!pm_readback_fits(&stored, file->mapped, (size_t)file->size, what, sizeof what))
         return pm_plugin_bug(&run->job, encoder, err, "%s", what);
     return deliver(run, index, plan, file, keep, err);
+}
+
+/* The encoder's plan for the picture, which is cut to what the encoder takes of it. */
+static PmStatus ask_encoder(PmRun *run, const PmRouteOutput *route, const PmInstance *encoder, PmPicture *picture,
+                            PmPlan *plan, PmError *err)
+{
+    /* Copied in full size, however small the trunk was decoded. */
+    if (route->copied) return pm_call_plan(&run->job, encoder, &route->steps[route->count - 1].full_in, plan, err);
+    PmStatus status = pm_run_ask(run, encoder, picture, plan, err);
+    if (status != PM_OK || plan->need_pages != 1 || picture->shape.pages <= 1) return status;
+    if (!pm_picture_cut(picture)) return pm_run_pixels_failed(run, err);
+    return pm_run_ask(run, encoder, picture, plan, err);
 }
 
 PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *err)
@@ -121,14 +140,11 @@ PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *er
     const PmInstance *encoder = &instances->items[instances->count - 1];
     PmRenditionFile file = {0};
     PmPlan plan;
-    PmStatus status = pm_run_ask(run, encoder, picture, &plan, err);
-    if (status == PM_OK && plan.need_pages == 1 && picture->shape.pages > 1) {
-        if (!pm_picture_cut(picture)) return pm_run_pixels_failed(run, err);
-        status = pm_run_ask(run, encoder, picture, &plan, err);
-    }
+    const PmRouteOutput *route = &run->route.outputs[index];
+    PmStatus status = ask_encoder(run, route, encoder, picture, &plan, err);
     if (status == PM_OK && !pm_picture_join(picture)) return pm_run_pixels_failed(run, err);
     if (status == PM_OK) status = begins(run, index, &plan, err);
-    if (status == PM_OK && (plan.flags & PM_RANDOM)) status = pm_run_hold(run, picture, err);
+    if (status == PM_OK && (plan.flags & PM_RANDOM) && !route->copied) status = pm_run_hold(run, picture, err);
     if (status == PM_OK && !pm_order_watch(run, picture, encoder)) return pm_run_pixels_failed(run, err);
     if (status == PM_OK) status = open_file(run, index, &file, err);
     if (status != PM_OK) return status;
@@ -138,7 +154,8 @@ PmStatus pm_run_encode(PmRun *run, size_t index, PmPicture *picture, PmError *er
     PmShape shape = pm_run_shape(run, picture);
     int64_t began = pm_clock_mono_us();
     run->job.view = &picture->view;
-    status = pm_call_encode(&run->job, encoder, &shape, picture->strip, target, &failure);
+    status = route->copied ? pm_copy_write(run, encoder, picture, target, &failure)
+                           : pm_call_encode(&run->job, encoder, &shape, picture->strip, target, &failure);
     run->job.view = NULL;
     pm_run_timed(run, encoder, began);
     if (status == PM_OK && vips_target_end(target) != 0) status = pm_vips_error(&failure, PM_BUG, "cannot finish");

@@ -84,15 +84,10 @@ static json_t *steps_json(const PmRouteStep *steps, size_t count)
     return list;
 }
 
-static json_t *output_json(const PmRoute *route, const PmRouteOutput *output)
+/* Where its pixels come from, and who makes what of them. */
+static json_t *start_json(const PmRoute *route, const PmRouteOutput *output)
 {
-    json_t *json = json_pack("{ss}", "name", output->name);
-    if (output->runs == PM_RUNS_NO) {
-        json_object_set_new(json, "skipped", json_string(output->why));
-        return json;
-    }
-    if (output->runs == PM_RUNS_MAYBE)
-        json_object_set_new(json, "maybe", json_string("depends on a fact that an inspector sets"));
+    json_t *json = json_object();
     const char *from = output->from == PM_FROM_TRUNK ? "trunk" : route->outputs[output->from].name;
     json_object_set_new(json, "from", json_string(from));
     json_object_set_new(json, "engine", json_string(output->not_one_pass == NULL ? "one-pass" : "vips"));
@@ -100,6 +95,26 @@ static json_t *output_json(const PmRoute *route, const PmRouteOutput *output)
     json_object_set_new(json, "demand",
                         json_pack("{si si si}", "width", output->demand_width, "height", output->demand_height, "pages",
                                   output->demand_pages));
+    return json;
+}
+
+static json_t *output_json(const PmRoute *route, const PmRouteOutput *output)
+{
+    json_t *json = json_pack("{ss}", "name", output->name);
+    if (output->copied) {
+        json_object_set_new(json, "from", json_string("source"));
+        json_object_set_new(json, "engine", json_string("copy"));
+        json_object_set_new(json, "why",
+                            json_string("its steps change metadata alone: the source's coded pixels are "
+                                        "copied"));
+    } else if (output->runs == PM_RUNS_NO) {
+        json_object_set_new(json, "skipped", json_string(output->why));
+        return json;
+    }
+    if (output->not_copied != NULL) json_object_set_new(json, "not_copied", json_string(output->not_copied));
+    if (output->runs == PM_RUNS_MAYBE)
+        json_object_set_new(json, "maybe", json_string("depends on a fact that an inspector sets"));
+    if (!output->copied) json_object_update_new(json, start_json(route, output));
     json_object_set_new(json, "steps", steps_json(output->steps, output->count - 1));
     json_object_set_new(json, "encode", step_json(&output->steps[output->count - 1]));
     return json;
@@ -150,7 +165,9 @@ static json_t *load_json(const PmRun *run)
     if (load->scale > 1)
         snprintf(why, sizeof why, "it is a drawing, rendered at the %dx%d that the outputs need", route->wish_width,
                  route->wish_height);
-    if (route->trunk_users == 0) snprintf(why, sizeof why, "no output runs: nothing is decoded");
+    if (route->trunk_users == 0)
+        snprintf(why, sizeof why, "%s: nothing is decoded",
+                 route->copies > 0 ? "the outputs are copied" : "no output runs");
     /* Orientations above 2 turn the picture, which reads it out of order. */
     bool held = route->source.orientation > 2;
     json_t *json = json_pack("{ss so so ss ss}", "loader", pm_load_name(run->format), "options", options, "shape",

@@ -344,14 +344,34 @@ PmStatus pm_source_load(const PmSource *source, const PmLoadOptions *options, Vi
     return PM_OK;
 }
 
+/* Row by row, so that nothing is held. */
+static int read_rows(VipsImage *image)
+{
+    enum { ROWS = 64 };
+    VipsRegion *region = vips_region_new(image);
+    int result = region != NULL ? 0 : -1;
+    for (int top = 0; top < image->Ysize && result == 0; top += ROWS) {
+        VipsRect rows = {0, top, image->Xsize, VIPS_MIN(ROWS, image->Ysize - top)};
+        result = vips_region_prepare(region, &rows);
+    }
+    g_clear_object(&region);
+    return result;
+}
+
 PmStatus pm_source_probe(const PmSource *source, const PmLoadOptions *options, PmError *err)
 {
-    double average;
     VipsImage *image = open_image(source->bytes, source->size, source->format, options);
     if (image == NULL) return damaged(source, err);
-    int result = vips_avg(image, &average, NULL);
+    int result = read_rows(image);
     g_object_unref(image);
     return result == 0 ? PM_OK : damaged(source, err);
+}
+
+PmStatus pm_source_probe_all(const PmSource *source, PmError *err)
+{
+    PmLoadOptions options = whole_page;
+    if (source->shape.pages > 1) options.pages = -1;
+    return pm_source_probe(source, &options, err);
 }
 
 PmShape pm_shape_of(VipsImage *image)

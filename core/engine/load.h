@@ -70,6 +70,8 @@ PmStatus pm_source_load(const PmSource *source, const PmLoadOptions *options, Vi
 
 /* Decodes and forgets: tells a damaged source from a failing encoder. */
 PmStatus pm_source_probe(const PmSource *source, const PmLoadOptions *options, PmError *err);
+/* The same in full size, all frames. */
+PmStatus pm_source_probe_all(const PmSource *source, PmError *err);
 
 /* Width, height, pages, bands .. of an image; source_* equal to its own size, orientation 1. */
 PmShape pm_shape_of(VipsImage *image);

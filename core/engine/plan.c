@@ -178,6 +178,52 @@ static void demand_of_trunk(PmRoute *route)
     route->wish_height = demand.wish_height;
 }
 
+/* ------------------------------------------------------------------ copies */
+
+static bool same_pixels(const PmShape *a, const PmShape *b)
+{
+    return a->width == b->width && a->height == b->height && a->pages == b->pages && a->bands == b->bands &&
+           a->band_format == b->band_format && a->interpretation == b->interpretation && a->has_alpha == b->has_alpha;
+}
+
+/* Whether the steps leave pixels alone. *acts: at least one of them changes metadata. Without any, writing the picture
+ * anew is what the output is there for. */
+static bool leave_pixels(const PmRouteStep *steps, size_t count, bool of_output, bool *acts)
+{
+    for (size_t i = 0; i < count; i++) {
+        const PmRouteStep *step = &steps[i];
+        if (!pm_route_step_acts(step)) continue;
+        if (step->kind == PM_STEP_INSPECT) {
+            /* The trunk's inspectors are given pixels of the trunk; for an output's own there would be none. */
+            if (of_output && !(step->flags & PM_NO_PIXELS)) return false;
+            continue;
+        }
+        if (step->runs != PM_RUNS_YES || !(step->flags & PM_NO_PIXELS) || !same_pixels(&step->full_in, &step->full_out))
+            return false;
+        *acts = true;
+    }
+    return true;
+}
+
+/* Whether the source's coding of the pixels can be the output's, in full size: see PmRouteOutput.copied. */
+static void choose_copy(PmRoute *route, PmRouteOutput *output, const PmPlanner *planner)
+{
+    bool acts = false;
+    const PmRouteStep *encoder = output->count > 0 ? &output->steps[output->count - 1] : NULL;
+    if (output->runs != PM_RUNS_YES || planner->copy == NULL || encoder == NULL || encoder->kind != PM_STEP_ENCODE ||
+        !leave_pixels(route->trunk, route->trunk_count, false, &acts) ||
+        !leave_pixels(output->steps, output->count - 1, true, &acts) || !acts)
+        return;
+    if (!(encoder->flags & PM_NO_PIXELS))
+        output->not_copied = "the encoder has settings for how pixels are written";
+    else
+        output->not_copied = planner->copy(planner->data, encoder->format);
+    output->copied = output->not_copied == NULL;
+    if (!output->copied) return;
+    output->runs = PM_RUNS_NO;
+    route->copies++;
+}
+
 /* ------------------------------------------------------------------ forks */
 
 /* All of its input in the input's own proportions, as far as whole pixels can tell. Those of the full size count: the
@@ -338,6 +384,7 @@ static int64_t estimate_memory(const PmRoute *route)
 PmStatus pm_route_plan(PmRoute *route, const PmPlanner *planner, PmError *err)
 {
     route->trunk_users = 0;
+    route->copies = 0;
     PmShape trunk = route->source;
     PmStatus status = forward(route->trunk, route->trunk_count, planner, &trunk, true, err);
     for (size_t i = 0; i < route->output_count && status == PM_OK; i++) {
@@ -346,17 +393,21 @@ PmStatus pm_route_plan(PmRoute *route, const PmPlanner *planner, PmError *err)
         output->fork = PM_NO_FORK;
         output->fork_users = 0;
         output->inspected = 0;
+        output->copied = false;
+        output->not_copied = NULL;
         if (output->runs == PM_RUNS_NO) continue;
         output->inspected = count_inspected(output);
         PmShape shape = trunk;
         status = forward(output->steps, output->count, planner, &shape, true, err);
         if (status == PM_OK) demand_of_output(output, &shape);
+        if (status == PM_OK) choose_copy(route, output, planner);
     }
     if (status != PM_OK) return status;
 
     demand_of_trunk(route);
-    route->loaded = planner->load(planner->data, larger(route->demand_width, route->wish_width),
-                                  larger(route->demand_height, route->wish_height), route->demand_pages);
+    bool wanted = route->demand_width > 0 || route->demand_height > 0; /* else as its header was read */
+    route->loaded = planner->load(planner->data, wanted ? larger(route->demand_width, route->wish_width) : 0,
+                                  wanted ? larger(route->demand_height, route->wish_height) : 0, route->demand_pages);
     route->trunk_end = route->loaded;
     status = forward(route->trunk, route->trunk_count, planner, &route->trunk_end, false, err);
     for (size_t i = 0; i < route->output_count && status == PM_OK; i++)

@@ -56,6 +56,10 @@ typedef struct PmRouteOutput {
     int fork_users;                                    /* outputs that start from it, this one not counted */
     int resample;                                      /* index of its step that one pass carries out, or PM_NO_FORK */
     const char *not_one_pass; /* why libvips makes it; NULL: one pass over the source does (onepass.h) */
+    /* Its steps change metadata alone, and so its pixels are not decoded: the source's own coding of them is copied
+     * (copy.h). It takes no part in anything else here then: `runs` is PM_RUNS_NO. */
+    bool copied;
+    const char *not_copied; /* its steps change metadata alone, and yet: why it is not copied. NULL: they do more */
     size_t inspected; /* so many of its steps run before any output is made: up to its last inspector. 0: it has none */
 } PmRouteOutput;
 
@@ -73,6 +77,7 @@ typedef struct PmRoute {
     PmShape loaded;
     PmShape trunk_end;    /* what the outputs get, pass two */
     size_t trunk_users;   /* outputs that start from the trunk */
+    size_t copies;        /* outputs that are copied */
     bool one_pass;        /* all outputs are resampled in one pass: nothing is shared, and the trunk is not held */
     bool share_trunk;     /* held in memory, because more than one output starts from it */
     int64_t memory_bytes; /* pictures held at once, at most */
@@ -85,6 +90,9 @@ typedef struct PmPlanner {
     /* What the decoder gives when at least width x height (upright, 0: all) and pages (1, or 0: all) are needed. They
      * exceed the source where every output would make use of a drawing that is rendered larger. */
     PmShape (*load)(void *data, int32_t width, int32_t height, int32_t pages);
+    /* NULL, or why the source's coded pixels cannot be copied into a file of that format. Asked once an output's steps
+     * would allow it. */
+    const char *(*copy)(void *data, const char *format);
 } PmPlanner;
 
 /* Fills in the `out` members. `ask`'s errors are passed on. */

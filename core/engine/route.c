@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/copy.h"
 #include "engine/internal.h"
 #include "engine/limits.h"
 
@@ -30,6 +31,12 @@ static PmShape load(void *data, int32_t width, int32_t height, int32_t pages)
     run->load = pm_load_choose(run->format, &run->route.source, width, height, pages);
     pm_load_bound(&run->load, &run->route.source, &run->engine->pipeline->limits);
     return pm_load_shape(run->format, &run->route.source, &run->load);
+}
+
+static const char *copy(void *data, const char *format)
+{
+    const PmRun *run = data;
+    return pm_copy_refuses(run, format);
 }
 
 static bool wanted(const PmJobInput *input, const char *output)
@@ -107,7 +114,7 @@ static PmStatus check_outputs(const PmRun *run, PmError *err)
 {
     for (size_t i = 0; i < run->route.output_count; i++) {
         const PmRouteOutput *output = &run->route.outputs[i];
-        if (output->runs == PM_RUNS_NO) continue;
+        if (output->runs == PM_RUNS_NO && !output->copied) continue;
         for (size_t j = 0; j < output->count; j++) {
             const PmRouteStep *step = &output->steps[j];
             if (!pm_route_step_acts(step)) continue;
@@ -143,7 +150,7 @@ PmStatus pm_run_plan(PmRun *run, PmError *err)
         output->steps = route_steps(run, &engine->outputs[i]);
         output->count = engine->outputs[i].count;
     }
-    PmPlanner planner = {.data = run, .ask = ask, .load = load};
+    PmPlanner planner = {.data = run, .ask = ask, .load = load, .copy = copy};
     PmStatus status = pm_route_plan(route, &planner, err);
     if (status == PM_OK) status = check_outputs(run, err);
     if (status != PM_OK || !run->has_source || route->trunk_users == 0) return status;

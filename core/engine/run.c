@@ -224,12 +224,34 @@ static PmStatus share_trunk(PmRun *run, PmError *err)
     return run->route.share_trunk || run->trunk_users_left > 1 ? pm_run_hold(run, &run->trunk, err) : PM_OK;
 }
 
+/* They need the metadata of the trunk alone, and take them before its pixels are read: nothing is decoded for them. */
+static PmStatus start_copies(PmRun *run, PmError *err)
+{
+    PmStatus status = PM_OK;
+    for (size_t i = 0; i < run->route.output_count && status == PM_OK; i++) {
+        const PmRouteOutput *route = &run->route.outputs[i];
+        PmRunOutput *output = &run->outputs[i];
+        if (!route->copied) continue;
+        output->started = true;
+        output->picture = pm_picture_ref(&run->trunk);
+        output->steps_done = run->engine->outputs[i].count - 1;
+        status = pm_run_begin_output(run, i, err);
+        pm_run_at_output(run, output);
+        if (status == PM_OK)
+            status =
+                pm_run_steps(run, &run->engine->outputs[i], route->steps, 0, output->steps_done, &output->picture, err);
+        pm_run_at_trunk(run);
+    }
+    return status;
+}
+
 static PmStatus run_trunk(PmRun *run, PmError *err)
 {
     PmStatus status = load_source(run, err);
     if (status == PM_OK)
         status = pm_run_steps(run, &run->engine->trunk, run->route.trunk, 0, run->route.trunk_count, &run->trunk, err);
     run->trunk_users_left = run->route.trunk_users;
+    if (status == PM_OK) status = start_copies(run, err);
     return status == PM_OK ? share_trunk(run, err) : status;
 }
 
@@ -274,7 +296,8 @@ static PmStatus finish_output(PmRun *run, size_t index, PmError *err)
 {
     const PmRouteOutput *route = &run->route.outputs[index];
     PmRunOutput *output = &run->outputs[index];
-    if (route->runs == PM_RUNS_NO) return run->sink->skipped(run->sink->data, route->name, route->why, err);
+    if (route->runs == PM_RUNS_NO && !route->copied)
+        return run->sink->skipped(run->sink->data, route->name, route->why, err);
     PmStatus status = advance_output(run, index, run->engine->outputs[index].count - 1, err);
     pm_run_at_output(run, output);
     if (status == PM_OK) status = pm_run_encode(run, index, &output->picture, err);
@@ -360,7 +383,7 @@ PmStatus pm_engine_run(PmEngine *engine, const PmJobInput *input, const PmSink *
     if (status == PM_OK && input->planned != NULL)
         input->planned(input->data, run.route.loaded.pages, written_pixels(&run.route));
     int64_t planned = pm_clock_mono_ms(), decoded = planned;
-    if (status == PM_OK && run.route.trunk_users > 0) status = run_trunk(&run, err);
+    if (status == PM_OK && run.route.trunk_users + run.route.copies > 0) status = run_trunk(&run, err);
     if (status == PM_OK) decoded = pm_clock_mono_ms();
     if (status == PM_OK) status = run_outputs(&run, err);
     if (status != PM_OK) status = pm_memory_judge(err);

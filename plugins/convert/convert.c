@@ -58,6 +58,11 @@ static const PmParam params[] = {
     PM_PARAM_BOOL(Config, keep_smaller, "keep_smaller", .def = "false",
                   .doc = "Hand on the untouched source file when it has this format, no step changed the picture, and "
                          "writing it anew would not make it smaller."),
+    PM_PARAM_BOOL(Config, reencode, "reencode", .def = "false",
+                  .doc =
+                      "Write the pixels anew in any case. Without it, and without any other setting but `format` and "
+                      "`background`, a jpeg, png or webp of which the steps before have changed metadata alone "
+                      "keeps its pixels as they are coded: nothing is lost, and nothing gets smaller."),
 };
 
 typedef struct Convert {
@@ -181,6 +186,15 @@ static const Format *choose(Convert *self, PmJob *job, int pages, bool has_alpha
     return &formats[pages > 1 ? FORMAT_WEBP : has_alpha ? FORMAT_PNG : FORMAT_JPEG];
 }
 
+/* No setting says how pixels are to be coded; `keep_smaller` wants to see how long another coding is. */
+static bool leaves_coding(const Config *config)
+{
+    return !config->quality && !config->min_quality && !config->effort && !config->bitdepth && !config->colors &&
+           !config->max_bytes && !config->lossless && !config->exact && !config->progressive && !config->palette &&
+           !config->optimize_coding && !config->keep_smaller && config->subsampling == SUBSAMPLING_AUTO &&
+           config->dither >= 1 && !config->reencode;
+}
+
 static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
 {
     Convert *self = data;
@@ -193,7 +207,7 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
         out->out.pages = 1;
     }
     out->need_width = out->need_height = 0;
-    out->flags = self->config->keep_smaller ? PM_KEEP_SOURCE : 0;
+    out->flags = (self->config->keep_smaller ? PM_KEEP_SOURCE : 0) | (leaves_coding(self->config) ? PM_NO_PIXELS : 0);
     out->format = format->name;
     out->extension = format->extension;
     out->mime = format->mime;

@@ -13,7 +13,7 @@
 typedef struct Config {
     int32_t format;                                         /* FormatId, or 0: auto */
     int64_t quality, min_quality, effort, bitdepth, colors; /* 0: not given */
-    bool lossless, exact, progressive, palette, optimize_coding, keep_smaller;
+    bool lossless, exact, progressive, palette, optimize_coding, keep_smaller, reencode;
     int32_t subsampling;
     double dither;
     PmColor background;

@@ -75,6 +75,7 @@ static PmStatus plan(void *data, PmJob *job, const PmShape *in, PmPlan *out)
     out->need_width = out->need_height = 0;
     /* Metadata belongs to the whole animation. */
     out->flags = in->pages > 1 ? PM_ALL_PAGES : 0;
+    if (self->icc != ICC_CONVERT || !in->has_profile) out->flags |= PM_NO_PIXELS;
     return PM_OK;
 }
 

@@ -9,10 +9,11 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import warnings
 import zlib
 
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import Image, ImageSequence, PngImagePlugin
 
 import colour_recipes
 import heic_recipes
@@ -178,6 +179,47 @@ def turned_webp(out, width=300, height=100, orientation=6, count=3, **_):
     frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=[40, 80, 120][:len(frames)], loop=2, quality=95, exif=exif.tobytes())
 
 
+def with_gain_map(out, width=400, height=300, orientation=1, progressive=False, restart=0, **_):
+    """A JPEG as phones write it: EXIF, MPF, a second picture and a film behind the first."""
+    first, second, exif = io.BytesIO(), io.BytesIO(), Image.Exif()
+    exif[0x0112], exif[0x010F] = int(orientation), "ACME"
+    options = {"restart_marker_blocks": int(restart)} if int(restart) else {}
+    make.image(width, height, 5).save(first, "JPEG", quality=91, exif=exif, progressive=bool(progressive), comment=b"a secret comment", **options)
+    make.image(100, 75, 6).convert("L").save(second, "JPEG")
+    data = first.getvalue()
+    mpf = b"MPF\0MM\0*\0\0\0\x08" + bytes(6)
+    pathlib.Path(out).write_bytes(data[:2] + b"\xff\xe2" + struct.pack(">H", len(mpf) + 2) + mpf + data[2:] + second.getvalue() + b"secret film" * 100)
+
+
+def animated_png(out, width=120, height=80, **_):
+    """Three frames, a text, a time and gAMA."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Comment", "a secret comment")
+    info.add(b"gAMA", struct.pack(">I", 45455))
+    frames = [make.image(width, height, seed) for seed in (1, 2, 3)]
+    frames[0].save(out, "PNG", save_all=True, append_images=frames[1:], duration=100, pnginfo=info)
+
+
+def spoilt_png(out, width=300, height=200, **_):
+    """Whole chunks with right checksums around pixels that cannot be inflated."""
+    make.image(width, height, 3).save(out, "PNG")
+    data = pathlib.Path(out).read_bytes()
+    start = data.index(b"IDAT") - 4
+    length = struct.unpack(">I", data[start:start + 4])[0]
+    body = bytearray(data[start + 8:start + 8 + length])
+    body[length // 2:length // 2 + 400] = b"\xff" * 400
+    chunk = b"IDAT" + bytes(body)
+    pathlib.Path(out).write_bytes(data[:start + 4] + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[start + 12 + length:])
+
+
+def spoilt_webp(out, width=300, height=200, **_):
+    """A whole file around lossless pixels that cannot be read."""
+    make.image(width, height, 3).save(out, "WEBP", lossless=True)
+    data = bytearray(pathlib.Path(out).read_bytes())
+    data[60:460] = b"\xff" * 400
+    pathlib.Path(out).write_bytes(data)
+
+
 def half_clear(out, width=200, height=100, **_):
     """Left half opaque red, right half wholly transparent green."""
     image = Image.new("RGBA", (int(width), int(height)), (0, 255, 0, 0))
@@ -288,8 +330,10 @@ def cut(out, recipe="photo", keep=0.5, **parameters):
 
 
 RECIPES = {f.__name__: f for f in (avif, iptc, tiff_compressed, tiff_spoilt, png, quarters, half_clear, grey_alpha, pages_tiff, sample_tiff, all_exif, gif_frames, noise, cut,
-                                     webp_frames, tiff_pages, png_chunk, moving_webp, turned_webp, svg_text, svg_text_rendered)} | colour_recipes.RECIPES
+                                     webp_frames, tiff_pages, png_chunk, moving_webp, turned_webp, svg_text, svg_text_rendered, with_gain_map, animated_png,
+                                     spoilt_png, spoilt_webp)} | colour_recipes.RECIPES
 RECIPES |= heic_recipes.RECIPES
+warnings.filterwarnings("ignore", "Image appears to be a malformed MPO file")  # it has the directory and no entries
 
 
 def make_any(recipe, out, parameters):
@@ -465,6 +509,25 @@ def exif_of(path):
     return {name: value for name, value in json.loads(done.stdout or "[{}]")[0].items() if name != "SourceFile"}
 
 
+def judge_pixels(path, other):
+    """Every sample of every frame, as both files store them, and how they are stored."""
+    with Image.open(path) as got, Image.open(other) as want:
+        if (got.format, got.mode, got.size, frames_of(got)) != (want.format, want.mode, want.size, frames_of(want)):
+            return [f"is {got.format} {got.mode} {got.size} with {frames_of(got)} frames, {other.name} {want.format} {want.mode} {want.size} "
+                    f"with {frames_of(want)}"]
+        for frame in range(frames_of(got)):
+            got.seek(frame)
+            want.seek(frame)
+            if got.convert("RGBA").tobytes() != want.convert("RGBA").tobytes():
+                return [f"frame {frame} has other pixels than {other.name}"]
+    return []
+
+
+def frames_of(image):
+    """A PNG counts as the still that it shows: its animation does not belong to what is compared."""
+    return 1 if image.format == "PNG" else getattr(image, "n_frames", 1)
+
+
 def judge_exif(path, expected, work):
     """exif: {of: in/a.jpg, but: [globs]}: the tags of that file but these, each value as it was, and no others."""
     if "exiftool" in LACKING or "exif" not in expected:
@@ -520,8 +583,10 @@ def judge_picture(path, expected, work):
             distance, most = float(np.abs(want - got).mean()), expected.get("max_diff", 3)
             if distance > most:
                 problems.append(f"differs from the reference by {distance:.2f} on average, more than {most}")
+    if "same_pixels" in expected:
+        problems += judge_pixels(path, work / expected["same_pixels"])
     problems += judge_exif(path, expected, work)
-    unknown = set(expected) - set(data) - set("durations bits page pixels tolerance like max_diff tags gone srgb exif".split())
+    unknown = set(expected) - set(data) - set("durations bits page pixels tolerance like max_diff same_pixels tags gone srgb exif".split())
     if unknown:
         problems.append(f"the case asks for what the runner does not know: {', '.join(sorted(unknown))}")
     return problems + judge_tags(path, expected)

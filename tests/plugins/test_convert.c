@@ -533,9 +533,24 @@ static void plan_speaks_for_the_encoder(void **state)
     assert_int_equal(plan.flags, PM_KEEP_SOURCE);
     assert_int_equal(plan.need_width, 0);
     step_free(step);
-    step = step_new("convert", "{format: webp}");
-    assert_int_equal(step_plan(step, &shape).flags, 0);
-    step_free(step);
+    static const struct {
+        const char *config;
+        uint32_t flags;
+    } rows[] = {
+        {"{format: webp}", PM_NO_PIXELS},
+        {"{}", PM_NO_PIXELS},
+        {"{background: black}", PM_NO_PIXELS},
+        {"{format: webp, quality: 80}", 0},
+        {"{format: png, effort: 3}", 0},
+        {"{format: jpeg, subsampling: 444}", 0},
+        {"{max_bytes: 100KiB}", 0},
+        {"{reencode: true}", 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        step = step_new("convert", rows[i].config);
+        assert_int_equal(step_plan(step, &shape).flags, rows[i].flags);
+        step_free(step);
+    }
 }
 
 static void wrong_settings_are_refused(void **state)

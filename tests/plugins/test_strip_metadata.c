@@ -449,6 +449,27 @@ static void wrong_settings_are_refused(void **state)
     }
 }
 
+/* It leaves pixels alone unless it converts a profile's colours. */
+static void plan_tells_whether_pixels_stay(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        bool profile;
+        uint32_t flags;
+    } rows[] = {
+        {"{}", false, PM_NO_PIXELS},          {"{}", true, 0},
+        {"{icc: keep}", true, PM_NO_PIXELS},  {"{keep: [icc]}", true, PM_NO_PIXELS},
+        {"{icc: strip}", true, PM_NO_PIXELS},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        PmShape shape = {.width = 9, .height = 9, .pages = 1, .bands = 3, .has_profile = rows[i].profile};
+        Step *step = step_new("strip-metadata", rows[i].yaml);
+        assert_int_equal(step_plan(step, &shape).flags, rows[i].flags);
+        step_free(step);
+    }
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -469,6 +490,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(broken_blocks_are_dropped),
         cmocka_unit_test(bare_iptc_records_are_read),
         cmocka_unit_test(wrong_settings_are_refused),
+        cmocka_unit_test(plan_tells_whether_pixels_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

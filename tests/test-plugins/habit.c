@@ -32,6 +32,7 @@ enum {
     HABIT_finds,     /* adds regions that it does not list */
     HABIT_flags,     /* plans a flag that does not exist */
     HABIT_beyond,    /* plans to take more than there is */
+    HABIT_invert,    /* plans to leave pixels alone, and does not */
 };
 
 typedef struct Config {
@@ -119,6 +120,7 @@ static PmStatus plan(void *self, PmJob *job, const PmShape *in, PmPlan *out)
         out->out.width = (in->width + 1) / 2;
         out->resample = (PmResample){.width = out->out.width, .height = in->height, .kernel = PM_KERNEL_CUBIC};
     }
+    if (HABIT == HABIT_invert) out->flags = PM_NO_PIXELS;
     if (HABIT == HABIT_flags) out->flags = 1u << 20;
     if (HABIT == HABIT_beyond) out->resample.left = in->width - 1;
     return PM_OK;
@@ -142,6 +144,8 @@ static PmStatus apply(void *data, PmJob *job, const PmShape *shape, VipsImage *i
         result = vips_flip(in, out, VIPS_DIRECTION_VERTICAL, NULL);
     else if (HABIT == HABIT_elsewhere || HABIT == HABIT_beyond)
         result = vips_extract_area(in, out, in->Xsize / 2, 0, (in->Xsize + 1) / 2, in->Ysize, NULL);
+    else if (HABIT == HABIT_invert)
+        result = vips_invert(in, out, NULL);
     else if (HABIT == HABIT_borrow)
         *out = in;
     else

@@ -245,6 +245,21 @@ static bool hold(PmCheck *check, const char *name, const PmShape *planned, const
     return true;
 }
 
+static size_t picture_bytes(const VipsImage *image)
+{
+    return (size_t)image->Xsize * (size_t)image->Ysize * (size_t)image->Bands * vips_format_sizeof(image->BandFmt);
+}
+
+static bool same_result(const PmCheckResult *a, const PmCheckResult *b)
+{
+    if (a->image == NULL || b->image == NULL)
+        return a->verdict.decision == b->verdict.decision && a->verdict.score == b->verdict.score &&
+               a->size == b->size && (a->size == 0 || memcmp(a->bytes, b->bytes, a->size) == 0);
+    size_t size = picture_bytes(a->image);
+    return size == picture_bytes(b->image) &&
+           memcmp(vips_image_get_data(a->image), vips_image_get_data(b->image), size) == 0;
+}
+
 static bool check_result(PmCheck *check, const PmCheckPicture *picture, const PmPlan *plan, const PmCheckResult *result)
 {
     const PmTransform *t = &check->loaded->transform;
@@ -263,7 +278,10 @@ static bool check_result(PmCheck *check, const PmCheckPicture *picture, const Pm
     }
     if (t->apply != NULL) {
         PmShape real = pm_check_shape(result->image);
-        return hold(check, picture->name, &plan->out, &real, true);
+        if (!hold(check, picture->name, &plan->out, &real, true)) return false;
+        PmCheckResult before = {.image = picture->image};
+        return !(plan->flags & PM_NO_PIXELS) || same_result(&before, result) ||
+               pm_check_say(check, false, "%s: declares PM_NO_PIXELS and changes pixels", picture->name);
     }
     if (result->size == 0) return pm_check_say(check, false, "%s: encode() writes nothing", picture->name);
     VipsImage *image = load(result, &plan->out);
@@ -307,21 +325,6 @@ static bool check_shapes(PmCheck *check)
 {
     g_log_set_default_handler(note_complaint, NULL);
     return for_each_picture(check, run_once);
-}
-
-static size_t picture_bytes(const VipsImage *image)
-{
-    return (size_t)image->Xsize * (size_t)image->Ysize * (size_t)image->Bands * vips_format_sizeof(image->BandFmt);
-}
-
-static bool same_result(const PmCheckResult *a, const PmCheckResult *b)
-{
-    if (a->image == NULL || b->image == NULL)
-        return a->verdict.decision == b->verdict.decision && a->verdict.score == b->verdict.score &&
-               a->size == b->size && (a->size == 0 || memcmp(a->bytes, b->bytes, a->size) == 0);
-    size_t size = picture_bytes(a->image);
-    return size == picture_bytes(b->image) &&
-           memcmp(vips_image_get_data(a->image), vips_image_get_data(b->image), size) == 0;
 }
 
 static const char out_of_order[] = "reads rows out of order: set PM_RANDOM";

@@ -158,7 +158,10 @@ enum {
     PM_KEEP_SOURCE = 16, /* encoders: if no step changed the picture, and the source is of this format and not
                            larger, the source's own bytes may be the result */
     PM_NO_PIXELS = 32,   /* inspectors: decides without reading pixels, so that the runner need not hold the picture
-                           in memory for it and for the steps after it */
+                            in memory for it and for the steps after it. apply(): the result has the input's pixels,
+                            and other metadata. Encoders: how pixels are coded is left open. Where no step changed
+                            them and the source is of this format, the source's coding may be copied, and encode() is
+                            asked for the metadata alone, by a picture of a few pixels */
 };
 
 /* How pixels are mixed where a picture is scaled; stretched over what a pixel of the result covers when it gets
