@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "net/uri.h"
 
@@ -85,8 +86,11 @@ static json_t *parse_json(const char *body, size_t size, PmError *err)
         return NULL;
     }
     json_error_t at;
-    json_t *json = json_loadb(body, size, 0, &at);
-    if (json == NULL)
+    bool no_memory = false;
+    json_t *json = pm_json_read(body, size, 0, &at, &no_memory);
+    if (no_memory)
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+    else if (json == NULL)
         pm_error_set(err, PM_BAD_INPUT, "the message is not JSON: %s (line %d, column %d)", at.text, at.line,
                      at.column);
     return json;
@@ -97,16 +101,20 @@ static const char *text_at(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-static char *copy_field(const json_t *object, const char *key)
+/* *no_memory is set when there is none for it; else NULL means that there is no such field. */
+static char *copy_field(const json_t *object, const char *key, bool *no_memory)
 {
     const char *text = text_at(object, key);
-    return text != NULL && text[0] != '\0' && strlen(text) <= FIELD_MAX ? strdup(text) : NULL;
+    if (text == NULL || text[0] == '\0' || strlen(text) > FIELD_MAX) return NULL;
+    char *copy = strdup(text);
+    *no_memory = *no_memory || copy == NULL;
+    return copy;
 }
 
 /* Some senders quote the ETag as HTTP does. */
-static char *copy_etag(const json_t *object, const char *key)
+static char *copy_etag(const json_t *object, const char *key, bool *no_memory)
 {
-    char *etag = copy_field(object, key);
+    char *etag = copy_field(object, key, no_memory);
     size_t n = etag != NULL ? strlen(etag) : 0;
     if (n >= 2 && etag[0] == '"' && etag[n - 1] == '"') {
         memmove(etag, etag + 1, n - 2);
@@ -133,7 +141,12 @@ static PmStatus decode_key(const char *raw, bool form, char **key, PmError *err)
     PmBuffer decoded;
     pm_buffer_init(&decoded, PM_EVENT_KEY_MAX);
     bool ok = form ? pm_uri_decode(&decoded, raw, strlen(raw), true) : pm_buffer_adds(&decoded, raw);
+    bool no_memory = decoded.no_memory;
     char *text = pm_buffer_steal(&decoded);
+    if (no_memory) {
+        free(text);
+        return pm_error_set(err, PM_TRANSIENT, "out of memory");
+    }
     if (!ok || text == NULL || !pm_object_key_valid(text)) {
         free(text);
         return pm_error_set(err, PM_BAD_INPUT,
@@ -144,9 +157,11 @@ static PmStatus decode_key(const char *raw, bool form, char **key, PmError *err)
     return PM_OK;
 }
 
-static PmStatus take_bucket(const json_t *bucket, PmObjectEvent *event, PmError *err)
+/* The last of a record's fields that are copied. */
+static PmStatus take_bucket(const json_t *bucket, PmObjectEvent *event, bool *no_memory, PmError *err)
 {
-    event->bucket = copy_field(bucket, "name");
+    event->bucket = copy_field(bucket, "name", no_memory);
+    if (*no_memory) return pm_error_set(err, PM_TRANSIENT, "out of memory");
     if (event->bucket == NULL || strlen(event->bucket) > 255 || strchr(event->bucket, '/') != NULL)
         return pm_error_set(err, PM_BAD_INPUT, "an event record names no bucket");
     return PM_OK;
@@ -163,6 +178,7 @@ static void take_name(PmObjectEvent *event, const char *name)
 /* One element of Records[]. */
 static PmStatus read_record(const json_t *record, PmKeyEncoding encoding, PmObjectEvent *event, PmError *err)
 {
+    bool no_memory = false;
     const char *version = text_at(record, "eventVersion");
     if (version != NULL && strncmp(version, "2.", 2) != 0)
         return pm_error_set(err, PM_BAD_INPUT, "event version %.20s is not 2.x", version);
@@ -175,19 +191,20 @@ static PmStatus read_record(const json_t *record, PmKeyEncoding encoding, PmObje
                 (encoding == PM_KEY_ENCODING_AUTO && (source == NULL || strncmp(source, "ceph:", 5) != 0));
     take_name(event, text_at(record, "eventName"));
     event->time_ms = parse_time(text_at(record, "eventTime"));
-    event->region = copy_field(record, "awsRegion");
-    event->etag = copy_etag(object, "eTag");
-    if (event->etag == NULL) event->etag = copy_etag(object, "etag"); /* radosgw before 18 */
-    event->version_id = copy_field(object, "versionId");
-    event->sequencer = copy_field(object, "sequencer");
+    event->region = copy_field(record, "awsRegion", &no_memory);
+    event->etag = copy_etag(object, "eTag", &no_memory);
+    if (event->etag == NULL) event->etag = copy_etag(object, "etag", &no_memory); /* radosgw before 18 */
+    event->version_id = copy_field(object, "versionId", &no_memory);
+    event->sequencer = copy_field(object, "sequencer", &no_memory);
     const json_t *size = json_object_get(object, "size");
     event->size = json_is_integer(size) ? json_integer_value(size) : -1;
-    PmStatus status = take_bucket(json_object_get(s3, "bucket"), event, err);
+    PmStatus status = take_bucket(json_object_get(s3, "bucket"), event, &no_memory, err);
     return status == PM_OK ? decode_key(text_at(object, "key"), form, &event->key, err) : status;
 }
 
 static PmStatus read_eventbridge(const json_t *root, PmKeyEncoding encoding, PmObjectEvent *event, PmError *err)
 {
+    bool no_memory = false;
     const json_t *detail = json_object_get(root, "detail"), *object = json_object_get(detail, "object");
     const char *type = text_at(root, "detail-type");
     const char *reason = text_at(detail, "reason");
@@ -205,13 +222,13 @@ static PmStatus read_eventbridge(const json_t *root, PmKeyEncoding encoding, PmO
         pm_text_copy(event->name, sizeof event->name, type);
     }
     event->time_ms = parse_time(text_at(root, "time"));
-    event->region = copy_field(root, "region");
-    event->etag = copy_etag(object, "etag");
-    event->version_id = copy_field(object, "version-id");
-    event->sequencer = copy_field(object, "sequencer");
+    event->region = copy_field(root, "region", &no_memory);
+    event->etag = copy_etag(object, "etag", &no_memory);
+    event->version_id = copy_field(object, "version-id", &no_memory);
+    event->sequencer = copy_field(object, "sequencer", &no_memory);
     const json_t *size = json_object_get(object, "size");
     event->size = json_is_integer(size) ? json_integer_value(size) : -1;
-    PmStatus status = take_bucket(json_object_get(detail, "bucket"), event, err);
+    PmStatus status = take_bucket(json_object_get(detail, "bucket"), event, &no_memory, err);
     bool form = encoding == PM_KEY_ENCODING_FORM; /* EventBridge does not encode keys */
     return status == PM_OK ? decode_key(text_at(object, "key"), form, &event->key, err) : status;
 }
@@ -239,7 +256,7 @@ static PmStatus read_root(const json_t *root, PmKeyEncoding encoding, bool wrapp
 static PmStatus read_wrapped(const char *message, PmKeyEncoding encoding, PmEvents *out, PmError *err)
 {
     json_t *inner = parse_json(message, strlen(message), err);
-    PmStatus status = inner != NULL ? read_root(inner, encoding, true, out, err) : PM_BAD_INPUT;
+    PmStatus status = inner != NULL ? read_root(inner, encoding, true, out, err) : err->status;
     pm_error_context(err, "in the SNS notification");
     json_decref(inner);
     return status;

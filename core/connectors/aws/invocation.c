@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "connectors/record.h"
 #include "net/uri.h"
@@ -240,11 +241,12 @@ PmStatus pm_invocation_read(const PmQueueMessageRules *rules, const char *body, 
 {
     json_error_t at;
     *out = (PmInvocation){0};
-    json_t *root = json_loadb(body, size, 0, &at);
-    if (root == NULL)
+    bool no_memory = false;
+    json_t *root = pm_json_read(body, size, 0, &at, &no_memory);
+    if (root == NULL && !no_memory)
         pm_error_set(err, PM_BAD_INPUT, "the invocation is not JSON: %s (line %d, column %d)", at.text, at.line,
                      at.column);
-    else if (!read_root(rules, root, body, size, out, err))
+    else if (no_memory || !read_root(rules, root, body, size, out, err))
         pm_error_set(err, PM_TRANSIENT, "out of memory");
     json_decref(root);
     if (err->status != PM_OK) pm_invocation_finish(out);

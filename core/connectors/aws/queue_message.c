@@ -87,7 +87,11 @@ bool pm_queue_message_read(const PmQueueMessageRules *rules, const char *body, s
 {
     PmEvents events = {0};
     bool chosen[PM_EVENT_RECORDS_MAX] = {0};
-    if (pm_events_parse(body, size, rules->key_encoding, &events, &event->error) != PM_OK) return true;
+    if (pm_events_parse(body, size, rules->key_encoding, &events, &event->error) != PM_OK) {
+        if (event->error.status != PM_TRANSIENT) return true;
+        event->error = (PmError){0}; /* no memory to read it: that is not the message's fault */
+        return false;
+    }
     event->objects = calloc(events.count + 1, sizeof *event->objects);
     if (event->objects == NULL) {
         pm_events_finish(&events);
