@@ -70,10 +70,14 @@ PmSqs *pm_sqs_new(PmLoop *loop, PmAwsClient *client, const PmSqsOptions *options
     if (endpoint == NULL) endpoint = environment("AWS_ENDPOINT_URL");
     sqs->origin = endpoint != NULL ? strdup(endpoint) : strndup(url, (size_t)(path - url));
     sqs->queue_url = strdup(url);
-    size_t n = sqs->origin != NULL ? strlen(sqs->origin) : 0;
+    if (sqs->origin == NULL || sqs->queue_url == NULL) {
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
+        pm_sqs_free(sqs);
+        return NULL;
+    }
+    size_t n = strlen(sqs->origin);
     while (n > 0 && sqs->origin[n - 1] == '/') sqs->origin[--n] = '\0';
-    if (n == 0 || sqs->queue_url == NULL ||
-        (strncmp(sqs->origin, "http://", 7) != 0 && strncmp(sqs->origin, "https://", 8) != 0)) {
+    if (n == 0 || (strncmp(sqs->origin, "http://", 7) != 0 && strncmp(sqs->origin, "https://", 8) != 0)) {
         pm_error_set(err, PM_BAD_CONFIG, "the SQS endpoint is not an http or https URL");
         pm_sqs_free(sqs);
         return NULL;
@@ -110,6 +114,16 @@ const char *pm_sqs_region(const PmSqs *sqs)
 }
 
 /* --- calls --- */
+
+json_t *pm_sqs_with(json_t *object, const char *name, json_t *value)
+{
+    if (object == NULL)
+        json_decref(value);
+    else if (json_object_set_new(object, name, value) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
 
 void pm_sqs_cancel(PmSqsCall *call)
 {
@@ -165,10 +179,13 @@ static void on_response(void *data, const PmAwsResponse *response)
     call->answer = NULL;
     if (err.status == PM_OK) {
         /* Delete and ChangeVisibility of one message answer with nothing at all. */
+        bool no_memory = false;
         call->answer = response->http->body_size > 0
-                           ? json_loadb(response->http->body, response->http->body_size, 0, NULL)
+                           ? pm_json_read(response->http->body, response->http->body_size, 0, NULL, &no_memory)
                            : json_object();
-        if (!json_is_object(call->answer))
+        if (no_memory)
+            pm_error_set(&err, PM_TRANSIENT, "%s: out of memory for the answer", operation);
+        else if (!json_is_object(call->answer))
             pm_error_set(&err, PM_TRANSIENT, "%s: the answer is no JSON object", operation);
     }
     call->answered(call, err.status != PM_OK ? &err : NULL, response);
@@ -181,7 +198,7 @@ bool pm_sqs_call_send(PmSqsCall *call, int64_t timeout_ms, PmError *err)
     free(call->body);
     call->body = pm_json_text(call->request, JSON_COMPACT);
     if (call->body == NULL) {
-        pm_error_set(err, PM_BAD_INPUT, "sqs %s: a value is not valid UTF-8", call->operation);
+        pm_error_set(err, PM_TRANSIENT, "out of memory");
         return false;
     }
     char target[64];
@@ -282,8 +299,7 @@ PmSqsCall *pm_sqs_receive(PmSqs *sqs, int max, int wait_s, int visibility_s, PmS
                                                          : max,
                                 "WaitTimeSeconds", wait_s, "MessageSystemAttributeNames", "All", "AttributeNames",
                                 "All", "MessageAttributeNames", "All");
-    if (visibility_s >= 0 && request != NULL)
-        json_object_set_new(request, "VisibilityTimeout", json_integer(visibility_s));
+    if (visibility_s >= 0) request = pm_sqs_with(request, "VisibilityTimeout", json_integer(visibility_s));
     PmSqsCall *call = pm_sqs_call_new(sqs, "ReceiveMessage", request, on_received, data, err);
     if (call != NULL) call->done = (void (*)(void))done;
     return pm_sqs_call_start(call, (int64_t)wait_s * 1000 + HTTP_MARGIN_MS, err);
@@ -324,16 +340,15 @@ PmSqsCall *pm_sqs_send(PmSqs *sqs, const PmSqsSend *message, PmSqsDone *done, vo
         for (char *p = clean; *p != '\0'; p++) /* SQS refuses what XML 1.0 does not allow */
             if ((unsigned char)*p < 0x20) *p = ' ';
         if (clean[0] != '\0')
-            json_object_set_new(attributes, message->attributes[i].name,
-                                json_pack("{ssss}", "DataType", "String", "StringValue", clean));
+            attributes = pm_sqs_with(attributes, message->attributes[i].name,
+                                     json_pack("{ssss}", "DataType", "String", "StringValue", clean));
     }
     json_t *request =
         json_pack("{ss ss so}", "QueueUrl", message->queue_url != NULL ? message->queue_url : sqs->queue_url,
                   "MessageBody", message->body, "MessageAttributes", attributes);
-    if (request != NULL && message->group_id != NULL)
-        json_object_set_new(request, "MessageGroupId", json_string(message->group_id));
-    if (request != NULL && message->deduplication_id != NULL)
-        json_object_set_new(request, "MessageDeduplicationId", json_string(message->deduplication_id));
+    if (message->group_id != NULL) request = pm_sqs_with(request, "MessageGroupId", json_string(message->group_id));
+    if (message->deduplication_id != NULL)
+        request = pm_sqs_with(request, "MessageDeduplicationId", json_string(message->deduplication_id));
     PmSqsCall *call = pm_sqs_call_new(sqs, "SendMessage", request, on_sent, data, err);
     if (call != NULL) call->done = (void (*)(void))done;
     return pm_sqs_call_start(call, HTTP_MARGIN_MS, err);

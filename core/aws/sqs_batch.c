@@ -96,9 +96,12 @@ static PmSqsCall *start(PmSqs *sqs, const char *operation, const PmSqsEntry *ent
         char id[8];
         snprintf(id, sizeof id, "%zu", i);
         json_t *entry = json_pack("{ssss}", "Id", id, "ReceiptHandle", entries[i].receipt_handle);
-        if (visibility && entry != NULL)
-            json_object_set_new(entry, "VisibilityTimeout", json_integer(entries[i].visibility_s));
-        json_array_append_new(list, entry);
+        if (visibility) entry = pm_sqs_with(entry, "VisibilityTimeout", json_integer(entries[i].visibility_s));
+        if (json_array_append_new(list, entry) != 0) {
+            json_decref(list);
+            pm_error_set(err, PM_TRANSIENT, "out of memory");
+            return NULL;
+        }
     }
     json_t *request = json_pack("{ssso}", "QueueUrl", sqs->queue_url, "Entries", list);
     PmSqsCall *call = pm_sqs_call_new(sqs, operation, request, on_batch, data, err);

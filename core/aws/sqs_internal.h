@@ -38,6 +38,10 @@ struct PmSqsCall {
 };
 
 /* New, linked into sqs. Takes `request`. */
+/* The object with that member more, whose reference is taken; NULL, and nothing left, when there is no memory for it: a
+ * request goes out whole or not at all. */
+json_t *pm_sqs_with(json_t *object, const char *name, json_t *value);
+
 PmSqsCall *pm_sqs_call_new(PmSqs *sqs, const char *operation, json_t *request, PmSqsAnswer *answered, void *data,
                            PmError *err);
 /* Sends call->request; false and err set when it cannot start (the call stays). */

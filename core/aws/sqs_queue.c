@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "aws/sqs_internal.h"
+#include "base/json.h"
 #include "base/text.h"
 
 enum { TIMEOUT_MS = 15000 };
@@ -38,7 +39,12 @@ static void on_attributes(PmSqsCall *call, const PmError *err, const PmAwsRespon
     }
     const char *fifo = json_string_value(json_object_get(attributes, "FifoQueue"));
     const char *redrive = json_string_value(json_object_get(attributes, "RedrivePolicy"));
-    if (redrive != NULL) policy = json_loads(redrive, 0, NULL);
+    bool no_memory = false;
+    if (redrive != NULL) policy = pm_json_read(redrive, strlen(redrive), 0, NULL, &no_memory);
+    if (err == NULL && redrive != NULL && !json_is_object(policy)) { /* or there was no memory for it */
+        pm_error_set(&none, PM_TRANSIENT, "sqs GetQueueAttributes: the redrive policy cannot be read");
+        err = &none;
+    }
     const char *dead = json_string_value(json_object_get(policy, "deadLetterTargetArn"));
     PmSqsAttributes result = {.err = err,
                               .visibility_timeout_s = (int)number_at(attributes, "VisibilityTimeout"),

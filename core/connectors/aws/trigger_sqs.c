@@ -288,13 +288,6 @@ static void receive(SqsTrigger *trigger)
 
 /* --- what the queue is --- */
 
-static void start(SqsTrigger *trigger)
-{
-    trigger->leases = pm_leases_new(trigger->loop, trigger->sqs, trigger->visibility_s);
-    trigger->ready = trigger->leases != NULL;
-    receive(trigger);
-}
-
 static void refuse(SqsTrigger *trigger, PmError *err)
 {
     const PmRole *at = &trigger->pipeline->trigger;
@@ -317,6 +310,29 @@ static void on_start_failed(SqsTrigger *trigger, const PmError *why, const char 
     refuse(trigger, &err);
 }
 
+/* All that was asked is asked again: an outage of our own. */
+static void start_failed_for_memory(SqsTrigger *trigger)
+{
+    PmError err = {0};
+    free(trigger->dead_letter_url);
+    trigger->dead_letter_url = NULL;
+    pm_error_set(&err, PM_TRANSIENT, "out of memory");
+    on_start_failed(trigger, &err, "");
+}
+
+static void start(SqsTrigger *trigger)
+{
+    if (trigger->dead_letter_url != NULL)
+        trigger->leases = pm_leases_new(trigger->loop, trigger->sqs, trigger->visibility_s);
+    trigger->ready = trigger->leases != NULL;
+    if (!trigger->ready) {
+        start_failed_for_memory(trigger);
+        return;
+    }
+    tell_back(trigger);
+    receive(trigger);
+}
+
 static void on_dead_letter_url(void *data, const char *url, const PmError *err)
 {
     SqsTrigger *trigger = data;
@@ -326,7 +342,7 @@ static void on_dead_letter_url(void *data, const char *url, const PmError *err)
         return;
     }
     trigger->dead_letter_url = strdup(url);
-    if (trigger->dead_letter_url != NULL) start(trigger);
+    start(trigger);
 }
 
 static void on_attributes(void *data, const PmSqsAttributes *attributes)
@@ -338,7 +354,6 @@ static void on_attributes(void *data, const PmSqsAttributes *attributes)
         on_start_failed(trigger, attributes->err, "sqs:GetQueueAttributes");
         return;
     }
-    tell_back(trigger);
     trigger->fifo = attributes->fifo;
     trigger->max_receive_count = attributes->max_receive_count;
     trigger->base.redrives = attributes->max_receive_count > 0;
@@ -350,7 +365,7 @@ static void on_attributes(void *data, const PmSqsAttributes *attributes)
     }
     if (trigger->config->dead_letter_url != NULL && trigger->config->dead_letter_url[0] != '\0') {
         trigger->dead_letter_url = strdup(trigger->config->dead_letter_url);
-        if (trigger->dead_letter_url != NULL) start(trigger);
+        start(trigger);
     } else if (attributes->dead_letter_arn[0] == '\0') {
         pm_error_set(&err, PM_BAD_CONFIG,
                      "the queue has no dead-letter queue, and what can never work must go somewhere");
@@ -358,7 +373,7 @@ static void on_attributes(void *data, const PmSqsAttributes *attributes)
         refuse(trigger, &err);
     } else {
         trigger->asking = pm_sqs_url_of(trigger->sqs, attributes->dead_letter_arn, on_dead_letter_url, trigger, &err);
-        if (trigger->asking == NULL) refuse(trigger, &err);
+        if (trigger->asking == NULL) on_start_failed(trigger, &err, "sqs:GetQueueUrl on its dead-letter queue");
     }
 }
 
@@ -368,7 +383,7 @@ static void begin(void *data)
     PmError err = {0};
     trigger->later = NULL;
     trigger->asking = pm_sqs_attributes(trigger->sqs, NULL, on_attributes, trigger, &err);
-    if (trigger->asking == NULL) refuse(trigger, &err);
+    if (trigger->asking == NULL) on_start_failed(trigger, &err, "sqs:GetQueueAttributes");
 }
 
 /* --- settling --- */

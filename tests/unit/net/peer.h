@@ -26,6 +26,14 @@
 
 #include "base/loop.h"
 
+#ifdef PM_TESTS_FAILING_H /* the server is not what is tested */
+#define PEER_BEGINS failing_pause()
+#define PEER_ENDS   failing_resume()
+#else
+#define PEER_BEGINS ((void)0)
+#define PEER_ENDS   ((void)0)
+#endif
+
 enum { PEER_HEAD_MAX = 64 * 1024, PEER_CHUNK = 32 * 1024 };
 
 typedef struct PeerConnection PeerConnection;
@@ -172,7 +180,9 @@ static inline void peer_read(void *data, int fd, unsigned events)
     }
     if (c->body_left > 0) {
         c->body_left -= (size_t)n;
+        PEER_BEGINS;
         if (c->body_left == 0) peer_behave(c, c->path);
+        PEER_ENDS;
         return;
     }
     c->size += (size_t)n;
@@ -188,16 +198,19 @@ static inline void peer_read(void *data, int fd, unsigned events)
     size_t body = length != NULL && length < end ? strtoul(length + 17, NULL, 10) : 0;
     size_t have = c->size - (size_t)(end + 4 - c->head);
     c->body_left = body > have ? body - have : 0;
+    PEER_BEGINS;
     if (c->body_left == 0)
         peer_behave(c, c->path);
     else
         peer_begin_body(c);
+    PEER_ENDS;
 }
 
 static inline void peer_accept(void *data, int fd, unsigned events)
 {
     (void)events;
     Peer *peer = data;
+    PEER_BEGINS;
     PeerConnection *c = calloc(1, sizeof *c);
     if (c == NULL) abort();
     c->peer = peer;
@@ -207,6 +220,7 @@ static inline void peer_accept(void *data, int fd, unsigned events)
     peer->accepted++;
     if (++peer->open > peer->open_max) peer->open_max = peer->open;
     c->watch = pm_loop_watch(peer->loop, c->fd, PM_READABLE, peer_read, c);
+    PEER_ENDS;
 }
 
 static inline void peer_start(Peer *peer, PmLoop *loop)
