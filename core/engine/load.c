@@ -252,17 +252,26 @@ bool pm_load_scales_up(PmFormat format)
     return format == PM_FORMAT_SVG || format == PM_FORMAT_PDF;
 }
 
-PmLoadOptions pm_load_choose(PmFormat format, const PmShape *full, int32_t width, int32_t height, int32_t pages)
+/* 8, 4, 2 or 1. The full side is at least so many times what is needed. */
+static int32_t choose_shrink(const PmShape *full, int32_t width, int32_t height, bool fine)
+{
+    static const struct {
+        int32_t shrink;
+        double least, fine;
+    } steps[] = {{8, 9, 32}, {4, 5, 14}, {2, 3, 2.5}};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        double times = fine ? steps[i].fine : steps[i].least;
+        if (full->width >= times * width && full->height >= times * height) return steps[i].shrink;
+    }
+    return 1;
+}
+
+PmLoadOptions pm_load_choose(PmFormat format, const PmShape *full, int32_t width, int32_t height, int32_t pages,
+                             bool fine)
 {
     PmLoadOptions options = {.shrink = 1, .scale = 1.0, .pages = full->pages > 1 && pages != 1 ? -1 : 1};
     if (width <= 0 || height <= 0) return options;
-    if (format == PM_FORMAT_JPEG) {
-        for (int32_t shrink = 8; shrink > 1; shrink /= 2)
-            if (full->width / shrink >= width && full->height / shrink >= height) {
-                options.shrink = shrink;
-                break;
-            }
-    }
+    if (format == PM_FORMAT_JPEG) options.shrink = choose_shrink(full, width, height, fine);
     bool scales_up = pm_load_scales_up(format);
     /* Frames of an animation are patches of the canvas, and libvips would round the place of each. */
     if (scales_up || (format == PM_FORMAT_WEBP && full->pages == 1)) {

@@ -54,8 +54,11 @@ PmStatus pm_source_check(const PmSource *source, const PmLoadOptions *options, c
 /* Drawings, which have no pixels of their own: rendered at any size. */
 bool pm_load_scales_up(PmFormat format);
 
-/* The options that decode the least of which at least width x height (upright, one page) remain. Pure. */
-PmLoadOptions pm_load_choose(PmFormat format, const PmShape *full, int32_t width, int32_t height, int32_t pages);
+/* The options that decode the least of which at least width x height (upright, one page) remain. What a JPEG's decoder
+ * shrinks lacks some of the detail of what is left, so a little more must remain; `fine`: so much more that the loss
+ * does not show, where width x height are twice what will be made of it (docs/decisions/jpeg-shrink.md). Pure. */
+PmLoadOptions pm_load_choose(PmFormat format, const PmShape *full, int32_t width, int32_t height, int32_t pages,
+                             bool fine);
 
 /* Renders no larger than the limits allow; the rest is left to resampling. Pure. */
 void pm_load_bound(PmLoadOptions *options, const PmShape *full, const PmLimits *limits);

@@ -96,6 +96,7 @@ typedef struct Demand {
     int32_t width, height;           /* px */
     int32_t pages;                   /* 1, or 0 for all */
     int32_t wish_width, wish_height; /* what would be made use of, were the source any size; 0: the full size only */
+    bool fine;                       /* more pixels than are made of them */
 } Demand;
 
 static int32_t larger(int32_t a, int32_t b)
@@ -106,8 +107,12 @@ static int32_t larger(int32_t a, int32_t b)
 static Demand merge(Demand a, Demand b)
 {
     bool wish = a.wish_width > 0 && b.wish_width > 0;
-    return (Demand){larger(a.width, b.width), larger(a.height, b.height), a.pages == 1 && b.pages == 1 ? 1 : 0,
-                    wish ? larger(a.wish_width, b.wish_width) : 0, wish ? larger(a.wish_height, b.wish_height) : 0};
+    return (Demand){larger(a.width, b.width),
+                    larger(a.height, b.height),
+                    a.pages == 1 && b.pages == 1 ? 1 : 0,
+                    wish ? larger(a.wish_width, b.wish_width) : 0,
+                    wish ? larger(a.wish_height, b.wish_height) : 0,
+                    a.fine || b.fine};
 }
 
 /* What is needed of a step's input side when `want` of its output side is. */
@@ -118,26 +123,44 @@ static int32_t pass_through(int32_t want, int32_t in, int32_t out)
     return scaled < in ? (int32_t)scaled : in;
 }
 
+/* It asks for clearly more than what it scales its input to; what it cuts off or adds does not count. */
+static bool asks_for_more(const PmRouteStep *step)
+{
+    const double clearly = 1.5;
+    const PmResample *box = &step->resample;
+    double width = step->full_out.width, height = step->full_out.height;
+    if (box->width <= 0) return step->need_width > clearly * width || step->need_height > clearly * height;
+    width *= step->full_in.width / box->width;
+    height *= step->full_in.height / box->height;
+    return step->need_width > clearly * width && step->need_height > clearly * height;
+}
+
 static Demand demand_of_step(const PmRouteStep *step, Demand after)
 {
     if (!pm_route_step_acts(step)) return after;
     PmShape in = step->full_in, out = step->full_out;
     if (step->kind == PM_STEP_INSPECT) {
-        Demand own = {step->need_width, step->need_height, step->need_pages == 1 ? 1 : 0, larger(1, step->need_width),
-                      larger(1, step->need_height)};
+        Demand own = {step->need_width,
+                      step->need_height,
+                      step->need_pages == 1 ? 1 : 0,
+                      larger(1, step->need_width),
+                      larger(1, step->need_height),
+                      false};
         return merge(own, after);
     }
     /* Left out, it leaves later steps a picture that they have not been asked about. */
-    if (step->runs == PM_RUNS_MAYBE) return (Demand){in.width, in.height, after.pages, 0, 0};
+    if (step->runs == PM_RUNS_MAYBE) return (Demand){in.width, in.height, after.pages, 0, 0, false};
     /* One page after it need not be the first page before it. */
     bool chooses_pages = out.pages != in.pages;
     Demand need = {.width = pass_through(after.width, in.width, out.width),
                    .height = pass_through(after.height, in.height, out.height),
                    .pages = step->need_pages == 1 ? 1
                             : chooses_pages       ? 0
-                                                  : after.pages};
+                                                  : after.pages,
+                   .fine = after.fine};
     if (step->need_width > 0) need.width = step->need_width;
     if (step->need_height > 0) need.height = step->need_height;
+    if (step->need_width > 0 || step->need_height > 0) need.fine = asks_for_more(step);
     bool passes = step->need_width == 0 && step->need_height == 0 && in.width == out.width && in.height == out.height;
     need.wish_width = passes ? after.wish_width : step->wish_width;
     need.wish_height = passes ? after.wish_height : step->wish_height;
@@ -153,27 +176,29 @@ static Demand backward(const PmRouteStep *steps, size_t count, Demand demand)
 /* An encoder writes every pixel it is given. */
 static void demand_of_output(PmRouteOutput *output, const PmShape *end)
 {
-    Demand demand = backward(output->steps, output->count, (Demand){end->width, end->height, 0, 0, 0});
+    Demand demand = backward(output->steps, output->count, (Demand){end->width, end->height, 0, 0, 0, false});
     output->wish_width = demand.wish_width;
     output->wish_height = demand.wish_height;
     output->demand_width = demand.width;
     output->demand_height = demand.height;
     output->demand_pages = demand.pages;
+    output->demand_fine = demand.fine;
 }
 
 static void demand_of_trunk(PmRoute *route)
 {
-    Demand demand = {0, 0, 1, 1, 1};
+    Demand demand = {0, 0, 1, 1, 1, false};
     for (size_t i = 0; i < route->output_count; i++) {
         const PmRouteOutput *output = &route->outputs[i];
         if (output->runs == PM_RUNS_NO) continue;
         demand = merge(demand, (Demand){output->demand_width, output->demand_height, output->demand_pages,
-                                        output->wish_width, output->wish_height});
+                                        output->wish_width, output->wish_height, output->demand_fine});
     }
     demand = backward(route->trunk, route->trunk_count, demand);
     route->demand_width = demand.width;
     route->demand_height = demand.height;
     route->demand_pages = demand.pages;
+    route->demand_fine = demand.fine;
     route->wish_width = demand.wish_width;
     route->wish_height = demand.wish_height;
 }
@@ -407,7 +432,8 @@ PmStatus pm_route_plan(PmRoute *route, const PmPlanner *planner, PmError *err)
     demand_of_trunk(route);
     bool wanted = route->demand_width > 0 || route->demand_height > 0; /* else as its header was read */
     route->loaded = planner->load(planner->data, wanted ? larger(route->demand_width, route->wish_width) : 0,
-                                  wanted ? larger(route->demand_height, route->wish_height) : 0, route->demand_pages);
+                                  wanted ? larger(route->demand_height, route->wish_height) : 0, route->demand_pages,
+                                  route->demand_fine);
     route->trunk_end = route->loaded;
     status = forward(route->trunk, route->trunk_count, planner, &route->trunk_end, false, err);
     for (size_t i = 0; i < route->output_count && status == PM_OK; i++)

@@ -50,6 +50,7 @@ typedef struct PmRouteOutput {
     size_t count;
     /* out */
     int32_t demand_width, demand_height, demand_pages; /* of its start, in full-size pixels; pages 0: all */
+    bool demand_fine;                                  /* it asks for more pixels than it makes, for their quality */
     int32_t wish_width, wish_height;                   /* the same, beyond full size; 0: it takes full size as it is */
     int from;                                          /* PM_FROM_TRUNK, or the output whose fork it starts from */
     int fork;                                          /* index of the step that makes its fork, or PM_NO_FORK */
@@ -73,6 +74,7 @@ typedef struct PmRoute {
     const char *one_pass_off; /* why one pass is not to be chosen, or NULL */
     /* out */
     int32_t demand_width, demand_height, demand_pages;
+    bool demand_fine;
     int32_t wish_width, wish_height; /* beyond the demand; 0: none */
     PmShape loaded;
     PmShape trunk_end;    /* what the outputs get, pass two */
@@ -88,8 +90,9 @@ typedef struct PmPlanner {
     /* The plan of a step for `in`. `plan` is preset. */
     PmStatus (*ask)(void *data, const PmRouteStep *step, const PmShape *in, PmPlan *plan, PmError *err);
     /* What the decoder gives when at least width x height (upright, 0: all) and pages (1, or 0: all) are needed. They
-     * exceed the source where every output would make use of a drawing that is rendered larger. */
-    PmShape (*load)(void *data, int32_t width, int32_t height, int32_t pages);
+     * exceed the source where every output would make use of a drawing that is rendered larger. `fine`: something asks
+     * for more pixels than it makes, for their quality. */
+    PmShape (*load)(void *data, int32_t width, int32_t height, int32_t pages, bool fine);
     /* NULL, or why the source's coded pixels cannot be copied into a file of that format. Asked once an output's steps
      * would allow it. */
     const char *(*copy)(void *data, const char *format);

@@ -25,10 +25,10 @@ static PmStatus ask(void *data, const PmRouteStep *step, const PmShape *in, PmPl
     return pm_call_plan(&run->job, step->step, in, plan, err);
 }
 
-static PmShape load(void *data, int32_t width, int32_t height, int32_t pages)
+static PmShape load(void *data, int32_t width, int32_t height, int32_t pages, bool fine)
 {
     PmRun *run = data;
-    run->load = pm_load_choose(run->format, &run->route.source, width, height, pages);
+    run->load = pm_load_choose(run->format, &run->route.source, width, height, pages, fine);
     pm_load_bound(&run->load, &run->route.source, &run->engine->pipeline->limits);
     return pm_load_shape(run->format, &run->route.source, &run->load);
 }

@@ -37,8 +37,10 @@ static const PmParam params[] = {
                   .doc = "How pixels are mixed: lanczos3 is sharpest, mitchell and cubic softer with less ringing, "
                          "nearest keeps hard pixel edges."),
     PM_PARAM_ENUM(Config, quality, "quality", .def = "balanced", .choices = qualities,
-                  .doc = "How much of the source is decoded, where the format can decode at a fraction of its size: "
-                         "fast at least the size needed, balanced at least twice that, best all of it."),
+                  .doc =
+                      "How much of the source is decoded, where the format can decode at a fraction of its size: "
+                      "fast at least the size needed, balanced at least twice that, best all of it. A JPEG is shrunk "
+                      "while it is decoded only where still more remains than that."),
     PM_PARAM_COLOR(Config, background, "background", .def = "transparent",
                    .doc = "Colour of the bars of `fit: contain`. Transparent by default; formats without transparency "
                           "show convert's background there."),

@@ -30,6 +30,7 @@ typedef struct Fake {
 
 typedef struct Decoder {
     int32_t width, height, pages; /* what was asked of it */
+    bool fine;
     int calls;
     PmShape full;
 } Decoder;
@@ -62,13 +63,14 @@ static PmStatus ask(void *data, const PmRouteStep *step, const PmShape *in, PmPl
 }
 
 /* A decoder that halves, like JPEG's. */
-static PmShape load(void *data, int32_t width, int32_t height, int32_t pages)
+static PmShape load(void *data, int32_t width, int32_t height, int32_t pages, bool fine)
 {
     Decoder *decoder = data;
     decoder->calls++;
     decoder->width = width;
     decoder->height = height;
     decoder->pages = pages;
+    decoder->fine = fine;
     PmShape shape = decoder->full;
     for (int shrink = 8; shrink > 1; shrink /= 2)
         if (decoder->full.width / shrink >= width && decoder->full.height / shrink >= height) {
@@ -161,6 +163,29 @@ static void a_small_rendition_lets_the_decoder_shrink(void **state)
     assert_int_equal(b.steps[0][0].in.width, 1000);
     assert_int_equal(b.steps[0][1].in.width, 400);
     assert_false(b.route.share_trunk);
+}
+
+/* The decoder hears of it where a step asks for more than it makes, of whichever output. */
+static void pixels_for_quality_are_told_apart(void **state)
+{
+    (void)state;
+    Bench b;
+    begin(&b, 4000, 3000, 1);
+    Fake exact = {.width = 800, .height = 600, .times = 1, .scales = true},
+         more = {.width = 200, .height = 150, .times = 2};
+    Fake strip = {.passes = true};
+    add_trunk(&b, PM_STEP_APPLY, &strip);
+    add_rendition(&b, "exact", &exact);
+    assert_int_equal(plan(&b), PM_OK);
+    assert_false(b.decoder.fine);
+    add_rendition(&b, "more", &more);
+    assert_int_equal(plan(&b), PM_OK);
+    assert_true(b.decoder.fine);
+    assert_false(b.outputs[0].demand_fine);
+    assert_true(b.outputs[1].demand_fine);
+    b.outputs[1].runs = PM_RUNS_NO;
+    assert_int_equal(plan(&b), PM_OK);
+    assert_false(b.decoder.fine);
 }
 
 static void without_a_resize_all_is_needed(void **state)
@@ -763,6 +788,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_rendition_lets_the_decoder_shrink),
+        cmocka_unit_test(pixels_for_quality_are_told_apart),
         cmocka_unit_test(without_a_resize_all_is_needed),
         cmocka_unit_test(a_step_that_says_nothing_needs_its_full_input),
         cmocka_unit_test(demand_passes_through_steps_that_do_not_care),
