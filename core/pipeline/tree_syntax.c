@@ -216,8 +216,10 @@ static size_t at_column(const char *line, size_t length, int column)
 /* A text without quotes on the lines that libyaml's problem is about. */
 static bool unquoted(const yaml_parser_t *parser, const char *text, size_t size, const char *file, PmError *err)
 {
+    enum { BACK = 20 }; /* a comment that swallows closing brackets shows only where the file goes on */
     int last = (int)parser->problem_mark.line + 1, first = last;
-    if (parser->context != NULL && (int)parser->context_mark.line + 1 < last)
+    if (contains(parser->problem, "did not find expected node content")) first = last > BACK ? last - BACK : 1;
+    if (parser->context != NULL && (int)parser->context_mark.line + 1 < first)
         first = (int)parser->context_mark.line + 1;
     size_t length, at = 0;
     const char *p = line_of(text, size, first, &length), *end = text + size;
