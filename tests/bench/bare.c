@@ -54,17 +54,28 @@ static bool serves(const Rendition *giver, const Rendition *taker)
     return !giver->cover && giver->width >= taker->need_width && giver->height >= taker->need_height;
 }
 
+// As pixmill's choose_shrink(): how many times what is needed must be there before the decoder shrinks.
+static int shrink_for(int width, int height, const Rendition *largest)
+{
+    static const struct {
+        int shrink;
+        double fast, balanced;
+    } steps[] = {{8, 9, 32}, {4, 5, 14}, {2, 3, 2.5}};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        double least = times > 1 ? steps[i].balanced : steps[i].fast;
+        if (width >= least * largest->need_width && height >= least * largest->need_height) return steps[i].shrink;
+    }
+    return 1;
+}
+
 // Sizes come largest first. Returns how far the decoder may shrink; *trunk_users: how many start from what it gives.
 static int plan(int width, int height, int *trunk_users)
 {
-    int shrink = 8;
     *trunk_users = 0;
     for (int i = 0; i < count; i++) {
         renditions[i].users = 0;
         measure(&renditions[i], width, height);
     }
-    for (; shrink > 1; shrink /= 2)
-        if (width / shrink >= renditions[0].need_width && height / shrink >= renditions[0].need_height) break;
     for (int i = 0; i < count; i++) {
         renditions[i].from = -1;
         for (int j = 0; j < i; j++)
@@ -74,7 +85,7 @@ static int plan(int width, int height, int *trunk_users)
         else
             renditions[renditions[i].from].users++;
     }
-    return shrink;
+    return shrink_for(width, height, &renditions[0]);
 }
 
 static void store(const char *file, int box, const void *bytes, size_t size)

@@ -7,7 +7,7 @@ sharp), each started as Lambda starts a runtime, for the same SQS event, on the 
 
 Told are the times from exec to the first `next` (ready) and to the answer that follows the stored rendition (first output), medians
 of all rounds, in which the contenders take turns; and their ratios, each to pixmill with the same rule of how far the decoder may
-shrink: twice the size is left for Pillow's draft(), the size itself for sharp. Without draft(), as most handlers are, Pillow decodes
+shrink: balanced beside Pillow's draft(), which leaves twice the size, fast beside sharp, whose rule it is. Without draft(), as most handlers are, Pillow decodes
 all. Files are in the page cache: a fresh machine would also read them, 40 MB of pixmill's, more of the others'. node and its packages
 come by npm; without them that contender is left out.
 
@@ -100,7 +100,7 @@ def measure(options, peers):
         env = {"PATH": os.environ["PATH"], "HOME": folder, "TARGET": target, "LAMBDA_TASK_ROOT": folder,
                "AWS_EC2_METADATA_DISABLED": "true", **peers.environment()}
         pixmill = str(options.bundle / "bootstrap")
-        # The decoder may shrink to twice the size at least (balanced), or to the size itself (fast).
+        # How much of the picture the decoder leaves to the kernel: five times the size at 1/2 (balanced), or three times (fast).
         contenders = {"pixmill, balanced": ["env", "_HANDLER=balanced.yaml", pixmill],
                       "Python, Pillow": ["/usr/bin/python3", str(HERE / "cold" / "handler.py")],
                       "Python, Pillow, draft()": ["env", "DRAFT=1", "/usr/bin/python3", str(HERE / "cold" / "handler.py")],
