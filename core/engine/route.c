@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/copy.h"
+#include "engine/exif_facts.h"
 #include "engine/internal.h"
 #include "engine/limits.h"
 
@@ -89,6 +90,21 @@ static const char *colorspace(const PmRun *run)
     }
 }
 
+/* Of a source that is only described nothing is known. */
+static bool set_exif_facts(const PmRun *run)
+{
+    PmFacts *facts = run->facts;
+    char camera[PM_EXIF_FACT_SIZE] = "unknown", taken[PM_EXIF_FACT_SIZE] = "unknown";
+    if (run->has_source) {
+        pm_exif_camera(run->source.header, camera);
+        pm_exif_taken(run->source.header, taken);
+    }
+    bool known = strcmp(taken, "unknown") != 0;
+    return pm_facts_set(facts, "camera", camera) && pm_facts_set(facts, "taken", taken) &&
+           pm_facts_setf(facts, "taken_year", "%.*s", known ? 4 : 7, taken) &&
+           pm_facts_setf(facts, "taken_month", "%.*s", known ? 2 : 7, known ? taken + 5 : taken);
+}
+
 static bool set_source_facts(PmRun *run)
 {
     const PmShape *shape = &run->route.source;
@@ -103,7 +119,7 @@ static bool set_source_facts(PmRun *run)
            pm_facts_setf(facts, "aspect", "%.3f", (double)shape->width / shape->height) &&
            pm_facts_setf(facts, "megapixels", "%.3f", (double)shape->width * shape->height / 1e6) &&
            pm_facts_set(facts, "animated", is_animation(run->format, shape->pages) ? "true" : "false") &&
-           pm_facts_set(facts, "colorspace", colorspace(run)) &&
+           pm_facts_set(facts, "colorspace", colorspace(run)) && set_exif_facts(run) &&
            pm_facts_set(facts, "has_alpha", shape->has_alpha ? "true" : "false") &&
            pm_facts_set(facts, "has_profile", shape->has_profile ? "true" : "false") &&
            pm_facts_setf(facts, "orientation", "%d", shape->orientation) &&

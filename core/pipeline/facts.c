@@ -20,7 +20,8 @@ struct PmFacts {
     size_t count;
 };
 
-#define EVERYWHERE (PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN)
+#define WORD_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
+#define EVERYWHERE   (PM_FACT_KEY | PM_FACT_WHEN | PM_FACT_PLUGIN)
 
 static const char *const source_formats[] = {"jpeg", "png", "webp", "gif", "tiff", "avif",
                                              "heif", "jxl", "svg",  "pdf", NULL};
@@ -61,6 +62,16 @@ const PmFactInfo pm_fact_table[] = {
      "How the source stores its colours, before pixmill converts them: rgb (also with a palette), gray, cmyk, lab or "
      "other. Also in keys.",
      .choices = colorspaces, .also = "color_space colourspace colour_space color_model colormode mode interpretation"},
+    {"camera", EVERYWHERE | PM_FACT_SOURCE | PM_FACT_LOWER,
+     "Maker and model by the source's EXIF, as one word of a-z, 0-9 and -: canon-eos-5d. unknown where EXIF has none.",
+     .never = "/.", .letters = WORD_LETTERS, .also = "model make device maker"},
+    {"taken", EVERYWHERE | PM_FACT_SOURCE | PM_FACT_LOWER,
+     "Day that the picture was taken by the source's EXIF: 2026-11-23. unknown where EXIF has none.", .never = "/.",
+     .letters = WORD_LETTERS, .also = "taken_at capture_date datetime datetimeoriginal shot"},
+    {"taken_year", EVERYWHERE | PM_FACT_SOURCE | PM_FACT_LOWER, "2026, or unknown.", .never = "/.",
+     .letters = WORD_LETTERS},
+    {"taken_month", EVERYWHERE | PM_FACT_SOURCE | PM_FACT_LOWER, "11, or unknown.", .never = "/.",
+     .letters = WORD_LETTERS},
     {"has_alpha", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source has transparency.", .choices = truths,
      .also = "alpha transparent transparency"},
     {"has_profile", PM_FACT_WHEN | PM_FACT_PLUGIN, "true when the source carries an ICC profile.", .choices = truths,
@@ -107,7 +118,10 @@ bool pm_fact_from_worker(const char *name, const char *value)
 {
     if (strchr(name, '.') != NULL) return true;
     const PmFactInfo *info = pm_fact_info(name);
-    return info != NULL && (info->flags & PM_FACT_SOURCE) != 0 && pm_text_is_one_of(value, info->choices);
+    if (info == NULL || (info->flags & PM_FACT_SOURCE) == 0) return false;
+    if (info->letters == NULL) return pm_text_is_one_of(value, info->choices);
+    size_t n = strlen(value);
+    return n > 0 && n <= PM_FACT_WORD_MAX && value[strspn(value, info->letters)] == '\0';
 }
 
 const char *pm_fact_also(const char *word)

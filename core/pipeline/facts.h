@@ -11,7 +11,7 @@
 
 typedef struct PmFacts PmFacts;
 
-enum { PM_FACT_VALUE_MAX = 1024, PM_FACTS_MAX = 200 };
+enum { PM_FACT_WORD_MAX = 64, PM_FACT_VALUE_MAX = 1024, PM_FACTS_MAX = 200 };
 
 PmFacts *pm_facts_new(void);
 PmFacts *pm_facts_copy(const PmFacts *facts);
@@ -49,6 +49,7 @@ typedef struct PmFactInfo {
     const char *const *choices; /* all that `when` can find in it, NULL-terminated; or NULL */
     double min, max;            /* of a number, inclusive; max 0: no upper end */
     const char *never;          /* characters that a text never holds, or NULL */
+    const char *letters;        /* all that a text is made of, 1 to PM_FACT_WORD_MAX of them; or NULL */
     const char *also;           /* what people call it elsewhere: words between spaces, or NULL */
 } PmFactInfo;
 extern const PmFactInfo pm_fact_table[]; /* ended by a NULL name */

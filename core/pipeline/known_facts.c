@@ -96,7 +96,7 @@ static void suggest(const Scope *scope, const char *name, PmError *err)
 {
     const char *also = pm_fact_also(name),
                *near = also != NULL && own_fact_known(scope, also) ? also : nearest(scope, name);
-    char known[240];
+    char known[320];
     list_known(scope, known, sizeof known);
     if (err == NULL) return;
     if (near != NULL)

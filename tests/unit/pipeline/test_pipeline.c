@@ -542,13 +542,15 @@ static void trigger_and_source_must_fit(void **state)
 
 #define KNOWN_WHEN                                                                                             \
     "  hint: known here: key, dir, name, stem, source_ext, format, width, height, shape, aspect, megapixels, " \
-    "animated, pages, colorspace, has_alpha, has_profile, orientation, file_size\n"
-#define KNOWN_KEY                                                                                               \
-    "  hint: known here: key, bucket, dir, name, stem, source_ext, ext, output, format, width, height, shape, " \
-    "animated, pages, colorspace, file_size, etag, sha256, date, year, month, day, hour\n"
+    "animated, pages, colorspace, camera, taken, taken_year, taken_month, has_alpha, has_profile, "            \
+    "orientation, file_size\n"
+#define KNOWN_KEY                                                                                                \
+    "  hint: known here: key, bucket, dir, name, stem, source_ext, ext, output, format, width, height, shape, "  \
+    "animated, pages, colorspace, camera, taken, taken_year, taken_month, file_size, etag, sha256, date, year, " \
+    "month, day, hour\n"
 #define KNOWN_WITHOUT_OUTPUT                                                                                        \
     "  hint: known here: key, bucket, dir, name, stem, source_ext, format, width, height, shape, animated, pages, " \
-    "colorspace, "                                                                                                  \
+    "colorspace, camera, taken, taken_year, taken_month, "                                                          \
     "file_size, etag, sha256, date, year, month, day, hour\n"
 
 static void expect_facts(const char *yaml, const json_t *plugin_facts, const char *expected)
