@@ -6,10 +6,10 @@ include(CMakePackageConfigHelpers)
 set(PIXMILL_INSTALL_CMAKEDIR ${CMAKE_INSTALL_LIBDIR}/cmake/Pixmill)
 set(PIXMILL_INSTALL_PKGCONFIGDIR ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-install(FILES core/include/pixmill/plugin.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pixmill)
+install(FILES core/include/pixmill/plugin.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pixmill COMPONENT dev)
 
-install(TARGETS pixmill_plugin_api EXPORT PixmillTargets)
-install(EXPORT PixmillTargets NAMESPACE pixmill:: DESTINATION ${PIXMILL_INSTALL_CMAKEDIR})
+install(TARGETS pixmill_plugin_api EXPORT PixmillTargets COMPONENT dev)
+install(EXPORT PixmillTargets NAMESPACE pixmill:: DESTINATION ${PIXMILL_INSTALL_CMAKEDIR} COMPONENT dev)
 configure_package_config_file(
   cmake/PixmillConfig.cmake.in ${CMAKE_BINARY_DIR}/cmake/PixmillConfig.cmake
   INSTALL_DESTINATION ${PIXMILL_INSTALL_CMAKEDIR}
@@ -18,7 +18,7 @@ configure_package_config_file(
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/cmake/PixmillConfigVersion.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/cmake/PixmillConfig.cmake ${CMAKE_BINARY_DIR}/cmake/PixmillConfigVersion.cmake
               cmake/PixmillPlugin.cmake
-        DESTINATION ${PIXMILL_INSTALL_CMAKEDIR})
+        DESTINATION ${PIXMILL_INSTALL_CMAKEDIR} COMPONENT dev)
 
 # pkg-config finds its prefix from where the file lies.
 if(IS_ABSOLUTE ${PIXMILL_INSTALL_PKGCONFIGDIR})
@@ -41,9 +41,9 @@ foreach(dir PLUGINSDIR INCLUDEDIR)
   endif()
 endforeach()
 configure_file(cmake/pixmill.pc.in ${CMAKE_BINARY_DIR}/cmake/pixmill.pc @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/cmake/pixmill.pc DESTINATION ${PIXMILL_INSTALL_PKGCONFIGDIR})
+install(FILES ${CMAKE_BINARY_DIR}/cmake/pixmill.pc DESTINATION ${PIXMILL_INSTALL_PKGCONFIGDIR} COMPONENT dev)
 
-install(DIRECTORY plugins/template DESTINATION ${CMAKE_INSTALL_DATADIR}/pixmill)
+install(DIRECTORY plugins/template DESTINATION ${CMAKE_INSTALL_DATADIR}/pixmill COMPONENT dev)
 
 # What makes shells complete. Each looks in a folder of its own.
 set(completions)

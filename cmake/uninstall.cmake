@@ -17,7 +17,7 @@ endforeach()
 # Upwards from each: a folder that holds something else ends it, and so does one that others use as well.
 list(REMOVE_DUPLICATES folders)
 foreach(folder IN LISTS folders)
-  while(IS_DIRECTORY ${folder} AND folder MATCHES "/[Pp]ixmill(/|$)")
+  while(IS_DIRECTORY ${folder} AND folder MATCHES "/[Pp]ixmill(-dev)?(/|$)")
     file(GLOB left LIST_DIRECTORIES true ${folder}/* ${folder}/.*)
     if(left)
       break()

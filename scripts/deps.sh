@@ -9,7 +9,7 @@ set -eu
 both="gcc cmake ninja-build pkg-config libc6-dev libyaml-dev libjansson-dev libssl-dev libcurl4-openssl-dev libexpat1-dev zlib1g-dev
       libmicrohttpd-dev libseccomp-dev libheif-dev fonts-dejavu-core"
 build="$both libvips-dev libvips-tools python3 python3-pil python3-numpy"
-package="$both binutils ca-certificates"
+package="$both binutils ca-certificates dpkg-dev"
 # npm is often there from elsewhere, and then in the way of Debian's; nobody needs it where its packages lie in a folder.
 [ -n "${PIXMILL_VIPS_PACKAGES:-}" ] || command -v npm >/dev/null 2>&1 || package="$package npm"
 plugins=libheif-plugin-libde265 # a file of its own from libheif 1.17 on
