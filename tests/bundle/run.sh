@@ -59,7 +59,7 @@ for file in "$bundle"/bin/*.real "$bundle"/libexec/pixmill/*.real "$bundle"/lib/
 done
 [ -z "$missing" ]
 result "every library is there:$missing" $?
-[ -z "$(find "$bundle/lib" -name 'libgnutls*' -o -name 'libkrb5*' -o -name 'libsasl*' -o -name 'libp11*' -o -name 'libhogweed*')" ] &&
+[ -z "$(find "$bundle/lib" -name 'libnettle*' -o -name 'libkrb5*' -o -name 'libsasl*' -o -name 'libp11*' -o -name 'libhogweed*')" ] &&
     [ -z "$(find "$build/stand-in" -name '*.c' -exec sh -c '[ "$(stat -c %s "'"$bundle"'/lib/$(basename "$1" .c)")" -lt 32000 ] || echo "$1"' sh {} \;)" ]
 result "nothing of protocols that pixmill does not speak" $?
 for file in bootstrap bin/pixmill libexec/pixmill/pixmill-worker; do
