@@ -83,7 +83,7 @@ static PmStatus run_over(const PmPipeline *pipeline, const char *text, size_t si
         .session = {.pool = *pool, .once = true, .instead = &instead, .data = run, .result = on_result}};
     request.session.pool.workers = 1;
     PmServed served;
-    PmStatus status = pm_serve(pipeline, text, size, &request, &served, errors, err);
+    PmStatus status = pm_serve(&(PmServePipeline){pipeline, text, size}, 1, &request, &served, errors, err);
     return status == PM_OK && served.interrupted ? pm_error_set(err, PM_TRANSIENT, "stopped by a signal") : status;
 }
 

@@ -17,7 +17,8 @@
 
 static const PmCommandOption options[] = {
     {"once", NULL, "End when everything that is there is done.", 0},
-    {"workers", "N", "How many images at the same time; as many as processors may be used by default.", 'w'},
+    {"workers", "N", "How many images of a pipeline at the same time; as many as processors may be used by default.",
+     'w'},
     {"grace", "TIME", "How long to finish what is under way after SIGTERM; 20s by default.", 0},
     {"watch", NULL, "Reload the pipeline file when it changes; SIGHUP does so at any time.", 0},
     {"listen", "ADDRESS:PORT", "Answer /livez, /readyz, /metrics and /status there, by HTTP.", 0},
@@ -196,9 +197,40 @@ static int serve_lambda(const PmArguments *arguments, PmStart *start, int64_t gr
     return code == PM_EXIT_FAILED ? PM_EXIT_FINE : code; /* each invocation was told of its own failures */
 }
 
+static void finish_all(PmStart *starts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) pm_start_finish(&starts[i]);
+}
+
+/* Prints what is wrong with any of them; then none is left. Their names tell their log lines and metrics apart. */
+static bool read_all(const PmArguments *arguments, PmStart *starts, PmErrorList *told)
+{
+    size_t good = 0;
+    for (size_t i = 0; i < arguments->count; i++)
+        if (pm_start_read(arguments->values[i], &arguments->pool, &starts[good], told) == PM_OK) good++;
+    bool fine = good > 0 && good == arguments->count;
+    for (size_t i = 0; fine && i < good; i++)
+        for (size_t k = 0; fine && k < i; k++)
+            if (strcmp(starts[i].pipeline->name, starts[k].pipeline->name) == 0) {
+                pm_cli_usage("write another `name:` into one of them", "%s and %s are both called \"%s\"",
+                             starts[k].pipeline->file, starts[i].pipeline->file, starts[i].pipeline->name);
+                fine = false;
+            }
+    if (!fine) finish_all(starts, good);
+    return fine;
+}
+
+static const char *listen_of(const PmStart *starts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (starts[i].pipeline->listen != NULL) return starts[i].pipeline->listen;
+    return NULL;
+}
+
 static int run(const PmArguments *arguments)
 {
-    PmStart start;
+    PmStart starts[PM_SERVE_MAX] = {0};
+    size_t count = arguments->count;
     int64_t grace = 0;
     char why[120];
     const char *grace_text = pm_arguments_get(arguments, "grace");
@@ -211,18 +243,19 @@ static int run(const PmArguments *arguments)
     if (listen != NULL && !pm_text_listen_address(listen, host, sizeof host, &port))
         return pm_cli_usage("--listen 127.0.0.1:9464, or :9464 for every address of this host",
                             "--listen must be ADDRESS:PORT, not \"%s\"", listen);
+    bool once = pm_arguments_get(arguments, "once") != NULL, watches = pm_arguments_get(arguments, "watch") != NULL;
+    if (once && watches)
+        return pm_cli_usage(NULL, "--once ends with what is there: it cannot be combined with --watch");
+    if (count > PM_SERVE_MAX || (count > 1 && pm_lambda_host() != NULL))
+        return pm_cli_usage(NULL, "one process runs at most %d pipelines, and a Lambda function one",
+                            (int)PM_SERVE_MAX);
     PmErrorList told = {0};
-    if (pm_start_read(arguments->values[0], &arguments->pool, &start, &told) != PM_OK) {
+    if (!read_all(arguments, starts, &told)) {
         pm_lambda_init_error(&told);
         pm_error_list_finish(&told);
         return PM_EXIT_USAGE;
     }
-    if (pm_lambda_host() != NULL) return serve_lambda(arguments, &start, grace);
-    bool once = pm_arguments_get(arguments, "once") != NULL, watches = pm_arguments_get(arguments, "watch") != NULL;
-    if (once && watches) {
-        pm_start_finish(&start);
-        return pm_cli_usage(NULL, "--once ends with what is there: it cannot be combined with --watch");
-    }
+    if (pm_lambda_host() != NULL) return serve_lambda(arguments, &starts[0], grace);
     Listener listener = {.json = pm_arguments_get(arguments, "json") != NULL,
                          .writer = pm_writer_new(STDOUT_FILENO, once ? ONCE_MAX : KEPT_MAX),
                          .unfinished = once ? json_object() : NULL};
@@ -235,10 +268,10 @@ static int run(const PmArguments *arguments)
         .reloads = !once,
         .watches = watches,
         .grace_ms = grace,
-        .listen = listen != NULL ? listen : start.pipeline->listen,
+        .listen = listen != NULL ? listen : listen_of(starts, count),
         .writer = listener.writer};
     PmServed served;
-    int code = pm_start_run(&start, &request, &served, NULL);
+    int code = pm_start_run_all(starts, count, &request, &served, NULL);
     const PmSessionSummary summary = served.summary;
     size_t unfinished = json_object_size(listener.unfinished);
     if (code == PM_EXIT_FINE && (unfinished > 0 || summary.gave_up) && !served.interrupted) code = PM_EXIT_FAILED;
@@ -262,18 +295,19 @@ static int run(const PmArguments *arguments)
         pm_log(PM_LOG_WARN, "output.lost", "msg", "nobody reads standard output: the last results are lost", NULL);
     pm_writer_free(listener.writer);
     json_decref(listener.unfinished);
-    pm_start_finish(&start);
+    finish_all(starts, count);
     return code;
 }
 
 const PmCommand pm_command_run = {
     .name = "run",
-    .usage = "PIPELINE [--once] [--workers N]",
-    .summary = "Run a pipeline: take images as its trigger delivers them.",
+    .usage = "PIPELINE... [--once] [--workers N]",
+    .summary = "Run pipelines: take images as their triggers deliver them.",
     .text =
         "A folder is watched with inotify; a finished file moves to done/, a hopeless one to failed/ with a\n"
         ".reason.json beside it. SIGTERM and Ctrl-C finish what is under way; a second one ends at once.\n"
         "SIGHUP reads the file anew; one that is wrong is logged and changes nothing.\n"
+        "Several files run side by side in one process, each with workers of its own; one that fails stops no other.\n"
         "\n"
         "Inside AWS Lambda, which sets AWS_LAMBDA_RUNTIME_API, it serves invocations instead of the trigger; there\n"
         "pixmill needs no arguments: the file is $PIXMILL_PIPELINE, else the function's handler when that is a .yaml\n"
@@ -285,6 +319,5 @@ const PmCommand pm_command_run = {
         "  pixmill run photos.yaml --once --json | jq .outputs",
     .options = options,
     .least = 1,
-    .most = 1,
     .run = run,
 };

@@ -47,20 +47,6 @@ static void free_generation(Generation *generation)
 
 /* --- telling --- */
 
-static void add(PmSessionSummary *sum, const PmSessionSummary *more)
-{
-    sum->done += more->done;
-    sum->failed += more->failed;
-    sum->rejected += more->rejected;
-    sum->skipped += more->skipped;
-    sum->retried += more->retried;
-    sum->outputs += more->outputs;
-    sum->bytes_in += more->bytes_in;
-    sum->bytes_out += more->bytes_out;
-    sum->ms += more->ms;
-    sum->gave_up |= more->gave_up;
-}
-
 static void note_reload(PmGenerations *g, bool ok)
 {
     g->reloaded = true;
@@ -139,7 +125,7 @@ static void next_failed(PmGenerations *g)
 
 static void begin_next(PmGenerations *g)
 {
-    add(&g->ended, pm_session_summary(g->current->session));
+    pm_session_summary_add(&g->ended, pm_session_summary(g->current->session));
     free_generation(g->current);
     g->current = g->next;
     g->next = NULL;
@@ -318,7 +304,7 @@ bool pm_generations_is_ready(const PmGenerations *g, char *why, size_t size)
 PmSessionSummary pm_generations_summary(const PmGenerations *g)
 {
     PmSessionSummary sum = g->ended;
-    add(&sum, pm_session_summary(g->current->session));
+    pm_session_summary_add(&sum, pm_session_summary(g->current->session));
     return sum;
 }
 

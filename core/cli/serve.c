@@ -10,12 +10,23 @@
 #include "cli/generations.h"
 #include "cli/observe.h"
 
+struct Serve;
+
+/* One pipeline of those that are served. */
+typedef struct Site {
+    struct Serve *serve;
+    size_t index;
+    PmGenerations *generations;
+    PmAlive *alive; /* or NULL */
+    bool ended;
+} Site;
+
 typedef struct Serve {
     PmLoop *loop;
-    PmGenerations *generations;
+    Site sites[PM_SERVE_MAX];
+    size_t count;
     const PmServeOptions *options;
     PmServed *served;
-    PmAlive *alive;     /* or NULL */
     PmObserve *observe; /* or NULL */
 } Serve;
 
@@ -23,17 +34,17 @@ typedef struct Serve {
 
 static void on_started(void *data, const PmPipeline *pipeline, unsigned generation, const json_t *info, size_t workers)
 {
-    const Serve *serve = data;
-    const PmServeOptions *options = serve->options;
-    pm_observe_started(serve->observe, info);
+    const Site *site = data;
+    const PmServeOptions *options = site->serve->options;
+    pm_observe_started(site->serve->observe, site->index, info);
     if (options->started != NULL) options->started(options->session.data, pipeline, generation, info, workers);
 }
 
 static void on_result(void *data, const PmJobResult *result)
 {
-    const Serve *serve = data;
-    const PmSessionOptions *to = &serve->options->session;
-    pm_observe_result(serve->observe, result);
+    const Site *site = data;
+    const PmSessionOptions *to = &site->serve->options->session;
+    pm_observe_result(site->serve->observe, site->index, result);
     if (to->result != NULL) to->result(to->data, result);
 }
 
@@ -43,9 +54,30 @@ static void on_context(void *data, const char *request_id, const char *trace_id)
     pm_log_context(request_id, trace_id);
 }
 
+static void log_end(const Site *site)
+{
+    const PmSession *session = pm_generations_session(site->generations);
+    const PmErrorList *errors = pm_session_errors(session);
+    const PmError *err = errors->count > 0 ? &errors->items[0] : pm_session_error(session);
+    const char *name = pm_session_pipeline(session)->name;
+    char text[1600];
+    pm_error_format(err, text, sizeof text);
+    if (err->status != PM_OK)
+        pm_log(PM_LOG_ERROR, "pipeline.failed", "pipeline", name, "msg", text, NULL);
+    else
+        pm_log(PM_LOG_INFO, "pipeline.ended", "pipeline", name, NULL);
+}
+
+/* The others go on. */
 static void on_ended(void *data)
 {
-    pm_loop_stop(((const Serve *)data)->loop);
+    Site *site = data;
+    Serve *serve = site->serve;
+    site->ended = true;
+    size_t left = 0;
+    for (size_t i = 0; i < serve->count; i++) left += !serve->sites[i].ended;
+    if (serve->count > 1) log_end(site);
+    if (left == 0) pm_loop_stop(serve->loop);
 }
 
 /* --- signals --- */
@@ -54,12 +86,13 @@ static void on_stop_signal(void *data)
 {
     Serve *serve = data;
     serve->served->interrupted = true;
-    pm_generations_drain(serve->generations);
+    for (size_t i = 0; i < serve->count; i++)
+        if (!serve->sites[i].ended) pm_generations_drain(serve->sites[i].generations);
 }
 
-static char *status_text(const Serve *serve)
+static char *status_text(const Site *site)
 {
-    json_t *status = pm_generations_status(serve->generations);
+    json_t *status = pm_generations_status(site->generations);
     char *text = status != NULL ? pm_json_text(status, JSON_COMPACT) : NULL;
     json_decref(status);
     return text;
@@ -74,9 +107,12 @@ static void write_status(void *data, PmBuffer *out)
 
 static void on_status_signal(void *data)
 {
-    char *text = status_text(data);
-    pm_log(PM_LOG_INFO, "run.status", "msg", text, NULL);
-    free(text);
+    const Serve *serve = data;
+    for (size_t i = 0; i < serve->count; i++) {
+        char *text = status_text(&serve->sites[i]);
+        pm_log(PM_LOG_INFO, "run.status", "msg", text, NULL);
+        free(text);
+    }
 }
 
 static void on_debug_signal(void *data)
@@ -90,10 +126,12 @@ static void on_debug_signal(void *data)
 static void on_hangup(void *data)
 {
     Serve *serve = data;
-    if (serve->options->reloads)
-        pm_generations_reload(serve->generations);
-    else
+    if (!serve->options->reloads) {
         pm_log(PM_LOG_INFO, "run.hangup", "msg", "SIGHUP is ignored: this run cannot reload its pipeline", NULL);
+        return;
+    }
+    for (size_t i = 0; i < serve->count; i++)
+        if (!serve->sites[i].ended) pm_generations_reload(serve->sites[i].generations);
 }
 
 static PmStatus handle_signals(Serve *serve, PmError *err)
@@ -112,66 +150,87 @@ static PmStatus handle_signals(Serve *serve, PmError *err)
     return PM_OK;
 }
 
-/* Nothing depends on it: a second process of the same file runs as well. */
-static void answer_alive(Serve *serve, const char *file)
-{
-    PmError err = {0};
-    if (pm_session_answers(pm_generations_session(serve->generations)) || serve->options->session.once) return;
-    serve->alive = pm_alive_new(serve->loop, file, write_status, serve, &err);
-    if (serve->alive == NULL) pm_log(PM_LOG_WARN, "run.alive", "msg", err.message, NULL);
-}
-
 /* --- a run --- */
 
-static PmStatus listen_there(Serve *serve, PmError *err)
+/* Nothing depends on it: a second process of the same file runs as well. */
+static void answer_alive(Serve *serve, Site *site)
 {
-    if (serve->options->listen == NULL) return PM_OK;
-    serve->observe = pm_observe_new(serve->loop, serve->generations, serve->options->listen, err);
-    return err->status;
+    const PmSession *session = pm_generations_session(site->generations);
+    PmError err = {0};
+    if (pm_session_answers(session) || serve->options->session.once) return;
+    site->alive = pm_alive_new(serve->loop, pm_session_pipeline(session)->file, write_status, site, &err);
+    if (site->alive == NULL) pm_log(PM_LOG_WARN, "run.alive", "msg", err.message, NULL);
 }
 
-static void run(Serve *serve, const PmPipeline *pipeline, const char *text, size_t size, PmErrorList *errors,
-                PmError *err)
+static PmStatus open_site(Serve *serve, Site *site, const PmServePipeline *pipeline, PmError *err)
 {
     PmGenerationsOptions options = {.session = serve->options->session,
                                     .grace_ms = serve->options->grace_ms,
-                                    .data = serve,
+                                    .data = site,
                                     .started = on_started,
                                     .ended = on_ended};
     options.session.grace_ms = serve->options->grace_ms;
-    options.session.data = serve;
+    options.session.data = site;
     options.session.result = on_result;
     options.session.context = on_context;
-    serve->generations = pm_generations_new(serve->loop, pipeline, text, size, &options, err);
-    if (serve->generations == NULL) return;
-    if (serve->options->watches && !pm_generations_watch(serve->generations))
+    *site = (Site){.serve = serve, .index = (size_t)(site - serve->sites)};
+    site->generations =
+        pm_generations_new(serve->loop, pipeline->pipeline, pipeline->text, pipeline->size, &options, err);
+    if (site->generations == NULL) return err->status;
+    if (serve->options->watches && !pm_generations_watch(site->generations))
         pm_log(PM_LOG_WARN, "run.watch", "msg", "out of memory: the pipeline file is not watched", NULL);
-    if (listen_there(serve, err) != PM_OK) {
-        pm_generations_free(serve->generations);
-        return;
-    }
-    answer_alive(serve, pipeline->file);
-    serve->served->ran = true;
-    pm_loop_run(serve->loop);
-    const PmSession *session = pm_generations_session(serve->generations);
-    const PmErrorList *found = pm_session_errors(session);
-    for (size_t i = 0; i < found->count; i++) pm_error_list_add(errors, &found->items[i]);
-    *err = *pm_session_error(session);
-    serve->served->summary = pm_generations_summary(serve->generations);
-    pm_observe_free(serve->observe);
-    pm_alive_free(serve->alive);
-    pm_generations_free(serve->generations);
+    return PM_OK;
 }
 
-PmStatus pm_serve(const PmPipeline *pipeline, const char *text, size_t size, const PmServeOptions *options,
-                  PmServed *served, PmErrorList *errors, PmError *err)
+static PmStatus open_all(Serve *serve, const PmServePipeline *pipelines, size_t count, PmError *err)
+{
+    const PmGenerations *generations[PM_SERVE_MAX];
+    for (; serve->count < count; serve->count++) {
+        Site *site = &serve->sites[serve->count];
+        if (open_site(serve, site, &pipelines[serve->count], err) != PM_OK) return err->status;
+        generations[serve->count] = site->generations;
+    }
+    if (serve->options->listen != NULL)
+        serve->observe = pm_observe_new(serve->loop, generations, count, serve->options->listen, err);
+    return err->status;
+}
+
+static void collect(const Site *site, PmServed *served, PmErrorList *errors, PmError *err)
+{
+    const PmSession *session = pm_generations_session(site->generations);
+    const PmErrorList *found = pm_session_errors(session);
+    for (size_t i = 0; i < found->count; i++) pm_error_list_add(errors, &found->items[i]);
+    if (err->status == PM_OK) *err = *pm_session_error(session);
+    const PmSessionSummary one = pm_generations_summary(site->generations);
+    int64_t longest = one.ms > served->summary.ms ? one.ms : served->summary.ms;
+    pm_session_summary_add(&served->summary, &one);
+    served->summary.ms = longest;
+}
+
+static void run(Serve *serve, const PmServePipeline *pipelines, size_t count, PmErrorList *errors, PmError *err)
+{
+    if (open_all(serve, pipelines, count, err) == PM_OK) {
+        for (size_t i = 0; i < serve->count; i++) answer_alive(serve, &serve->sites[i]);
+        serve->served->ran = true;
+        pm_loop_run(serve->loop);
+        for (size_t i = 0; i < serve->count; i++) collect(&serve->sites[i], serve->served, errors, err);
+    }
+    pm_observe_free(serve->observe);
+    for (size_t i = 0; i < serve->count; i++) {
+        pm_alive_free(serve->sites[i].alive);
+        pm_generations_free(serve->sites[i].generations);
+    }
+}
+
+PmStatus pm_serve(const PmServePipeline *pipelines, size_t count, const PmServeOptions *options, PmServed *served,
+                  PmErrorList *errors, PmError *err)
 {
     *served = (PmServed){0};
     Serve serve = {.loop = pm_loop_new(err), .options = options, .served = served};
     if (serve.loop == NULL) return err->status;
     pm_log_attach(serve.loop);
     if (options->writer != NULL) pm_writer_attach(options->writer, serve.loop);
-    if (handle_signals(&serve, err) == PM_OK) run(&serve, pipeline, text, size, errors, err);
+    if (handle_signals(&serve, err) == PM_OK) run(&serve, pipelines, count, errors, err);
     if (options->writer != NULL) pm_writer_attach(options->writer, NULL);
     pm_log_attach(NULL);
     pm_loop_free(serve.loop);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The process around a session: the loop, signals, log lines and results that never wait, the socket that says that we
+ * The process around sessions: the loop, signals, log lines and results that never wait, the socket that says that we
  * are alive.
  */
 #ifndef PM_CLI_SERVE_H
@@ -19,14 +19,25 @@ typedef struct PmServeOptions {
     PmWriter *writer;      /* what `result` writes to: it is attached to the loop; or NULL */
 } PmServeOptions;
 
+/* Borrowed, all of it. */
+typedef struct PmServePipeline {
+    const PmPipeline *pipeline;
+    const char *text;
+    size_t size;
+} PmServePipeline;
+
 typedef struct PmServed {
-    PmSessionSummary summary;
-    bool interrupted, ran; /* ran: everything could be opened */
+    PmSessionSummary summary; /* of all pipelines; `ms` of the one that took longest */
+    bool interrupted, ran;    /* ran: everything could be opened */
 } PmServed;
 
-/* Runs a session to its end. `errors` gets what is wrong with the pipeline (then PM_BAD_CONFIG); `err` what ended it
- * otherwise. PM_OK also when single images failed: see the summary. Blocks. */
-PmStatus pm_serve(const PmPipeline *pipeline, const char *text, size_t size, const PmServeOptions *options,
-                  PmServed *served, PmErrorList *errors, PmError *err);
+enum { PM_SERVE_MAX = 16 };
+
+/* Runs the sessions of 1 to PM_SERVE_MAX pipelines to their end, all in one loop: one that ends early leaves the others
+ * alone. Nothing runs when one of them cannot be opened. `errors` gets what is wrong with pipelines (then
+ * PM_BAD_CONFIG); `err` the first that ended one otherwise. PM_OK also when single images failed: see the summary.
+ * Blocks. */
+PmStatus pm_serve(const PmServePipeline *pipelines, size_t count, const PmServeOptions *options, PmServed *served,
+                  PmErrorList *errors, PmError *err);
 
 #endif

@@ -85,15 +85,24 @@ PmStatus pm_start_read_steps(const char *steps, const PmPoolOptions *pool, PmSta
     return status;
 }
 
-int pm_start_run(PmStart *start, const PmServeOptions *options, PmServed *served, PmErrorList *told)
+int pm_start_run_all(const PmStart *starts, size_t count, const PmServeOptions *options, PmServed *served,
+                     PmErrorList *told)
 {
+    PmServePipeline pipelines[PM_SERVE_MAX];
     PmErrorList errors = {0};
     PmError err = {0};
-    PmStatus status = pm_serve(start->pipeline, start->text, start->size, options, served, &errors, &err);
-    pm_start_say_all(start, &errors, told);
-    say(start, &err, told);
+    for (size_t i = 0; i < count; i++)
+        pipelines[i] = (PmServePipeline){starts[i].pipeline, starts[i].text, starts[i].size};
+    PmStatus status = pm_serve(pipelines, count, options, served, &errors, &err);
+    pm_start_say_all(&starts[0], &errors, told);
+    say(&starts[0], &err, told);
     if (status != PM_OK) return PM_EXIT_USAGE;
     return served->summary.failed > 0 ? PM_EXIT_FAILED : PM_EXIT_FINE;
+}
+
+int pm_start_run(const PmStart *start, const PmServeOptions *options, PmServed *served, PmErrorList *told)
+{
+    return pm_start_run_all(start, 1, options, served, told);
 }
 
 void pm_start_finish(PmStart *start)

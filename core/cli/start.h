@@ -25,7 +25,10 @@ PmStatus pm_start_read_steps(const char *steps, const PmPoolOptions *pool, PmSta
 /* Prints errors about what was read, sorted; the list is empty then. */
 void pm_start_say_all(const PmStart *start, PmErrorList *errors, PmErrorList *told);
 /* Runs; prints what went wrong as a whole. The exit code. */
-int pm_start_run(PmStart *start, const PmServeOptions *options, PmServed *served, PmErrorList *told);
+int pm_start_run(const PmStart *start, const PmServeOptions *options, PmServed *served, PmErrorList *told);
+/* The same for several, at most PM_SERVE_MAX. */
+int pm_start_run_all(const PmStart *starts, size_t count, const PmServeOptions *options, PmServed *served,
+                     PmErrorList *told);
 void pm_start_finish(PmStart *start);
 
 #endif

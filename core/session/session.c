@@ -263,6 +263,20 @@ const PmSessionSummary *pm_session_summary(const PmSession *session)
     return &session->summary;
 }
 
+void pm_session_summary_add(PmSessionSummary *sum, const PmSessionSummary *more)
+{
+    sum->done += more->done;
+    sum->failed += more->failed;
+    sum->rejected += more->rejected;
+    sum->skipped += more->skipped;
+    sum->retried += more->retried;
+    sum->outputs += more->outputs;
+    sum->bytes_in += more->bytes_in;
+    sum->bytes_out += more->bytes_out;
+    sum->ms += more->ms;
+    sum->gave_up |= more->gave_up;
+}
+
 const PmErrorList *pm_session_errors(const PmSession *session)
 {
     return &session->errors;

@@ -62,6 +62,8 @@ void pm_session_begin(PmSession *session);
 void pm_session_drain(PmSession *session, int64_t grace_ms);
 
 const PmSessionSummary *pm_session_summary(const PmSession *session);
+/* Counts `more` in; `ms` is added, too. */
+void pm_session_summary_add(PmSessionSummary *sum, const PmSessionSummary *more);
 /* What is wrong with the pipeline, as the workers found; empty when it could run. */
 const PmErrorList *pm_session_errors(const PmSession *session);
 /* What else ended it; PM_OK: nothing did. */
