@@ -13,6 +13,7 @@
 #include "aws/classify.h"
 #include "aws/xml.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "net/retry.h"
 
@@ -174,7 +175,8 @@ static void read_xml_error(const PmHttpResponse *http, PmAwsResponse *out)
 
 static void read_json_error(const PmHttpResponse *http, PmAwsResponse *out)
 {
-    json_t *json = json_loadb(http->body, strlen(http->body), 0, NULL);
+    bool no_memory = false;
+    json_t *json = pm_json_read(http->body, strlen(http->body), 0, NULL, &no_memory);
     /* What stands before the service, or an emulator, may answer as older protocols do. */
     if (json == NULL) read_xml_error(http, out);
     const char *type = json_string_value(json_object_get(json, "__type"));

@@ -176,9 +176,11 @@ static size_t collect_fds(struct msghdr *msg, int *fds, size_t max)
 static PmStatus parse_body(const char *text, size_t size, PmMessage *message, PmError *err)
 {
     json_error_t why;
-    message->body = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
+    bool no_memory = false;
+    message->body = pm_json_read(text, size, JSON_REJECT_DUPLICATES, &why, &no_memory);
     if (json_is_object(message->body)) return PM_OK;
     const char *name = pm_message_name(message->type);
+    if (no_memory) return pm_error_set(err, PM_TRANSIENT, "%s: out of memory", name);
     if (message->body != NULL) return pm_error_set(err, PM_BUG, "%s: its body is no JSON object", name);
     return pm_error_set(err, PM_BUG, "%s: its body is no JSON: %s", name, why.text);
 }

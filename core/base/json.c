@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* the helper thread reads stamps */
 static json_malloc_t allocate;
 static _Thread_local bool failed;
 
@@ -17,11 +19,13 @@ json_t *pm_json_read(const char *text, size_t size, size_t flags, json_error_t *
 {
     json_malloc_t now;
     json_free_t release;
+    pthread_mutex_lock(&lock);
     json_get_alloc_funcs(&now, &release);
     if (now != watched) {
         allocate = now;
         json_set_alloc_funcs(watched, release);
     }
+    pthread_mutex_unlock(&lock);
     failed = false;
     json_t *json = json_loadb(text, size, flags, why);
     *no_memory = failed;

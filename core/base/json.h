@@ -14,8 +14,7 @@
 /* New, for free(); flags as json_dumps's. NULL: out of memory, or no JSON. */
 char *pm_json_text(const json_t *json, size_t flags);
 
-/* New; flags and `why` (may be NULL) as json_loadb's. NULL: no JSON, or, with *no_memory set, it may well be. For the
- * loop's thread. */
+/* New; flags and `why` (may be NULL) as json_loadb's. NULL: no JSON, or, with *no_memory set, it may well be. */
 json_t *pm_json_read(const char *text, size_t size, size_t flags, json_error_t *why, bool *no_memory);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "workers/formats.h"
@@ -305,9 +306,16 @@ static json_t *whole_body(PmWorker *worker, const PmMessage *message)
     }
     if (!take_room(worker, PM_WORKER_ROOM_BODY, size, max - worker->said_bytes, &text)) return NULL;
     worker->said_bytes += (int64_t)text.size;
-    json_t *body = json_loadb(text.bytes != NULL ? text.bytes : "", text.size, JSON_REJECT_DUPLICATES, NULL);
+    bool no_memory = false;
+    json_t *body =
+        pm_json_read(text.bytes != NULL ? text.bytes : "", text.size, JSON_REJECT_DUPLICATES, NULL, &no_memory);
     pm_memfd_unmap(&text);
     if (json_is_object(body)) return body;
+    if (no_memory) { /* ours: nothing that the child did */
+        pm_worker_retire(worker);
+        pm_worker_kill(worker);
+        return NULL;
+    }
     json_decref(body);
     pm_worker_break(worker, "%s: its body is not a JSON object", pm_message_name(message->type));
     return NULL;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/folder.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "connectors/file/directory.h"
@@ -61,7 +62,8 @@ static json_t *read_reason(Dead *dead)
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= REASON_BYTES_MAX &&
         (text = malloc((size_t)st.st_size + 1)) != NULL) {
         ssize_t n = read(fd, text, (size_t)st.st_size);
-        if (n > 0) json = json_loadb(text, (size_t)n, 0, NULL);
+        bool no_memory = false;
+        if (n > 0) json = pm_json_read(text, (size_t)n, 0, NULL, &no_memory);
         dead->written_ms = st.st_mtim.tv_sec * INT64_C(1000) + st.st_mtim.tv_nsec / 1000000;
     }
     free(text);

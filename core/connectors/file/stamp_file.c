@@ -27,7 +27,7 @@ static void beside(const char *name, char out[BESIDE_SIZE])
     snprintf(out, BESIDE_SIZE, ".pixmill-%s.stamp", hash);
 }
 
-static json_t *read_beside(int folder, const char *name)
+static json_t *read_beside(int folder, const char *name, bool *no_memory)
 {
     char hidden[BESIDE_SIZE], text[STAMP_BYTES_MAX];
     beside(name, hidden);
@@ -35,7 +35,7 @@ static json_t *read_beside(int folder, const char *name)
     if (fd < 0) return NULL;
     ssize_t n = read(fd, text, sizeof text);
     close(fd);
-    return n > 0 ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
+    return n > 0 ? pm_json_read(text, (size_t)n, 0, NULL, no_memory) : NULL;
 }
 
 static const char *text_of(const json_t *json, const char *name)
@@ -52,9 +52,9 @@ void pm_stamp_file_read(int folder, const char *name, PmStampFile *out)
     if (fd < 0) return;
     ssize_t n = fgetxattr(fd, ATTRIBUTE, text, sizeof text);
     if (n > 0) {
-        out->json = json_loadb(text, (size_t)n, 0, NULL);
+        out->json = pm_json_read(text, (size_t)n, 0, NULL, &out->no_memory);
     } else if (fstat(fd, &st) == 0) {
-        out->json = read_beside(folder, name);
+        out->json = read_beside(folder, name, &out->no_memory);
         out->certain = json_integer_value(json_object_get(out->json, "inode")) == (json_int_t)st.st_ino &&
                        json_integer_value(json_object_get(out->json, "size")) == (json_int_t)st.st_size;
     }

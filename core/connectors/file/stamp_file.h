@@ -11,9 +11,10 @@
 #include "connectors/stamp.h"
 
 typedef struct PmStampFile {
-    PmStamp stamp; /* borrows from `json`; digest NULL: there is no file, or none of pixmill's */
-    bool certain;  /* it is about the file that lies there; else a newer one was about to be written */
-    json_t *json;  /* owned, or NULL */
+    PmStamp stamp;  /* borrows from `json`; digest NULL: there is no file, or none of pixmill's */
+    bool certain;   /* it is about the file that lies there; else a newer one was about to be written */
+    bool no_memory; /* there may be one that could not be read */
+    json_t *json;   /* owned, or NULL */
 } PmStampFile;
 
 /* What lies at `name` in `folder`. */

@@ -116,6 +116,11 @@ static bool look(Making *making)
     PmStoreCall *call = making->call;
     PmStampFile found;
     pm_stamp_file_read(making->folder, making->name, &found);
+    if (found.no_memory) { /* a newer one may lie there */
+        pm_stamp_file_finish(&found);
+        pm_error_set(&call->err, PM_TRANSIENT, "%s: out of memory", call->location);
+        return false;
+    }
     pm_stamp_of(&call->source, call->digest, &making->stamp);
     PmStampVerdict verdict = pm_stamp_file_judge(&found, &making->stamp);
     pm_stamp_file_finish(&making->seen);

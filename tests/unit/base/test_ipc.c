@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/ipc.h"
 
+#include "failing.h"
+
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -348,6 +350,37 @@ static void names_messages(void **state)
     assert_string_equal(pm_message_name((PmMessageType)0), "unknown");
 }
 
+/* A body that memory was short for is neither cut nor the other end's fault. */
+static void a_body_is_read_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    enum { RUNS_MAX = 200 };
+    static const char text[] = "{\"plugin\":\"a-name-that-is-longer-than-a-short-buffer\",\"steps\":[{\"step\":"
+                               "\"resize\"},[1,2,3]]}";
+    size_t n = 0;
+    bool failed = true;
+    while (failed && ++n < RUNS_MAX) {
+        PmError err = {0};
+        PmMessage message;
+        bool got = false;
+        assert_int_equal(pm_ipc_send_text(pair[0], PM_MSG_LOG, text, sizeof text - 1, &err), PM_OK);
+        failing_nth(n);
+        PmStatus status = pm_ipc_receive(pair[1], 0, &message, &got, &err);
+        failed = failing_stop();
+        if (status == PM_OK) {
+            char *whole = json_dumps(message.body, JSON_COMPACT);
+            assert_string_equal(whole, text);
+            free(whole);
+        } else {
+            assert_int_equal(status, PM_TRANSIENT);
+            assert_string_equal(err.message, "LOG: out of memory");
+        }
+        assert_int_equal(got, status == PM_OK);
+        pm_message_finish(&message);
+    }
+    assert_in_range(n, 10, RUNS_MAX - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +392,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_end_gone, make_pair, drop_pair),
         cmocka_unit_test_setup_teardown(refuses_broken_packets, make_pair, drop_pair),
         cmocka_unit_test_setup_teardown(refuses_broken_memfd_bodies, make_pair, drop_pair),
+        cmocka_unit_test_setup_teardown(a_body_is_read_whole_or_not_at_all, make_pair, drop_pair),
         cmocka_unit_test(memfd_is_sealed),
         cmocka_unit_test(half_sealed_is_refused),
         cmocka_unit_test(progress_is_shared_and_safe),

@@ -2,6 +2,8 @@
  *
  * The order of versions in a folder: renditions of objects, with extended attributes and without.
  */
+#include "failing.h"
+
 #include "connectors/file/folders.h"
 
 #include <sys/file.h>
@@ -278,6 +280,32 @@ static void test_hostile_things_beside_it(void **state)
     assert_int_equal(put(s, "A", "01"), PM_STORED);
 }
 
+/* A stamp that memory was short for is neither cut nor taken for none: a newer version would be replaced. */
+static void test_a_stamp_is_read_whole_or_not_at_all(void **state)
+{
+    Scene *s = *state;
+    enum { RUNS_MAX = 200 };
+    size_t n = 0;
+    bool short_once = false;
+    assert_int_equal(put(s, "A", "02"), PM_STORED);
+    int folder = open(at(s->folder, "out"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    PmStampFile whole, found;
+    pm_stamp_file_read(folder, "a.jpg", &whole);
+    assert_string_equal(whole.stamp.sequencer, "02");
+    for (bool failed = true; failed && ++n < RUNS_MAX;) {
+        failing_nth(n);
+        pm_stamp_file_read(folder, "a.jpg", &found);
+        failed = failing_stop();
+        short_once = short_once || found.no_memory;
+        if (!found.no_memory) assert_true(pm_stamp_file_same(&found, &whole));
+        pm_stamp_file_finish(&found);
+    }
+    assert_in_range(n, 5, RUNS_MAX - 1);
+    assert_true(short_once);
+    pm_stamp_file_finish(&whole);
+    close(folder);
+}
+
 #define BOTH(test)                                                                             \
     cmocka_unit_test_setup_teardown(test, setup, teardown),                                    \
     {                                                                                          \
@@ -294,6 +322,7 @@ int main(void)
         BOTH(test_records_are_not_stamped),
         BOTH(test_a_name_of_full_length),
         BOTH(test_another_process_at_the_same_moment),
+        BOTH(test_a_stamp_is_read_whole_or_not_at_all),
         cmocka_unit_test_setup_teardown(test_a_folder_that_stays_locked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_system_without_locks_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_kill_between_the_stamp_and_the_file, setup_without_attributes, teardown),
