@@ -11,6 +11,7 @@
 
 #include "aws/provider.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -76,26 +77,31 @@ bool pm_found_set(PmFound *found, const char *access_key_id, const char *secret,
 {
     pm_found_clear(found);
     if (access_key_id == NULL || access_key_id[0] == '\0' || secret == NULL || secret[0] == '\0') return false;
+    bool no_memory = false;
     bool ok = pm_text_copy(found->access_key_id, sizeof found->access_key_id, access_key_id) &&
               pm_text_copy(found->secret_access_key, sizeof found->secret_access_key, secret);
     if (ok && token != NULL && token[0] != '\0') {
         found->session_token = strlen(token) < PM_TOKEN_MAX ? strdup(token) : NULL;
+        no_memory = strlen(token) < PM_TOKEN_MAX && found->session_token == NULL;
         ok = found->session_token != NULL;
     }
     if (ok && expires != NULL && expires[0] != '\0') ok = parse_expiry(expires, &found->expires_ms);
     pm_text_copy(found->source, sizeof found->source, source);
     if (!ok) pm_found_clear(found);
+    found->no_memory = no_memory;
     return ok;
 }
 
 bool pm_found_from_json(PmFound *found, const char *text, size_t size, const char *source)
 {
-    json_t *json = json_loadb(text, size, 0, NULL);
+    bool no_memory = false;
+    json_t *json = pm_json_read(text, size, 0, NULL, &no_memory);
     const char *token = json_string_value(json_object_get(json, "Token"));
     if (token == NULL) token = json_string_value(json_object_get(json, "SessionToken"));
     bool ok = pm_found_set(found, json_string_value(json_object_get(json, "AccessKeyId")),
                            json_string_value(json_object_get(json, "SecretAccessKey")), token,
                            json_string_value(json_object_get(json, "Expiration")), source);
+    found->no_memory = found->no_memory || no_memory;
     json_decref(json);
     return ok;
 }
@@ -270,7 +276,10 @@ void pm_search_failed(PmSearch *search, PmStatus status, const char *fmt, ...)
     vsnprintf(message, sizeof message, fmt, ap);
     va_end(ap);
     PmError err = {0};
-    pm_error_set(&err, status, "%s", message);
+    if (search->found.no_memory)
+        pm_error_set(&err, PM_TRANSIENT, "credentials: out of memory");
+    else
+        pm_error_set(&err, status, "%s", message);
     fail(search, &err);
 }
 
@@ -315,6 +324,10 @@ static bool start_search(PmCredentials *credentials)
     search->http = credentials->http;
     search->owner = credentials;
     search->profiles = pm_profiles_load();
+    if (search->profiles == NULL) { /* without them, what is found may have other rights than those meant */
+        free(search);
+        return false;
+    }
     search->named = credentials->named;
     search->process_timeout_ms = credentials->process_timeout_ms;
     pm_text_copy(search->profile, sizeof search->profile, credentials->profile);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aws/profile.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ enum { ENTRIES_MAX = 4000 };
 struct PmProfiles {
     Entry *entries;
     size_t count;
+    bool no_memory;
 };
 
 static char *trimmed(const char *begin, const char *end)
@@ -33,6 +35,7 @@ static void add(PmProfiles *profiles, const char *profile, char *key, char *valu
     char *owner = entries != NULL ? strdup(profile) : NULL;
     if (entries != NULL) profiles->entries = entries;
     if (owner == NULL) {
+        profiles->no_memory = profiles->no_memory || profiles->count < ENTRIES_MAX;
         free(key);
         free(value);
         return;
@@ -77,6 +80,7 @@ static void parse(PmProfiles *profiles, const char *text, bool config)
         }
         line = *end == '\n' ? end + 1 : end;
     }
+    profiles->no_memory = profiles->no_memory || section == NULL;
     free(section);
 }
 
@@ -86,10 +90,12 @@ PmProfiles *pm_profiles_parse(const char *credentials, const char *config)
     if (profiles == NULL) return NULL;
     if (credentials != NULL) parse(profiles, credentials, false);
     if (config != NULL) parse(profiles, config, true);
-    return profiles;
+    if (!profiles->no_memory) return profiles;
+    pm_profiles_free(profiles);
+    return NULL;
 }
 
-static char *read_file(const char *variable, const char *in_home)
+static char *read_file(const char *variable, const char *in_home, bool *no_memory)
 {
     char path[4096] = "";
     const char *configured = getenv(variable), *home = getenv("HOME");
@@ -98,21 +104,26 @@ static char *read_file(const char *variable, const char *in_home)
     else if (home != NULL && home[0] != '\0')
         snprintf(path, sizeof path, "%s/.aws/%s", home, in_home);
     FILE *file = path[0] != '\0' ? fopen(path, "re") : NULL;
-    if (file == NULL) return NULL;
+    if (file == NULL) {
+        *no_memory = *no_memory || (path[0] != '\0' && errno == ENOMEM);
+        return NULL;
+    }
     PmBuffer buffer;
     pm_buffer_init(&buffer, PM_PROFILE_FILE_MAX);
     char chunk[4096];
     for (size_t n; (n = fread(chunk, 1, sizeof chunk, file)) > 0 && pm_buffer_add(&buffer, chunk, n);) {
     }
     fclose(file);
+    *no_memory = *no_memory || buffer.no_memory;
     return pm_buffer_steal(&buffer);
 }
 
 PmProfiles *pm_profiles_load(void)
 {
-    char *credentials = read_file("AWS_SHARED_CREDENTIALS_FILE", "credentials");
-    char *config = read_file("AWS_CONFIG_FILE", "config");
-    PmProfiles *profiles = pm_profiles_parse(credentials, config);
+    bool no_memory = false;
+    char *credentials = read_file("AWS_SHARED_CREDENTIALS_FILE", "credentials", &no_memory);
+    char *config = read_file("AWS_CONFIG_FILE", "config", &no_memory);
+    PmProfiles *profiles = no_memory ? NULL : pm_profiles_parse(credentials, config);
     free(credentials);
     free(config);
     return profiles;

@@ -13,7 +13,7 @@ typedef struct PmProfiles PmProfiles;
 enum { PM_PROFILE_FILE_MAX = 1024 * 1024 };
 
 /* New: both files, or those that AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE name; a missing file is an empty one.
- */
+ * NULL: out of memory; never a part of them. */
 PmProfiles *pm_profiles_load(void);
 /* New, from texts (NULL: empty): for tests. */
 PmProfiles *pm_profiles_parse(const char *credentials, const char *config);

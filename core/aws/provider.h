@@ -16,6 +16,7 @@ typedef struct PmFound {
     char access_key_id[160], secret_access_key[201];
     char *session_token; /* owned; NULL: none */
     int64_t expires_ms;  /* wall clock; 0: never */
+    bool no_memory;      /* what was there could not be kept: it may well be right */
     char source[128];
 } PmFound;
 void pm_found_clear(PmFound *found);

@@ -55,6 +55,7 @@ static void assume_from_profile(PmSearch *search, const char *role_arn)
         return;
     }
     if (!static_keys(search, source, &keys)) {
+        search->found.no_memory = keys.no_memory;
         pm_search_failed(search, PM_BAD_CONFIG, "profile %s: its source_profile %s holds no access key",
                          search->profile, source);
         return;
@@ -91,6 +92,8 @@ void pm_provider_profile(PmSearch *search)
         assume_from_profile(search, role);
     } else if (static_keys(search, search->profile, &search->found)) {
         pm_search_found(search);
+    } else if (search->found.no_memory) {
+        pm_search_failed(search, PM_TRANSIENT, "%s: out of memory", label);
     } else if (process != NULL) {
         pm_provider_process(search, process, label);
     } else if (get(search, search->profile, "sso_session") != NULL ||

@@ -125,6 +125,8 @@ static void end_process(Process *process, int status)
         search->process = NULL;
         pm_provider_process_cancel(process);
         pm_search_found(search);
+    } else if (process->output.no_memory) {
+        end_failed(process, PM_TRANSIENT, "printed what there was no memory for");
     } else if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         end_failed(process, PM_BAD_CONFIG, "printed no credentials");
     } else if (WIFEXITED(status)) {
@@ -163,7 +165,10 @@ static void on_output(void *data, int fd, unsigned events)
     Process *process = data;
     if (take_output(process)) return;
     if (process->output.failed) {
-        end_failed(process, PM_BAD_CONFIG, "printed more than 64 KiB");
+        if (process->output.no_memory)
+            end_failed(process, PM_TRANSIENT, "printed what there was no memory for");
+        else
+            end_failed(process, PM_BAD_CONFIG, "printed more than 64 KiB");
         return;
     }
     pm_loop_unwatch(process->watch); /* on_look sees how it ended */
@@ -201,11 +206,14 @@ void pm_provider_process(PmSearch *search, const char *command, const char *labe
     char *words[WORDS_MAX], *text = strdup(command);
     int pipe_fds[2] = {-1, -1};
     Process *process = calloc(1, sizeof *process);
+    errno = 0;
     if (text == NULL || process == NULL || split_words(text, words) == 0 ||
         pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) != 0) {
+        bool empty = text != NULL && process != NULL && errno == 0;
         free(text);
         free(process);
-        pm_search_failed(search, PM_BAD_CONFIG, "%s: credential_process cannot be started", label);
+        pm_search_failed(search, empty ? PM_BAD_CONFIG : PM_TRANSIENT, "%s: credential_process cannot be started",
+                         label);
         return;
     }
     fcntl(pipe_fds[1], F_SETFL, 0); /* the child's end blocks */
@@ -217,8 +225,8 @@ void pm_provider_process(PmSearch *search, const char *command, const char *labe
     close(pipe_fds[1]);
     if (failed != 0) {
         pm_provider_process_cancel(process);
-        pm_search_failed(search, PM_BAD_CONFIG, "%s: credential_process \"%.200s\": %s", label, words[0],
-                         strerror(failed));
+        pm_search_failed(search, failed == ENOMEM || failed == EAGAIN ? PM_TRANSIENT : PM_BAD_CONFIG,
+                         "%s: credential_process \"%.200s\": %s", label, words[0], strerror(failed));
         free(text);
         return;
     }
@@ -227,7 +235,7 @@ void pm_provider_process(PmSearch *search, const char *command, const char *labe
     process->watch = pm_loop_watch(search->loop, process->fd, PM_READABLE, on_output, process);
     process->timer = pm_loop_after(search->loop, process->timeout_ms, on_timeout, process);
     process->look = pm_loop_after(search->loop, LOOK_EVERY_MS, on_look, process);
-    if (process->timer != NULL && process->look != NULL) return;
+    if (process->watch != NULL && process->timer != NULL && process->look != NULL) return;
     search->process = NULL;
     pm_provider_process_cancel(process);
     pm_search_failed(search, PM_TRANSIENT, "out of memory");

@@ -113,7 +113,9 @@ void pm_provider_assume_role(PmSearch *search, const PmAssumeRole *role)
         request.body_size = size;
         call = pm_aws_send(search->sts, &request, on_sts, search, &err);
     }
-    if (call == NULL) pm_search_failed(search, PM_BAD_CONFIG, "sts AssumeRole: the request could not be built");
+    if (call == NULL)
+        pm_search_failed(search, err.status == PM_BAD_CONFIG ? PM_BAD_CONFIG : PM_TRANSIENT,
+                         "sts AssumeRole: the request could not be built");
 }
 
 void pm_provider_web_identity(PmSearch *search)
