@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Times pixmill beside other ways to the same renditions. Called by run.sh.
 
-What counts is the ratio within one run: contenders take turns, each round times a short and a long list of the same photo, and
-the difference is what one image costs once everything has started. Medians over rounds.
+What counts is the ratio within one run: contenders take turns, each turn times a short and a long list of photographs, and the
+difference is what one image costs once everything has started: processor time of all processes together. Medians over rounds.
+Beside it stands how like the pixels are, before they are encoded, to a full decode scaled by Lanczos: a speed that comes from decoding less
+is no gain.
 """
 import argparse
 import ctypes
+import json
 import os
 import pathlib
+import platform
 import re
 import shutil
 import statistics
@@ -22,87 +26,15 @@ import numpy as np
 from PIL import Image, ImageOps
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "samples"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "samples")]
+import contenders as contenders_module  # noqa: E402
 import make  # noqa: E402
+import page  # noqa: E402
+import photographs  # noqa: E402
 
-PHOTOS = {"6M": (2725, 2225), "12M": (4000, 3000)}
-ROWS = {  # name: photo, sizes (largest first)
-    "one": ("6M", "720"),
-    "cover": ("6M", "300x300"),
-    "five": ("6M", "2048,1280,640,320,160"),
-    "five12": ("12M", "2048,1280,640,320,160"),
-}
-TITLES = {"one": "one rendition, 720 px", "cover": "one rendition, 300x300 cover", "five": "five renditions, 2048 to 160 px",
-          "five12": "five renditions of 12 Mpx"}
-PIPELINE = """\
-version: 1
-trigger: {{ directory: {{ path: in }} }}
-workers: {jobs}
-outputs:
-"""
-OUTPUT = """\
-  s{side}:
-    steps: [ {{ resize: {{ {box}, quality: {rule} }} }}, {{ convert: {{ format: jpeg, quality: 80 }} }} ]
-    to: {{ file: {{ path: "{{name}}_{side}.{{ext}}" }} }}
-"""
-
-
-def sides(sizes):
-    return [(int(size.split("x")[0]), "x" in size) for size in sizes.split(",")]
-
-
-# --- contenders: functions from (rule, jobs, sizes, files, out) to commands that run one after the other, or None ---
-
-def pixmill(build):
-    def commands(rule, jobs, sizes, files, out):
-        text = PIPELINE.format(jobs=jobs) + "".join(
-            OUTPUT.format(side=side, rule=rule, box=f"width: {side}, height: {side}, fit: {'cover' if cover else 'inside'}")
-            for side, cover in sides(sizes))
-        pipeline = out.parent / f"{out.name}.yaml"
-        pipeline.write_text(text, encoding="utf-8")
-        return [[f"{build}/bin/pixmill", "apply", str(pipeline), *files, "--out", str(out), "--json", "--log-level", "error"]]
-    return commands
-
-
-def bare(build):
-    return lambda rule, jobs, sizes, files, out: [[f"{build}/tests/bench/bench_bare", str(jobs), rule, str(out), sizes, *files]]
-
-
-def vipsthumbnail(rule, jobs, sizes, files, out):
-    if jobs > 1 or rule != "balanced" or not shutil.which("vipsthumbnail"):
-        return None
-    return [["vipsthumbnail", "--vips-concurrency=1", "--size", f"{side}x{side}", *(["--smartcrop", "centre"] if cover else []),
-             "-o", f"{out}/%s.jpg_{side}.jpg[Q=80]", *files] for side, cover in sides(sizes)]
-
-
-def pillow(rule, jobs, sizes, files, out):
-    return None if jobs > 1 else [["/usr/bin/python3", str(HERE / "pillow.py"), rule, str(out), sizes, *files]]
-
-
-def imagemagick(program):
-    def commands(rule, jobs, sizes, files, out):
-        times = 1 if rule == "fast" else 2
-        result = []
-        for file in files if jobs == 1 else []:
-            first, cover = sides(sizes)[0]
-            hint = times * first * (2 if cover else 1)
-            command = [program, "-limit", "thread", "1", "-define", f"jpeg:size={hint}x{hint}", file, "-quality", "80"]
-            for side, cover in sides(sizes):
-                box = ["-thumbnail", f"{side}x{side}^", "-gravity", "center", "-extent", f"{side}x{side}"] if cover else [
-                    "-thumbnail", f"{side}x{side}"]
-                command += ["(", "+clone", *box, "-write", f"{out}/{os.path.basename(file)}_{side}.jpg", "+delete", ")"]
-            result.append([*command, "null:"])
-        return result or None
-    return commands
-
-
-def sharp(folder):
-    def commands(rule, jobs, sizes, files, out):
-        if jobs > 1 or rule != "fast":  # it knows no other rule
-            return None
-        return [["node", str(HERE / "sharp.cjs"), folder, rule, str(out), sizes, *files]]
-    return commands
-
+JOBS = contenders_module.JOBS
+SHORT = {"rounds": 2, "rows": "one,five,strip", "ssim": 1, "only": "pixmill, fast;pixmill, balanced;sharp;Pillow, draft()"}
+TRIAL = {"rounds": 1, "rows": "cover,strip,watermark", "ssim": 1, "only": "pixmill, fast;bare C, fast;Pillow, draft()"}
 
 # --- measuring ---
 
@@ -187,109 +119,173 @@ def ssim(a, b):
     return float((((2 * ma * mb + c1) * (2 * cov + c2)) / ((ma * ma + mb * mb + c1) * (va + vb + c2))).mean())
 
 
-def quality(photo, sizes, out):
-    """Mean SSIM of what was written against a full decode scaled by Lanczos."""
-    scores = []
-    with Image.open(photo) as source:
-        source = source.convert("RGB")
-    for side, cover in sides(sizes):
-        path = next(pathlib.Path(out).rglob(f"*_{side}.jpg"))
-        with Image.open(path) as written:
-            made = np.asarray(written.convert("L"), dtype=np.float64)
-            size = written.size
-        wanted = ImageOps.fit(source, size, Image.Resampling.LANCZOS) if cover else source.resize(size, Image.Resampling.LANCZOS)
-        scores.append(ssim(np.asarray(wanted.convert("L"), dtype=np.float64), made))
-    return statistics.mean(scores)
+class References:
+    """Every photograph, decoded wholly and scaled by Lanczos, in grey. A shape that is cut may lie a pixel to either side."""
+
+    def __init__(self):
+        self.decoded, self.scaled = None, {}
+
+    def of(self, photo, size, cover):
+        key = (str(photo), size, cover)
+        if key not in self.scaled:
+            if self.decoded is None or self.decoded[0] != photo:
+                with Image.open(photo) as image:
+                    self.decoded = (photo, image.convert("RGB"))
+            image = self.decoded[1]
+            if cover:
+                factor = max(size[0] / image.width, size[1] / image.height)
+                whole = image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.LANCZOS)
+                spare = (whole.width - size[0], whole.height - size[1])
+                at = {(x // 2, y // 2) for x in (spare[0], spare[0] + 1) for y in (spare[1], spare[1] + 1)}
+                wanted = [whole.crop((x, y, x + size[0], y + size[1])) for x, y in at]
+                wanted.append(ImageOps.fit(image, size, Image.Resampling.LANCZOS))
+            else:
+                wanted = [image.resize(size, Image.Resampling.LANCZOS)]
+            self.scaled[key] = [np.asarray(one.convert("L"), dtype=np.float64) for one in wanted]
+        return self.scaled[key]
+
+
+def grey(path):
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L"), dtype=np.float64), image.size
 
 
 class Row:
-    def __init__(self, name, rule, jobs, photo, short, long, contenders, work):
-        self.title = f"{TITLES[name]}, {rule}, {jobs} at a time"
-        self.sizes, self.photo, self.work = ROWS[name][1], photo, work
-        self.lists = [[str(work / f"in/{name}{i}.jpg") for i in range(count)] for count in (short, long)]
-        (work / "in").mkdir(exist_ok=True)
-        for file in self.lists[1]:
-            if not os.path.exists(file):
-                shutil.copy(photo, file)
-        self.contenders = {label: function for label, function in contenders.items()
-                           if function(rule, jobs, self.sizes, self.lists[1], self.out(label))}
-        self.commands = lambda label, files: contenders[label](rule, jobs, self.sizes, files, self.out(label))
-        self.samples = {label: [] for label in self.contenders}
+    def __init__(self, name, at_once, photos, everyone, work):
+        self.name, self.job, self.at_once, self.photos, self.work = name, JOBS[name], at_once, photos, work
+        self.long = []
+        for number, photo in enumerate([*photos[:2], *photos]):
+            file = work / f"in/{name}{number}.jpg"
+            shutil.copy(photo, file)
+            self.long.append(str(file))
+        self.short = self.long[:2]
+        self.everyone = {label: function for label, function in everyone.items() if function(self.task(label, self.long))}
+        self.samples = {label: [] for label in self.everyone}
         self.memory, self.ssim = {}, {}
 
-    def out(self, label):
-        path = self.work / f"out-{label}"
-        path.mkdir(exist_ok=True)
-        return path
+    def task(self, label, files, lossless=False):
+        out = self.work / "out" / re.sub(r"\W+", "-", f"{self.name}-{label}-{lossless}")
+        out.mkdir(parents=True, exist_ok=True)
+        return contenders_module.Task(self.job, self.at_once, files, out, str(self.work / "mark.png"), lossless)
+
+    def commands(self, label, files, lossless=False):
+        return self.everyone[label](self.task(label, files, lossless))
 
     def round(self):
-        for label in self.contenders:
-            (wall0, cpu0), (wall1, cpu1) = (run(self.commands(label, files)) for files in self.lists)
-            images = len(self.lists[1]) - len(self.lists[0])
+        for label in self.everyone:
+            (wall0, cpu0), (wall1, cpu1) = (run(self.commands(label, files)) for files in (self.short, self.long))
+            images = len(self.long) - len(self.short)
             self.samples[label].append(((wall1 - wall0) / images * 1000, (cpu1 - cpu0) / images * 1000))
-        if not self.memory:
-            for label in self.contenders:
-                self.ssim[label] = quality(self.photo, self.sizes, self.out(label))
-                self.memory[label] = peak_memory(self.commands(label, self.lists[0]))
 
-    def table(self):
-        pick = lambda label, which: [sample[which] for sample in self.samples[label]]
-        ratio = lambda label, which: statistics.median(a / b for a, b in zip(pick(label, which), pick("bare C", which)))
-        print(f"\n{self.title}\n")
-        print("| | CPU ms | to bare C | wall ms | to bare C | MiB | SSIM |\n|---|---|---|---|---|---|---|")
-        for label in self.contenders:
-            print(f"| {label} | {statistics.median(pick(label, 1)):.1f} | {ratio(label, 1):.2f} | {statistics.median(pick(label, 0)):.1f} | "
-                  f"{ratio(label, 0):.2f} | {self.memory[label]:.0f} | {self.ssim[label]:.4f} |", flush=True)
+    def look(self, references, count):
+        """What memory it takes, and how like its pixels are to the reference: mean and worst rendition of count photographs."""
+        for label in self.everyone:
+            self.memory[label] = peak_memory(self.commands(label, self.short))
+            strip = self.job.kind == "strip"
+            if self.job.kind == "watermark" or not self.commands(label, self.short, not strip):
+                continue
+            files = self.long[2:2 + count]
+            run(self.commands(label, files, not strip))
+            task, scores = self.task(label, files, not strip), []
+            for file in files:
+                for side, cover in [(0, False)] if strip else task.boxes():
+                    made, size = grey(task.out / f"{os.path.basename(file)}_{side}.{task.ext()}")
+                    scores.append(max(ssim(wanted, made) for wanted in references.of(file, size, cover)))
+            self.ssim[label] = (statistics.mean(scores), min(scores))
+
+    def result(self):
+        ratio_to = "sharp" if "sharp" in self.everyone else "bare C, fast" if "bare C, fast" in self.everyone else next(iter(self.everyone))
+        result = {"name": self.name, "title": self.job.title, "at_once": self.at_once, "ratio_to": ratio_to, "rounds": len(self.samples[ratio_to]), "contenders": {}}
+        for label, samples in self.samples.items():
+            wall, cpu = zip(*samples)
+            to = [a[1] / max(b[1], 0.001) for a, b in zip(samples, self.samples[ratio_to])]
+            result["contenders"][label] = {"cpu": statistics.median(cpu), "all_cpu": cpu, "wall": statistics.median(wall), "ratio": statistics.median(to),
+                                           "mib": self.memory.get(label), "ssim": self.ssim.get(label)}
+        return result
 
 
-def genuine_imagemagick():
-    """`magick` or `convert`, if it is ImageMagick's."""
-    for name in filter(None, (os.environ.get("IMAGEMAGICK"), "magick", "convert")):
-        program = shutil.which(name)
-        with open(program, "rb") if program else open(os.devnull, "rb") as file:
-            if file.read(4) == b"\x7fELF":
-                return program
-    return None
+def machine(args, names):
+    cpu = re.search(r"^model name\s*:\s*(.*)$", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    version = subprocess.run([f"{args.build}/bin/pixmill", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.split("\n")[0]
+    vips = subprocess.run(["vips", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.split("\n")[0] if shutil.which("vips") else "?"
+    imagemagick = contenders_module.genuine_imagemagick()
+    said = subprocess.run([imagemagick, "-version"], stdout=subprocess.PIPE, text=True, check=True).stdout if imagemagick else ""
+    return {"cpu": cpu[1] if cpu else platform.machine(), "cores": os.cpu_count(), "system": system, "pixmill": version, "vips": vips,
+            "pillow": Image.__version__, "imagemagick": (re.search(r"ImageMagick (\S+)", said) or [None, None])[1],
+            "sharp": contenders_module.SHARP if "sharp" in names else None, "load": os.getloadavg()[0]}
+
+
+def pictures(args, work, name):
+    """The photographs, or made-up pictures where those cannot be had; and whether they are real."""
+    size = photographs.SIZES[name]
+    real = [] if args.photo or args.trial else photographs.photographs(contenders_module.cache(), name)
+    if real or args.photo:
+        return real or [args.photo], True
+    if not args.trial:
+        print(f"photographs of {name} are left out: the wallpaper packages cannot be had; a made-up picture stands in", flush=True)
+    made = work / f"{name}.jpg"
+    size = (800, 600) if args.trial else size
+    make.make("photo", str(made), width=size[0], height=size[1], quality=90)
+    return [made] * 2, False
 
 
 def main():
     parser = argparse.ArgumentParser(prog="run.sh [BUILD]", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--images", type=int, default=40, help="in the long list; the short one has a fifth")
-    parser.add_argument("--rows", default="one,cover,five,five12", help="of " + ", ".join(ROWS))
-    parser.add_argument("--rules", default="balanced,fast", help="how far the decoder may shrink: balanced, fast")
-    parser.add_argument("--jobs", default="1,2", help="images at the same time: 1, 2, ...")
-    parser.add_argument("--only", help="contenders, comma-separated: pixmill,bare C,...")
-    parser.add_argument("--photo", help="a JPEG to use instead of the made-up ones")
+    parser.add_argument("--rows", default="one,cover,five,eight,watermark,webp,strip", help="of " + ", ".join(JOBS))
+    parser.add_argument("--jobs", default="1", help="images at the same time: 1, 2, ...")
+    parser.add_argument("--bundle", help="a second build, with the prebuilt libvips")
+    parser.add_argument("--only", help="contenders, by semicolons: pixmill, fast;sharp;...")
+    parser.add_argument("--photo", help="a JPEG to use instead of Debian's wallpapers")
+    parser.add_argument("--ssim", type=int, default=6, help="photographs whose pixels are compared")
+    parser.add_argument("--minutes", type=float, default=0, help="begin no further round after that")
+    parser.add_argument("--short", action="store_true", help="two rounds of the main jobs and contenders, in less than two minutes")
+    parser.add_argument("--trial", action="store_true", help="one round of a few jobs on one small picture, without registries: whether it runs")
+    parser.add_argument("--write", action="store_true", help="write the tables and charts into docs/performance.md and docs/img")
     parser.add_argument("--work", help="folder to work in, by default in /dev/shm: no disk, so that syncing costs nothing")
     args = parser.parse_args()
+    for key, value in (SHORT if args.short else TRIAL if args.trial else {}).items():
+        setattr(args, key, value)
     adopt_orphans()
 
-    contenders = {"pixmill": pixmill(args.build), "bare C": bare(args.build), "vipsthumbnail": vipsthumbnail, "Pillow": pillow}
-    if genuine_imagemagick():
-        contenders["ImageMagick"] = imagemagick(genuine_imagemagick())
-    if os.environ.get("SHARP"):
-        contenders["sharp"] = sharp(os.environ["SHARP"])
+    everyone = contenders_module.everyone(args.build, args.bundle, not args.trial)
     if args.only:
-        contenders = {label: contenders[label] for label in args.only.split(",")}
-    print(f"{os.cpu_count()} cores; {subprocess.run(['vips', '--version'], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()}; "
-          f"medians of {args.rounds} rounds of {args.images} images")
+        everyone = {label: everyone[label] for label in args.only.split(";") if label in everyone}
+    about, began = machine(args, everyone), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="pixmill-bench.", dir=args.work or ("/dev/shm" if os.path.isdir("/dev/shm") else None)) as work:
-        work, photos = pathlib.Path(work), {}
-        for name, (width, height) in PHOTOS.items():
-            photos[name] = args.photo or str(work / f"{name}.jpg")
-            if not args.photo:
-                make.make("photo", photos[name], width=width, height=height, quality=85)
+        work = pathlib.Path(work)
+        (work / "in").mkdir()
+        make.make("photo", str(work / "mark.png"), width=200, height=80)
+        rows, references, sets, loads = [], References(), {}, [about["load"]]
         for name in args.rows.split(","):
-            for rule in args.rules.split(","):
-                for jobs in args.jobs.split(","):
-                    if rule == "fast" and jobs != "1":
-                        continue
-                    row = Row(name, rule, int(jobs), photos[ROWS[name][0]], max(2, args.images // 5), args.images, contenders, work)
-                    for _ in range(args.rounds):
-                        row.round()
-                    row.table()
+            photo = JOBS[name].photo
+            sets[photo] = sets.get(photo) or pictures(args, work, photo)
+            for at_once in map(int, args.jobs.split(",")):
+                rows.append(Row(name, at_once, sets[photo][0], everyone, work))
+        about["real"], about["photographs"] = all(real for _, real in sets.values()), len(next(iter(sets.values()))[0])
+        for done in range(args.rounds):
+            if done and args.minutes and time.monotonic() - began > args.minutes * 60:
+                break
+            for row in rows:
+                row.round()
+            loads.append(os.getloadavg()[0])
+            print(f"round {done + 1} after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        for row in rows:
+            row.look(references, args.ssim)
+        about["load"] = [min(loads), max(loads)]
+        about["ssim_photographs"] = min(args.ssim, about["photographs"])
+    results = {"machine": about, "rows": [row.result() for row in rows]}
+    pathlib.Path(args.build, "bench.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    page.chart(results, pathlib.Path(args.build, "bench.png"))
+    print(page.tables(results, wall=True))
+    print(page.targets(results), flush=True)
+    if args.write:
+        page.write(results, HERE.parent.parent / "docs")
+    unlike = [f"{row.name}: {label} {score[0]:.4f}" for row in rows for label, score in row.ssim.items() if score[0] < 0.9]
+    if unlike:
+        sys.exit("not the same picture: " + ", ".join(unlike))
 
 
 if __name__ == "__main__":
