@@ -76,4 +76,9 @@ add_custom_command(
 add_custom_target(manual ALL DEPENDS ${manual})
 install(FILES ${manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT doc)
 
+# For systemd, which looks below /usr/local as below /usr, and finds programs in both.
+install(FILES config/systemd/pixmill@.service DESTINATION lib/systemd/system COMPONENT system)
+install(FILES config/systemd/sysusers.conf DESTINATION lib/sysusers.d RENAME pixmill.conf COMPONENT system)
+install(FILES config/systemd/tmpfiles.conf DESTINATION lib/tmpfiles.d RENAME pixmill.conf COMPONENT system)
+
 add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -D MANIFEST=${CMAKE_BINARY_DIR}/install_manifest.txt -P ${CMAKE_SOURCE_DIR}/cmake/uninstall.cmake VERBATIM)

@@ -24,8 +24,8 @@ set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/package_modes.cmake)
 
 # A package is a group of components; what install() is given without a component would be in none, and a test would tell.
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL runtime shell doc dev devdoc)
-foreach(component runtime shell doc)
+set(CPACK_COMPONENTS_ALL runtime shell doc system dev devdoc)
+foreach(component runtime shell doc system)
   string(TOUPPER ${component} upper)
   set(CPACK_COMPONENT_${upper}_GROUP program)
 endforeach()
