@@ -90,6 +90,7 @@ static bool read_sqs(const PmQueueMessageRules *rules, const json_t *records, Pm
         if (pm_sqs_is_fifo(arn)) {
             out->fifo = true;
             task->group_id = copy(text_at(attributes, "MessageGroupId"));
+            if (task->group_id == NULL) return false;
         }
     }
     return true;
@@ -126,9 +127,9 @@ static bool take_object(const PmQueueMessageRules *rules, PmTask *task, const ch
     PmObject *object = task->event.objects;
     task->event.about = object;
     *object = (PmObject){.bucket = copy(bucket), .key = copy(key), .size = -1};
-    if (version_id != NULL && version_id[0] != '\0') object->version_id = strdup(version_id);
-    if (etag != NULL && etag[0] != '\0') object->etag = strdup(etag);
     if (object->bucket == NULL || object->key == NULL) return false;
+    if (version_id != NULL && version_id[0] != '\0' && (object->version_id = strdup(version_id)) == NULL) return false;
+    if (etag != NULL && etag[0] != '\0' && (object->etag = strdup(etag)) == NULL) return false;
     PmError *err = &task->event.error;
     if (bucket == NULL || bucket[0] == '\0' || strlen(bucket) > 255 || strchr(bucket, '/') != NULL)
         pm_error_set(err, PM_BAD_INPUT, "no bucket is named");
@@ -151,15 +152,18 @@ static const char *bucket_of_arn(const char *arn)
 }
 
 /* Keys are percent-encoded as in forms, as in S3's own events. */
-static char *batch_key(const char *encoded)
+static char *batch_key(const char *encoded, bool *no_memory)
 {
     PmBuffer key;
     pm_buffer_init(&key, PM_EVENT_KEY_MAX);
     if (encoded == NULL || !pm_uri_decode(&key, encoded, strlen(encoded), true)) {
+        *no_memory = key.no_memory;
         pm_buffer_finish(&key);
         return NULL;
     }
-    return pm_buffer_steal(&key);
+    char *text = pm_buffer_steal(&key);
+    *no_memory = text == NULL;
+    return text;
 }
 
 static bool read_batch_operations(const PmQueueMessageRules *rules, const json_t *root, const json_t *tasks,
@@ -173,9 +177,10 @@ static bool read_batch_operations(const PmQueueMessageRules *rules, const json_t
         const json_t *task = json_array_get(tasks, i);
         const char *bucket = text_at(task, "s3Bucket"); /* schema 2.0 */
         if (bucket == NULL) bucket = bucket_of_arn(text_at(task, "s3BucketArn"));
-        char *key = batch_key(text_at(task, "s3Key"));
-        bool ok = take_object(rules, &out->tasks[i], text_at(task, "taskId"), bucket, key, text_at(task, "s3VersionId"),
-                              NULL);
+        bool no_memory = false;
+        char *key = batch_key(text_at(task, "s3Key"), &no_memory);
+        bool ok = !no_memory && take_object(rules, &out->tasks[i], text_at(task, "taskId"), bucket, key,
+                                            text_at(task, "s3VersionId"), NULL);
         free(key);
         if (!ok) return false;
     }
@@ -273,13 +278,25 @@ void pm_invocation_finish(PmInvocation *invocation)
 
 /* --- what is answered --- */
 
+/* ok false: something is left out of it, since there was no memory. Takes it. */
+static json_t *whole(json_t *answer, bool ok)
+{
+    if (ok) return answer;
+    json_decref(answer);
+    return NULL;
+}
+
+/* A message that it does not name is deleted from the queue. */
 static json_t *answer_sqs(const PmInvocation *invocation)
 {
     json_t *failures = json_array();
+    bool ok = failures != NULL;
     for (size_t i = 0; i < invocation->count; i++)
         if (invocation->tasks[i].state != PM_TASK_DONE)
-            json_array_append_new(failures, json_pack("{ss}", "itemIdentifier", invocation->tasks[i].id));
-    return json_pack("{so}", "batchItemFailures", failures);
+            ok = ok &&
+                 json_array_append_new(failures, json_pack("{ss}", "itemIdentifier", invocation->tasks[i].id)) == 0;
+    failures = whole(failures, ok);
+    return failures != NULL ? json_pack("{so}", "batchItemFailures", failures) : NULL;
 }
 
 /* The record of an object that was asked for; made up when it was never worked on. */
@@ -294,16 +311,22 @@ static json_t *record_of(const PmTask *task)
 static json_t *answer_objects(const PmInvocation *invocation)
 {
     json_t *results = json_array();
-    for (size_t i = 0; i < invocation->count; i++) json_array_append_new(results, record_of(&invocation->tasks[i]));
-    return json_pack("{so}", "results", results);
+    bool ok = results != NULL;
+    for (size_t i = 0; i < invocation->count; i++)
+        ok = ok && json_array_append_new(results, record_of(&invocation->tasks[i])) == 0;
+    results = whole(results, ok);
+    return results != NULL ? json_pack("{so}", "results", results) : NULL;
 }
 
 static json_t *answer_event(const PmInvocation *invocation)
 {
     json_t *results = json_array();
+    bool ok = results != NULL;
     for (size_t i = 0; i < invocation->count; i++)
-        if (invocation->tasks[i].results != NULL) json_array_extend(results, invocation->tasks[i].results);
-    return json_pack("{so}", "results", results);
+        if (invocation->tasks[i].results != NULL)
+            ok = ok && json_array_extend(results, invocation->tasks[i].results) == 0;
+    results = whole(results, ok);
+    return results != NULL ? json_pack("{so}", "results", results) : NULL;
 }
 
 /* Where the renditions went, or why there are none: it stands in the job's completion report. */
@@ -332,6 +355,7 @@ static void result_string(const PmTask *task, char *out, size_t size)
 static json_t *answer_batch_operations(const PmInvocation *invocation)
 {
     json_t *answer = json_copy(invocation->batch), *results = json_array();
+    bool ok = answer != NULL && results != NULL && json_object_size(answer) == json_object_size(invocation->batch);
     for (size_t i = 0; i < invocation->count; i++) {
         const PmTask *task = &invocation->tasks[i];
         /* Who names an object wants it done: one that is not there has failed, for good. */
@@ -341,12 +365,13 @@ static json_t *answer_batch_operations(const PmInvocation *invocation)
                                                        : "PermanentFailure";
         char text[RESULT_STRING_MAX];
         result_string(task, text, sizeof text);
-        json_array_append_new(results,
-                              json_pack("{ssssss}", "taskId", task->id, "resultCode", code, "resultString", text));
+        ok = ok && json_array_append_new(results, json_pack("{ssssss}", "taskId", task->id, "resultCode", code,
+                                                            "resultString", text)) == 0;
     }
-    json_object_set_new(answer, "treatMissingKeysAs", json_string("PermanentFailure"));
-    json_object_set_new(answer, "results", results);
-    return answer;
+    ok = ok && json_object_set_new(answer, "treatMissingKeysAs", json_string("PermanentFailure")) == 0;
+    ok = ok && json_object_set(answer, "results", results) == 0;
+    json_decref(results);
+    return whole(answer, ok);
 }
 
 static const PmTask *first_failed(const PmInvocation *invocation, size_t *count)
@@ -361,7 +386,8 @@ static const PmTask *first_failed(const PmInvocation *invocation, size_t *count)
     return first;
 }
 
-json_t *pm_invocation_answer(const PmInvocation *invocation, bool report, const char **type, PmError *err)
+/* NULL with *err clear: out of memory. */
+static json_t *make_answer(const PmInvocation *invocation, bool report, const char **type, PmError *err)
 {
     size_t failed;
     const PmTask *first = first_failed(invocation, &failed);
@@ -386,5 +412,16 @@ json_t *pm_invocation_answer(const PmInvocation *invocation, bool report, const 
     }
     *err = first->error;
     *type = first->late ? "Pixmill.Deadline" : pm_invocation_error_type(first->error.status);
+    return NULL;
+}
+
+json_t *pm_invocation_answer(const PmInvocation *invocation, bool report, const char **type, PmError *err)
+{
+    bool unrecorded = false;
+    for (size_t i = 0; i < invocation->count; i++) unrecorded = unrecorded || invocation->tasks[i].unrecorded;
+    json_t *answer = unrecorded ? NULL : make_answer(invocation, report, type, err);
+    if (answer != NULL || err->status != PM_OK) return answer;
+    pm_error_set(err, PM_TRANSIENT, "out of memory");
+    *type = pm_invocation_error_type(PM_TRANSIENT);
     return NULL;
 }

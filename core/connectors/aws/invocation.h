@@ -31,6 +31,7 @@ typedef struct PmTask {
     bool late;       /* FAILED: time was up */
     PmError error;   /* FAILED: why */
     json_t *results; /* records of its objects */
+    bool unrecorded; /* there was no memory for one of them */
 } PmTask;
 
 typedef struct PmInvocation {

@@ -292,7 +292,7 @@ static void keep_result(PmTrigger *base, PmEvent *event, const PmJobResult *resu
     PmJobResult told = *result;
     if (told.fate == PM_FATE_RETRY || told.fate == PM_FATE_RELEASE) told.fate = PM_FATE_DEAD; /* by us, no more */
     if (task->results == NULL) task->results = json_array();
-    json_array_append_new(task->results, pm_record_of(&told));
+    if (json_array_append_new(task->results, pm_record_of(&told)) != 0) task->unrecorded = true;
 }
 
 /* --- invocations --- */

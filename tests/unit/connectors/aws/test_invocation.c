@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "failing.h"
 #include "pipelines.h"
 
 #include "connectors/aws/invocation.h"
@@ -262,6 +263,86 @@ static void odd_values_are_no_crash(void **state)
     }
 }
 
+/* jansson 2.14 aborts when there is no memory for the rest of a string with escapes (lex_scan_string): then JSON is
+ * given what it asks for while the invocation is read. */
+static bool json_is_spared;
+
+static void *allocate(size_t size)
+{
+    if (json_is_spared) failing_pause();
+    void *block = malloc(size);
+    if (json_is_spared) failing_resume();
+    return block;
+}
+
+/* The n-th allocation fails: the invocation is read whole or not at all, and its answer names all that failed, or is an
+ * error that makes Lambda try again. False: there is no n-th one. */
+static bool answer_once(const char *body, bool fails, const char *expected, size_t n)
+{
+    PmQueueMessageRules rules = pm_queue_message_rules(pipeline, true);
+    PmInvocation invocation;
+    PmError err = {0};
+    const char *type = NULL;
+    json_is_spared = strchr(body, '\\') != NULL;
+    failing_nth(n);
+    PmStatus status = pm_invocation_read(&rules, body, strlen(body), &invocation, &err);
+    json_is_spared = false;
+    json_t *answer = NULL;
+    for (size_t i = 0; i < invocation.count; i++) {
+        PmTask *task = &invocation.tasks[i];
+        if (task->event.error.status != PM_OK) fail_msg("%p: \"%s\"", failing_caller(), task->event.error.message);
+        if (fails)
+            settle(task, PM_TRANSIENT, "the store is away");
+        else
+            settle(task, PM_OK, NULL);
+    }
+    if (status == PM_OK) answer = pm_invocation_answer(&invocation, true, &type, &err);
+    bool failed = failing_stop();
+    if (answer != NULL) {
+        char *text = json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS);
+        assert_string_equal(text, expected);
+        free(text);
+        json_decref(answer);
+    } else {
+        assert_int_equal(err.status, PM_TRANSIENT);
+        assert_string_equal(err.message, "out of memory");
+        if (status == PM_OK) assert_string_equal(type, "Pixmill.Transient");
+    }
+    pm_invocation_finish(&invocation);
+    return failed;
+}
+
+static void no_failure_is_left_out_where_memory_is_short(void **state)
+{
+    (void)state;
+    enum { RUNS_MAX = 1000 };
+    static const struct {
+        const char *body;
+        bool fails;
+        const char *expected;
+    } cases[] = {
+        {"{\"Records\":[" SQS_RECORD("m1", QUOTED_RECORD("uploads", "in/a.jpg"), QUEUE ".fifo") "," SQS_RECORD(
+             "m2", QUOTED_RECORD("uploads", "in/b.jpg"), QUEUE ".fifo") "]}",
+         true, "{\"batchItemFailures\":[{\"itemIdentifier\":\"m1\"},{\"itemIdentifier\":\"m2\"}]}"},
+        {"{\"invocationSchemaVersion\":\"1.0\",\"invocationId\":\"i\",\"tasks\":[{\"taskId\":\"t1\",\"s3Key\":"
+         "\"in/a+b.jpg\",\"s3VersionId\":\"v\",\"s3BucketArn\":\"arn:aws:s3:::uploads\"},{\"taskId\":\"t2\",\"s3Key\":"
+         "\"in/c.jpg\",\"s3BucketArn\":\"arn:aws:s3:::uploads\"}]}",
+         true,
+         "{\"invocationId\":\"i\",\"invocationSchemaVersion\":\"1.0\",\"results\":[{\"resultCode\":"
+         "\"TemporaryFailure\","
+         "\"resultString\":\"the store is away\",\"taskId\":\"t1\"},{\"resultCode\":\"TemporaryFailure\","
+         "\"resultString\":\"the store is away\",\"taskId\":\"t2\"}],\"treatMissingKeysAs\":\"PermanentFailure\"}"},
+        {"{\"Records\":[" S3_RECORD("uploads", "in/a.jpg") "]}", false, "{\"results\":[]}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t n = 1;
+        json_set_alloc_funcs(allocate, free);
+        while (n < RUNS_MAX && answer_once(cases[i].body, cases[i].fails, cases[i].expected, n)) n++;
+        print_message("    %zu allocations\n", n - 1);
+        assert_in_range(n, 10, RUNS_MAX - 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +353,7 @@ int main(void)
         cmocka_unit_test(objects_are_named_directly),
         cmocka_unit_test(anything_else_is_told),
         cmocka_unit_test(odd_values_are_no_crash),
+        cmocka_unit_test(no_failure_is_left_out_where_memory_is_short),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
