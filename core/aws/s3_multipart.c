@@ -230,6 +230,7 @@ static bool complete(Upload *upload, PmError *err)
         return false;
     }
     call->owned_body = pm_buffer_steal(&body);
+    if (call->owned_body == NULL) call->request.no_memory = true; /* it does not start */
     call->request.body = call->owned_body;
     call->request.body_size = size;
     call->request.has_body = call->request.parse_xml = call->request.slow_answer = true;
