@@ -31,7 +31,8 @@ typedef void PmBodyDone(void *data, const PmBodyDigests *digests);
  * borrowed until then. NULL: it cannot be queued; nothing was begun. */
 PmBodyJob *pm_body_digests_start(PmHelper *helper, const PmBodyDigests *wanted, const void *bytes, size_t size,
                                  PmBodyDone *done, void *data);
-/* Afterwards nobody reads the bytes. Waits for the thread to notice: as long as it takes for a megabyte. NULL is fine.
+/* The bytes are not read after this returns. Waits for the thread to notice: as long as it takes for a megabyte. NULL
+ * is fine.
  */
 void pm_body_digests_cancel(PmBodyJob *job);
 

@@ -39,7 +39,7 @@ typedef struct PmAwsRequest {
     bool has_body;
     PmBodyChecksum checksum;  /* goes along as S3 takes it */
     int body_fd;              /* > 0: where a 2xx answer's body goes; truncated before each attempt */
-    PmHttpReceived *received; /* told of these bytes as they arrive, and of each attempt; or NULL */
+    PmHttpReceived *received; /* called with the bytes as they arrive, and at each attempt; or NULL */
     void *received_data;
     size_t response_max; /* bytes of a 2xx; of an error's body 64 KiB are read, whatever its length */
     PmHttpLane lane;

@@ -19,7 +19,7 @@ enum {
     RENEW_BEFORE_MS = 15 * 60 * 1000,
     FORCE_EVERY_MS = 60 * 1000,
     RETRY_EVERY_MS = 30 * 1000,    /* a renewal that failed, while the old ones serve */
-    FAILURE_HOLDS_MS = 1000,       /* with none to serve: as long everybody is told the same */
+    FAILURE_HOLDS_MS = 1000,       /* without credentials, callers get the same error for this long */
     EXPIRED_ALREADY_MS = 60 * 1000 /* found expired by our clock: used nevertheless, since the clock may be wrong */
 };
 

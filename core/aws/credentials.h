@@ -19,7 +19,7 @@ typedef struct PmCredentialsOptions {
     int64_t process_timeout_ms; /* of credential_process; 0: 60 s */
 } PmCredentialsOptions;
 
-/* New; asks nobody yet. */
+/* New; makes no request yet. */
 PmCredentials *pm_credentials_new(PmLoop *loop, PmHttp *http, const PmCredentialsOptions *options, PmError *err);
 /* New; always these. Copied. */
 PmCredentials *pm_credentials_fixed(const char *access_key_id, const char *secret_access_key,

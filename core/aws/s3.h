@@ -70,7 +70,7 @@ typedef struct PmS3Get {
     const char *version_id;   /* NULL: the current one */
     const char *if_match;     /* ETag without quotes, or NULL */
     int body_fd;              /* where the bytes go */
-    PmHttpReceived *received; /* told of them as they arrive, and of each attempt; or NULL */
+    PmHttpReceived *received; /* called with the bytes as they arrive, and at each attempt; or NULL */
     void *received_data;
     size_t size_max; /* bytes; more: PM_LIMIT */
 } PmS3Get;

@@ -17,8 +17,8 @@ typedef void PmAliveAnswer(void *data, PmBuffer *out);
 PmAlive *pm_alive_new(PmLoop *loop, const char *file, PmAliveAnswer *answer, void *data, PmError *err);
 void pm_alive_free(PmAlive *alive); /* NULL is fine */
 
-/* Asks the process that runs `file`; blocks for timeout_ms at most. PM_BAD_CONFIG: none runs it; PM_TRANSIENT: it does
- * not answer. */
+/* Queries the process that runs `file`; blocks for timeout_ms at most. PM_BAD_CONFIG: none runs it; PM_TRANSIENT: it
+ * does not answer. */
 PmStatus pm_alive_ask(const char *file, int timeout_ms, char *answer, size_t size, PmError *err);
 
 #endif

@@ -29,7 +29,7 @@ static const PmCommandOption options[] = {
 enum {
     LAMBDA_GRACE_MS = 200, /* Lambda gives a runtime 500 ms after SIGTERM, or less */
     UNFINISHED_MAX = 10000,
-    KEPT_MAX = 256 * 1024,       /* bytes of results that nobody has read yet */
+    KEPT_MAX = 256 * 1024,       /* bytes of results not read yet */
     ONCE_MAX = 64 * 1024 * 1024, /* --once is read by a program that wants them all */
     IDLE_MS = 10000,
     STOP_IDLE_MS = 500
@@ -114,7 +114,7 @@ static void log_failure(const PmJobResult *result)
            NULL);
 }
 
-/* Never waits: the work goes on when nobody reads. */
+/* Never blocks: images are processed even if the results are not read. */
 static void put(Listener *listener, const char *text)
 {
     char missing[24];
@@ -194,7 +194,7 @@ static int serve_lambda(const PmArguments *arguments, PmStart *start, int64_t gr
     if (!served.ran) pm_lambda_init_error(&told);
     pm_error_list_finish(&told);
     pm_start_finish(start);
-    return code == PM_EXIT_FAILED ? PM_EXIT_FINE : code; /* each invocation was told of its own failures */
+    return code == PM_EXIT_FAILED ? PM_EXIT_FINE : code; /* each invocation has reported its own failures */
 }
 
 static void finish_all(PmStart *starts, size_t count)

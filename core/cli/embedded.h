@@ -16,7 +16,7 @@ typedef struct PmEmbeddedFile {
 
 extern const PmEmbeddedFile pm_embedded_files[]; /* ended by a NULL name */
 
-/* Never NULL: who asks knows what there is. */
+/* Never NULL: callers pass only names that exist. */
 const PmEmbeddedFile *pm_embedded_find(const char *name);
 
 #endif

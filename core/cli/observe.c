@@ -43,7 +43,7 @@ static void add_json(PmListenAnswer *answer, json_t *json)
 
 /* --- the paths --- */
 
-/* A loop that stands still answers nothing. */
+/* A blocked loop does not answer. */
 static void answer_livez(PmObserve *observe, const PmListenRequest *request, PmListenAnswer *answer)
 {
     (void)observe, (void)request;

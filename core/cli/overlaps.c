@@ -122,7 +122,7 @@ static bool collect(Search *search)
             bool doubtful, hopeless;
             if (!wanted(search, to->name)) continue;
             char *location = locate(search, file, output, NULL, &doubtful, &hopeless);
-            if (location == NULL) continue; /* the run tells why */
+            if (location == NULL) continue; /* the run reports why */
             check_root(search, location);
             if (!hopeless)
                 search->items[search->count++] = (Rendition){.hash = hash(location),

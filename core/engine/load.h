@@ -12,7 +12,7 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/sniff.h"
 
-/* What the decoder is told. */
+/* Options for the decoder. */
 typedef struct PmLoadOptions {
     double scale;   /* webp: 0..1; svg, pdf: above 0 */
     int32_t shrink; /* jpeg: 1, 2, 4 or 8 */

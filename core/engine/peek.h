@@ -11,9 +11,9 @@
 #include "pipeline/sniff.h"
 
 typedef struct PmPeek {
-    int64_t width, height; /* px, as stored: before EXIF orientation; 0: not told */
+    int64_t width, height; /* px, as stored: before EXIF orientation; 0: unknown */
     int64_t pages;         /* frames of a WebP or directories of a TIFF that the file holds, whatever its header claims;
-                              0: not told */
+                              0: unknown */
 } PmPeek;
 
 /* True when anything is found. False says nothing against the image: the format keeps it out of easy reach (HEIF, JPEG

@@ -51,7 +51,7 @@ typedef struct PmHttpRequest {
     size_t body_size;
     bool has_body;            /* sends Content-Length even when body_size is 0 */
     int body_fd;              /* > 0: the answer's body of a 2xx is written here instead of memory; borrowed */
-    PmHttpReceived *received; /* told of what goes to body_fd, as it arrives; or NULL */
+    PmHttpReceived *received; /* called with the bytes written to body_fd; or NULL */
     void *received_data;
     size_t response_max; /* bytes of body taken; more ends the call with PM_LIMIT */
     size_t error_max; /* of an answer that is not 2xx so many bytes are taken, and the rest left; 0: as response_max */

@@ -50,7 +50,7 @@ struct PmDeliveries {
     const PmSessionOptions *options;
     PmSessionSummary *summary;
     PmDeliverySink sink;
-    PmBreaker *breaker; /* NULL: failures are told at once */
+    PmBreaker *breaker; /* NULL: failures are reported at once */
     Delivery *first;
     Queue waiting;     /* for room to be fetched */
     Queue fetched;     /* for a worker */

@@ -54,7 +54,7 @@ PmImageJob *pm_job_new(const PmRunContext *run, const PmObject *object, const ch
 PmStatus pm_job_work(PmImageJob *job, PmError *err);
 /* From `ready` on, while it has no worker: it ends for that reason. */
 void pm_job_give_up(PmImageJob *job, const PmError *err);
-/* Ends it wherever it is; nothing is told. Puts under way may or may not become visible. */
+/* Ends it in any state, without calling back. Puts under way may or may not become visible. */
 void pm_job_free(PmImageJob *job);
 
 /* Where it is: "fetch", "wait", "work" or "store". */

@@ -88,7 +88,7 @@ static void on_drained(void *data)
     maybe_end(session);
 }
 
-/* The trigger cannot go on, so there is nobody to tell. */
+/* The trigger cannot continue: the session ends with its error. */
 static void on_trigger_failed(void *data, const PmError *err)
 {
     PmSession *session = data;

@@ -72,7 +72,7 @@ const PmError *pm_session_error(const PmSession *session);
 bool pm_session_answers(const PmSession *session);
 /* What was counted, with what it is at now: see connectors/metrics.h. Borrowed until the session is freed. */
 const PmMetricSet *pm_session_metrics(const PmSession *session);
-/* Whether it takes what comes; when not, `why` says so in a few words. */
+/* Whether it accepts events; if not, `why` gives a short reason. */
 bool pm_session_is_ready(const PmSession *session, char *why, size_t size);
 const PmPipeline *pm_session_pipeline(const PmSession *session); /* borrowed until it is freed */
 const char *pm_session_digest(const PmSession *session); /* of pipeline and plugins; "" until the workers are up */

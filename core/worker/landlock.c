@@ -12,7 +12,7 @@
 
 enum { CREATE_RULESET_VERSION = 1, RULE_PATH_BENEATH = 1 };
 
-/* linux/landlock.h as of ABI 6; an older kernel is told a shorter size. */
+/* linux/landlock.h as of ABI 6; an older kernel gets a smaller size. */
 typedef struct Ruleset {
     uint64_t access_fs;
     uint64_t access_net; /* ABI 4 */

@@ -26,8 +26,8 @@ typedef struct PmLoad {
     PmSink log; /* for what plugins say in create(): its `log` */
 } PmLoad;
 
-/* What every pipeline needs and takes its time: asks what the sandbox can do, and starts libvips. It may happen before
- * LOAD is there; what goes wrong is an error of pm_load. */
+/* The slow part that every pipeline needs: probes the sandbox and starts libvips. It may run before
+ * LOAD arrives; its failures are reported by pm_load. */
 void pm_load_begin(PmLoad *load);
 
 /* Does all of LOAD, up to but without entering namespaces. *ready is the body of READY (new). Every error that can be

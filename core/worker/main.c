@@ -53,7 +53,7 @@ static int serve(const char *text)
      * time. Whole pictures go back at once. */
     mallopt(M_MMAP_THRESHOLD, PICTURE_BYTES);
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
-    /* Nobody's home: libraries that look for one must not ask a name service. */
+    /* No home directory: libraries that look for one must not query a name service. */
     setenv("HOME", "/nonexistent", 1);
     return pm_zygote_run((int)fd);
 }

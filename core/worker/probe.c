@@ -13,7 +13,7 @@
 
 static const char killed[] = "the host kills a process that tries";
 
-/* What the process that tries tells; one that is killed for trying tells nothing. */
+/* Reported by the trial process; if it is killed while trying, it reports nothing. */
 typedef struct Finding {
     int error, landlock_abi, threads_error;
 } Finding;

@@ -82,7 +82,7 @@ typedef struct PmSandboxLimits {
     bool new_code; /* code may be made at run time: libvips before 8.15 compiles its inner loops with Orc */
 } PmSandboxLimits;
 
-/* Address space of the process that probed, which its forks inherit; -1 when the kernel does not tell. */
+/* Address space of the process that probed, which its forks inherit; -1 if unknown. */
 int64_t pm_sandbox_mapped_bytes(const PmSandbox *sandbox);
 
 /* Locks the calling process in, for good: limits, no capabilities, no new privileges, Landlock, seccomp. When it

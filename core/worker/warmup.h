@@ -24,7 +24,7 @@ PmStatus pm_warm_up_settle(int64_t *waited_ms, PmError *err);
 /* Whether this libvips compiles code while it runs (Orc, before 8.15; later ones do not). */
 bool pm_warm_up_jit(void);
 
-/* Threads of this process; 0 when the kernel does not tell. */
+/* Threads of this process; 0 if unknown. */
 int pm_thread_count(void);
 
 #endif

@@ -111,7 +111,7 @@ __attribute__((noreturn)) static void stand_by(pid_t pid)
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (WIFEXITED(status)) _exit(WEXITSTATUS(status));
-    if (WTERMSIG(status) == SIGKILL) _exit(PM_CHILD_PROTOCOL); /* which nobody may send, see pm_confine */
+    if (WTERMSIG(status) == SIGKILL) _exit(PM_CHILD_PROTOCOL); /* no process may send it, see pm_confine */
     signal(WTERMSIG(status), SIG_DFL);
     kill(getpid(), WTERMSIG(status));
     _exit(PM_CHILD_PROTOCOL);

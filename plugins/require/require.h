@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * require: what a picture must be, told by its header alone.
+ * require: conditions on an image, checked from its header alone.
  */
 #ifndef REQUIRE_H
 #define REQUIRE_H

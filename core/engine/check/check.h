@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `pixmill plugin check`: does a plugin keep the rules of pixmill/plugin.h? Hides the forked children in which each
- * question is asked, so that a plugin that crashes, hangs or exits fails one check and harms nobody.
+ * question is asked, so that a plugin that crashes, hangs or exits fails only that check.
  */
 #ifndef PM_ENGINE_CHECK_H
 #define PM_ENGINE_CHECK_H
