@@ -28,7 +28,7 @@ static void on_found(void *data, const PmFinding *finding)
 }
 
 /* What this build decodes and encodes, and what the pipeline asks for beyond that. */
-static void tell_worker(Visit *visit, const json_t *info)
+static void report_worker(Visit *visit, const json_t *info)
 {
     char reads[PM_DESCRIBE_FORMATS_MAX], writes[PM_DESCRIBE_FORMATS_MAX], text[2 * PM_DESCRIBE_FORMATS_MAX + 64];
     pm_describe_formats_text(info, "load", reads, sizeof reads);
@@ -57,7 +57,7 @@ static int run(const PmArguments *arguments)
     PmStatus status = pm_check(arguments->values[0], &arguments->pool, &checked, &errors, &err);
     if (status == PM_OK) {
         on_found(&visit, &(PmFinding){PM_FINDING_GOOD, "pipeline", arguments->values[0], NULL});
-        tell_worker(&visit, checked.info);
+        report_worker(&visit, checked.info);
         status = pm_doctor(checked.pipeline, checked.info, on_found, &visit, &err);
     }
     pm_print_errors(&errors);

@@ -58,7 +58,7 @@ static void join(const json_t *list, char *out, size_t size)
 }
 
 /* What this host does not stop is the operator's to know, and to weigh. */
-static void tell_sandbox(const json_t *sandbox)
+static void log_sandbox(const json_t *sandbox)
 {
     char open[512], missing[1024], text[1600];
     join(json_object_get(sandbox, "open"), open, sizeof open);
@@ -82,7 +82,7 @@ static void on_started(void *data, const PmPipeline *pipeline, unsigned generati
              (int)json_integer_value(json_object_get(json_object_get(info, "sandbox"), "tier")));
     pm_log(PM_LOG_INFO, "run.started", "pipeline", pipeline->name, "generation", number, "workers", count, "sandbox",
            sandbox, "vips", json_string_value(json_object_get(info, "vips")), NULL);
-    tell_sandbox(json_object_get(info, "sandbox"));
+    log_sandbox(json_object_get(info, "sandbox"));
     for (size_t i = 0; i < json_array_size(json_object_get(info, "warnings")); i++) {
         PmError warning;
         char text[2000];
@@ -189,10 +189,10 @@ static int serve_lambda(const PmArguments *arguments, PmStart *start, int64_t gr
                               .grace_ms = grace > 0 ? grace : LAMBDA_GRACE_MS};
     request.session.hosted = pm_connector_hosting(&request.session.host);
     PmServed served;
-    PmErrorList told = {0};
-    int code = pm_start_run(start, &request, &served, &told);
-    if (!served.ran) pm_lambda_init_error(&told);
-    pm_error_list_finish(&told);
+    PmErrorList printed = {0};
+    int code = pm_start_run(start, &request, &served, &printed);
+    if (!served.ran) pm_lambda_init_error(&printed);
+    pm_error_list_finish(&printed);
     pm_start_finish(start);
     return code == PM_EXIT_FAILED ? PM_EXIT_FINE : code; /* each invocation has reported its own failures */
 }
@@ -203,11 +203,11 @@ static void finish_all(PmStart *starts, size_t count)
 }
 
 /* Prints what is wrong with any of them; then none is left. Their names tell their log lines and metrics apart. */
-static bool read_all(const PmArguments *arguments, PmStart *starts, PmErrorList *told)
+static bool read_all(const PmArguments *arguments, PmStart *starts, PmErrorList *printed)
 {
     size_t good = 0;
     for (size_t i = 0; i < arguments->count; i++)
-        if (pm_start_read(arguments->values[i], &arguments->pool, &starts[good], told) == PM_OK) good++;
+        if (pm_start_read(arguments->values[i], &arguments->pool, &starts[good], printed) == PM_OK) good++;
     bool fine = good > 0 && good == arguments->count;
     for (size_t i = 0; fine && i < good; i++)
         for (size_t k = 0; fine && k < i; k++)
@@ -249,10 +249,10 @@ static int run(const PmArguments *arguments)
     if (count > PM_SERVE_MAX || (count > 1 && pm_lambda_host() != NULL))
         return pm_cli_usage(NULL, "one process runs at most %d pipelines, and a Lambda function one",
                             (int)PM_SERVE_MAX);
-    PmErrorList told = {0};
-    if (!read_all(arguments, starts, &told)) {
-        pm_lambda_init_error(&told);
-        pm_error_list_finish(&told);
+    PmErrorList printed = {0};
+    if (!read_all(arguments, starts, &printed)) {
+        pm_lambda_init_error(&printed);
+        pm_error_list_finish(&printed);
         return PM_EXIT_USAGE;
     }
     if (pm_lambda_host() != NULL) return serve_lambda(arguments, &starts[0], grace);
