@@ -16,11 +16,11 @@ set(CPACK_PACKAGE_NAME pixmill)
 set(CPACK_PACKAGE_CONTACT "${PIXMILL_MAINTAINER}")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR}/packages)
-set(CPACK_PACKAGE_CHECKSUM SHA256)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # each package has its own, as the first line of its description
 set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/package_modes.cmake)
+set(CPACK_POST_BUILD_SCRIPTS ${CMAKE_CURRENT_LIST_DIR}/package_papers.cmake)
 
 # A package is a group of components; what install() is given without a component would be in none, and a test would tell.
 set(CPACK_DEB_COMPONENT_INSTALL ON)
@@ -57,6 +57,15 @@ set(CPACK_COMPONENT_DEV_DESCRIPTION
     "plugin-based image pipeline (development files)
 The header, the CMake package, the pkg-config file and the template to write
 plugins of pixmill with.")
+
+# What the programs are linked with, by its name for pkg-config, and under which licence.
+set(CPACK_PIXMILL_PARTS
+    "yaml-0.1|${YAML_VERSION}|MIT" "jansson|${JANSSON_VERSION}|MIT" "libcrypto|${CRYPTO_VERSION}|Apache-2.0" "libseccomp|${SECCOMP_VERSION}|LGPL-2.1-only"
+    "zlib|${ZLIB_VERSION}|Zlib" "libcurl|${CURL_VERSION}|curl" "libmicrohttpd|${MICROHTTPD_VERSION}|LGPL-2.1-or-later" "expat|${EXPAT_VERSION}|MIT"
+    "vips|${VIPS_VERSION}|LGPL-2.1-or-later")
+if(PIXMILL_HEIC)
+  list(APPEND CPACK_PIXMILL_PARTS "libheif|${HEIF_VERSION}|LGPL-3.0-or-later")
+endif()
 
 install(FILES config/debian/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pixmill COMPONENT doc)
 install(FILES config/debian/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pixmill-dev COMPONENT devdoc)

@@ -26,7 +26,38 @@ release=${ID/debian/deb}${VERSION_ID:-}
 cd "$work/packages"
 program=pixmill_$version-1~${release}_$architecture.deb dev=pixmill-dev_$version-1~${release}_$architecture.deb
 [ "$(find . -maxdepth 1 -name '*.deb' -printf '%f\n' | sort | tr '\n' ' ')" = "$dev $program " ] || fail "packages of other names: $(ls)"
-sha256sum --quiet -c ./*.sha256 || fail "the checksums are of something else"
+sha256sum --quiet --strict -c SHA256SUMS || fail "the checksums are of something else"
+[ "$(wc -l <SHA256SUMS)" = 3 ] || fail "checksums of other files: $(cat SHA256SUMS)"
+
+# The bill of materials names what the programs are linked with, in the versions that are here.
+/usr/bin/python3 - "pixmill_$version-1~$release.spdx.json" <<'PY' || fail "the bill of materials is wrong"
+import json, re, subprocess, sys
+paper = json.load(open(sys.argv[1], encoding="utf-8"))
+assert paper["spdxVersion"] == "SPDX-2.3" and paper["dataLicense"] == "CC0-1.0" and paper["SPDXID"] == "SPDXRef-DOCUMENT", paper
+assert paper["name"] and paper["documentNamespace"].startswith("https://") and paper["creationInfo"]["creators"], paper
+assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", paper["creationInfo"]["created"]), paper["creationInfo"]
+ids = [part["SPDXID"] for part in paper["packages"]]
+assert len(ids) == len(set(ids)) and all(re.fullmatch(r"SPDXRef-[A-Za-z0-9.-]+", one) for one in ids), ids
+for part in paper["packages"]:
+    assert part["downloadLocation"] and part["filesAnalyzed"] is False and part["licenseConcluded"] and part["copyrightText"], part
+    if part["name"] != "pixmill":
+        there = subprocess.run(["pkg-config", "--modversion", part["name"]], capture_output=True, text=True, check=True).stdout.strip()
+        assert part["versionInfo"] == there, (part, there)
+ties = {(tie["spdxElementId"], tie["relationshipType"], tie["relatedSpdxElement"]) for tie in paper["relationships"]}
+assert ties == {("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-pixmill")} | {("SPDXRef-pixmill", "DYNAMIC_LINK", one) for one in ids if one != "SPDXRef-pixmill"}, ties
+PY
+linked=$( (readelf -d "$build/bin/pixmill"; readelf -d "$build/bin/pixmill-worker") | sed -nE 's/.*\(NEEDED\).*\[lib([a-z]+).*/\1/p' | sort -u)
+for library in $linked; do
+    [ "$library" != z ] || library=zlib
+    case $library in c | m | glib | gobject | gio | gmodule | pthread) continue ;; esac # of the compiler, and of libvips
+    grep -q "\"name\": \"\(lib\)\{0,1\}$library[-0-9.]*\"" ./*.spdx.json || fail "the bill of materials lacks lib$library"
+done
+
+# Packed again, it is the same to the byte.
+pack() { SOURCE_DATE_EPOCH=1700000000 "$cpack" --config "$build/CPackConfig.cmake" -B "$1" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }; }
+pack "$work/one"
+pack "$work/two"
+diff "$work/one/SHA256SUMS" "$work/two/SHA256SUMS" >&2 || fail "packed twice, it differs"
 
 field() { dpkg-deb -f "$1" "$2"; }
 for library in libc6 libvips42 libcurl4 libseccomp2 libyaml-0-2 libjansson4; do
