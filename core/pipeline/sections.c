@@ -17,10 +17,11 @@ static const PmParam top[] = {
                  .doc = "Version of the file's format. Always 1."),
     PM_PARAM_STRING(PmTopConfig, name, "name", .min = 1, .max = 64,
                     .doc = "Name of the pipeline in logs and metrics. Default: the file's name without its ending."),
-    PM_PARAM_STRING(PmTopConfig, listen, "listen", .max = 100,
-                    .doc = "Address and port on which `pixmill run` answers /livez, /readyz, /metrics and /status by "
-                           "HTTP, to whoever asks: `127.0.0.1:9464`, `[::1]:9464`, `:9464` for every address of the "
-                           "host. Default: nothing listens. `--listen` comes first."),
+    PM_PARAM_STRING(
+        PmTopConfig, listen, "listen", .max = 100,
+        .doc = "Address and port on which `pixmill run` answers /livez, /readyz, /metrics and /status by "
+               "HTTP, to anyone who connects: `127.0.0.1:9464`, `[::1]:9464`, `:9464` for every address of the "
+               "host. Default: nothing listens. `--listen` comes first."),
     PM_PARAM_INT(PmTopConfig, workers, "workers", .def = "0", .min = 0, .max = 1024,
                  .doc = "How many images are worked on at the same time, each in a process of its own. 0: one per "
                         "processor that may be used (CPU affinity, the control group's quota), as far as its memory "
