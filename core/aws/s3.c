@@ -13,7 +13,7 @@
 /* One attempt: a minute, and what its bytes take on a slow line; silence ends it much sooner (http.h). */
 enum { CALL_MS = 60000, CALL_BYTES_PER_S = 16 * 1024, SLOW_CALL_MS = 300000, SLOW_SILENCE_MS = 60000 };
 
-/* Limit for a response body that is discarded. */
+/* Limit for a response body that is neither stored nor parsed. */
 enum { SMALL_ANSWER_MAX = 64 * 1024 };
 
 static const char *environment(const char *name)
