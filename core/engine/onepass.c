@@ -11,10 +11,7 @@
 /* From 3 on the averages before the kernel cannot be told from the kernel alone (docs/decisions/one-pass.md). */
 static const double gap = 3;
 
-enum {
-    RESULTS_FREE = 32 << 20, /* bytes of renditions that are held whatever the picture's size */
-    ROWS_AT_ONCE = 32,
-};
+enum { RESULTS_FREE = 32 << 20 /* bytes of renditions that are held whatever the picture's size */ };
 
 /* ------------------------------------------------------------------ what it can do */
 
@@ -229,29 +226,37 @@ static void *page_of(const Pass *pass, size_t target, int32_t page)
     return image->data + row * (size_t)page * (size_t)pass->targets[target].height;
 }
 
-/* What is valid may begin above what was asked for; it is always as wide as the picture. */
-static const void *row_of(const VipsRegion *region, int32_t y)
+typedef struct Reading {
+    Pass *pass;
+    PmResampler *resampler;
+} Reading;
+
+/* The next rows of the picture, which may be of several pages. From a thread of libvips', one call after the other. */
+static int on_rows(VipsRegion *region, VipsRect *area, void *data)
 {
-    return region->data + (size_t)(y - region->valid.top) * (size_t)region->bpl;
+    const Reading *reading = data;
+    Pass *pass = reading->pass;
+    for (int32_t y = area->top, bottom = area->top + area->height; y < bottom;) {
+        int32_t page = y / pass->source.height, end = (page + 1) * pass->source.height;
+        if (y == page * pass->source.height) {
+            for (size_t i = 0; i < pass->count; i++) pass->pixels[i] = page_of(pass, i, page);
+            pm_resampler_begin(reading->resampler, pass->pixels);
+        }
+        int32_t rows = (end < bottom ? end : bottom) - y;
+        const void *row = region->data + (size_t)(y - region->valid.top) * (size_t)region->bpl;
+        pm_resampler_push(reading->resampler, row, (size_t)region->bpl, rows);
+        y += rows;
+    }
+    return 0;
 }
 
-/* Every row of the picture, page by page, top to bottom. False with libvips' message set. */
+/* Every row of the picture, page by page, top to bottom. False with libvips' message set. By a sink, and not by a
+ * region of this thread: vips_arrayjoin() hands out the buffer of a region that it has freed, which only libvips' own
+ * threads keep for a while. */
 static bool read_rows(Pass *pass, PmResampler *resampler, VipsImage *strip)
 {
-    VipsRegion *region = vips_region_new(strip);
-    bool good = region != NULL;
-    for (int32_t page = 0; good && page < pass->pages; page++) {
-        for (size_t i = 0; i < pass->count; i++) pass->pixels[i] = page_of(pass, i, page);
-        pm_resampler_begin(resampler, pass->pixels);
-        for (int32_t y = 0; good && y < pass->source.height; y += ROWS_AT_ONCE) {
-            int32_t left = pass->source.height - y, rows = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
-            VipsRect rect = {0, page * pass->source.height + y, pass->source.width, rows};
-            good = vips_region_prepare(region, &rect) == 0;
-            if (good) pm_resampler_push(resampler, row_of(region, rect.top), (size_t)region->bpl, rows);
-        }
-    }
-    g_clear_object(&region);
-    return good;
+    Reading reading = {pass, resampler};
+    return vips_sink_disc(strip, on_rows, &reading) == 0;
 }
 
 /* What the output would be after its step. */
