@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { ROWS = 16, BINS = 65536 };
+enum { BINS = 65536 };
 static const double left_out = 0.005, nearest = 0.05;
 
 typedef struct Counts {
@@ -48,23 +48,25 @@ static Levels levels_of(const Counts *counts, int colours)
     return counts->pixels > 0 && levels.high - levels.low >= nearest ? levels : (Levels){0, 1};
 }
 
+/* The next rows; from a thread of libvips', one call after the other. */
+static int on_rows(VipsRegion *region, VipsRect *area, void *data)
+{
+    int colours = region->im->Bands - (vips_image_hasalpha(region->im) ? 1 : 0);
+    for (int y = area->top; y < area->top + area->height; y++)
+        count_row(region->im, region->data + (size_t)(y - region->valid.top) * (size_t)region->bpl, colours, data);
+    return 0;
+}
+
+/* By a sink, and not by a region of this thread: vips_arrayjoin(), which joins pages, hands out the buffer of a region
+ * that it has freed, and only libvips' own threads keep such buffers for a while. */
 int levels_find(VipsImage *in, Levels *levels)
 {
-    int colours = in->Bands - (vips_image_hasalpha(in) ? 1 : 0), result = -1;
+    int colours = in->Bands - (vips_image_hasalpha(in) ? 1 : 0);
     Counts counts = {.bins = vips_malloc(NULL, (size_t)colours * BINS * sizeof(guint32))};
-    VipsRegion *region = vips_region_new(in);
-    if (counts.bins == NULL) goto out;
+    if (counts.bins == NULL) return -1;
     memset(counts.bins, 0, (size_t)colours * BINS * sizeof(guint32));
-    for (int y = 0; y < in->Ysize; y += ROWS) {
-        VipsRect strip = {0, y, in->Xsize, VIPS_MIN(ROWS, in->Ysize - y)};
-        if (vips_region_prepare(region, &strip)) goto out;
-        for (int row = 0; row < strip.height; row++)
-            count_row(in, region->data + (size_t)(y + row - region->valid.top) * (size_t)region->bpl, colours, &counts);
-    }
-    *levels = levels_of(&counts, colours);
-    result = 0;
-out:
-    g_object_unref(region);
+    int result = vips_sink_disc(in, on_rows, &counts);
+    if (result == 0) *levels = levels_of(&counts, colours);
     g_free(counts.bins);
     return result;
 }

@@ -254,6 +254,26 @@ static void auto_takes_all_pages_together(void **state)
     g_object_unref(out);
 }
 
+/* As steps before it leave an animation: pages computed when they are asked for, joined. */
+static void auto_reads_pages_that_were_joined(void **state)
+{
+    (void)state;
+    VipsImage *pages[2], *joined = NULL;
+    for (int i = 0; i < 2; i++) {
+        VipsImage *flat = image_flat(20, 40, 3, i * 255, i * 255, i * 255, 255);
+        assert_int_equal(vips_invert(flat, &pages[i], NULL), 0);
+        g_object_unref(flat);
+    }
+    assert_int_equal(vips_arrayjoin(pages, &joined, 2, "across", 1, NULL), 0);
+    vips_image_set_int(joined, VIPS_META_PAGE_HEIGHT, 40);
+    VipsImage *out = adjusted("{auto: normalize}", joined);
+    assert_float_equal(image_at(out, 5, 20, 0), 255, 0.5);
+    assert_float_equal(image_at(out, 5, 60, 0), 0, 0.5);
+    for (int i = 0; i < 2; i++) g_object_unref(pages[i]);
+    g_object_unref(joined);
+    g_object_unref(out);
+}
+
 /* ------------------------------------------------------------------ shapes */
 
 static void alpha_stays(void **state)
@@ -347,6 +367,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(auto_leaves_alone_what_shows_nothing),
         cmocka_unit_test(auto_does_not_count_clear_pixels),
         cmocka_unit_test(auto_takes_all_pages_together),
+        cmocka_unit_test(auto_reads_pages_that_were_joined),
         cmocka_unit_test(alpha_stays),
         cmocka_unit_test(grey_stays_grey_unless_it_gets_warm),
         cmocka_unit_test(a_profile_is_applied_and_gone),
