@@ -22,13 +22,15 @@ import time
 
 from PIL import Image
 
-PIPELINE = """\
+HEAD = """\
 version: 1
 trigger: { directory: { path: in } }
 isolation: %(isolation)s
 on_error: { retries: 0 }
 limits: %(limits)s
 outputs:
+"""
+PIPELINE = HEAD + """\
   large:
     steps: [ { resize: { width: 1600, height: 1600, fit: inside } }, { convert: { format: webp } } ]
     to: { file: { path: "out/{dir}/{name}_large.{ext}" } }
@@ -40,13 +42,7 @@ outputs:
     to: { file: { path: "out/{dir}/{name}_same.{ext}" } }
 """
 # The picture itself is nobody's here: all renditions are scaled while it is decoded.
-SCALED = """\
-version: 1
-trigger: { directory: { path: in } }
-isolation: %(isolation)s
-on_error: { retries: 0 }
-limits: %(limits)s
-outputs:
+SCALED = HEAD + """\
   large:
     steps: [ { resize: { width: 600, height: 600, fit: inside } }, { convert: { format: webp } } ]
     to: { file: { path: "out/{dir}/{name}_large.{ext}" } }
